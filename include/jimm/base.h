@@ -1,0 +1,92 @@
+/* jimm: version, memory, logging, processor and threads: what every other room stands on.
+ *
+ * Option structs: every one begins with `size_t size` and has a JIMM_..._INIT macro. Initialise with
+ * the macro, then set fields; a library that is newer than the caller then knows which fields exist.
+ *
+ * Thread contract: graphs, states and models are immutable once made and may be shared by threads.
+ * A plan has one caller at a time. Messages are thread-local. The process-wide settings below are
+ * made before the first other call and not changed afterwards.
+ */
+#ifndef JIMM_BASE_H
+#define JIMM_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jimm/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define JIMM_VERSION_MAJOR 0
+#define JIMM_VERSION_MINOR 1
+#define JIMM_VERSION_PATCH 0
+#define JIMM_VERSION_STRING "0.1.0"
+
+/* The version of the library that is linked, e.g. "0.1.0"; compare with JIMM_VERSION_STRING, which
+ * is that of the headers. Before 1.0, libraries of different minor versions are not compatible. */
+JIMM_API const char *jimm_version(void);
+
+/* ---- memory ---- */
+
+/* Where jimm's memory comes from. `allocate` returns `bytes` (> 0) bytes aligned to `alignment` (a
+ * power of two) or NULL; `release` takes what allocate returned (never NULL). Both may be called
+ * from any thread. Memory that third-party libraries allocate (HDF5, libjpeg) does not come here. */
+typedef struct jimm_allocator {
+  size_t size;
+  void *(*allocate)(void *context, size_t bytes, size_t alignment);
+  void (*release)(void *context, void *pointer);
+  void *context;
+} jimm_allocator;
+
+/* Installs a copy of `allocator`; NULL restores the default (aligned_alloc and free). Call it before
+ * any object exists: memory is released by the allocator that is installed at that moment. */
+JIMM_API jimm_status jimm_set_allocator(const jimm_allocator *allocator);
+
+/* ---- logging ---- */
+
+typedef enum jimm_log_level {
+  JIMM_LOG_DEBUG = 0,
+  JIMM_LOG_INFO = 1,
+  JIMM_LOG_WARNING = 2
+} jimm_log_level;
+
+/* Receives one line without a newline; may be called from any thread. */
+typedef void (*jimm_log_callback)(void *context, jimm_log_level level, const char *message);
+
+/* Installs the receiver of log lines at `least` and above; NULL (the default) drops them. */
+JIMM_API void jimm_set_log(jimm_log_callback callback, void *context, jimm_log_level least);
+
+/* ---- processor ---- */
+
+/* Instruction-set levels, each containing those before it. */
+typedef enum jimm_isa {
+  JIMM_ISA_BASELINE = 0, /* what the compiler targets: SSE2 on x86-64, NEON on aarch64 */
+  JIMM_ISA_AVX2 = 1,     /* AVX2, FMA, F16C, BMI */
+  JIMM_ISA_AVX512 = 2    /* AVX-512 F, BW, DQ, VL, CD */
+} jimm_isa;
+
+#define JIMM_ISA_COUNT 3
+
+/* The highest level that the processor and the operating system support (CPUID and XCR0) and that
+ * the environment variable JIMM_CPU (baseline, avx2, avx512) does not mask. An unknown value of
+ * JIMM_CPU masks nothing and is logged. */
+JIMM_API jimm_isa jimm_cpu_isa(void);
+
+/* The level's name as JIMM_CPU spells it; NULL when there is no such level. */
+JIMM_API const char *jimm_isa_name(jimm_isa isa);
+
+/* ---- threads ---- */
+
+#define JIMM_THREADS_DEFAULT 0
+#define JIMM_THREADS_MAX 1024
+
+/* The number of threads that JIMM_THREADS_DEFAULT stands for: the processors that this process may
+ * use (its affinity mask), cut to the quota of its control group, at least 1. */
+JIMM_API int jimm_default_threads(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

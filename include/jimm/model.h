@@ -1,0 +1,145 @@
+/* jimm: models: the registry of timm's variants, graphs by name, graphs with weights. */
+#ifndef JIMM_MODEL_H
+#define JIMM_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jimm/graph.h>
+#include <jimm/image.h>
+#include <jimm/state.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- options of a model, as keyword arguments of timm.create_model ---- */
+
+typedef struct jimm_model_options {
+  size_t size;
+  int64_t num_classes;     /* -1: as the tag; 0: no classifier (logits are pre_logits) */
+  int64_t in_chans;        /* -1: 3 */
+  const char *global_pool; /* NULL: the family's default; "", "avg", "max", "avgmax", "catavgmax" */
+} jimm_model_options;
+#define JIMM_MODEL_OPTIONS_INIT {sizeof(jimm_model_options), -1, -1, NULL}
+
+/* ---- registry ---- */
+
+typedef struct jimm_arch jimm_arch;
+
+/* A model family: one file that emits the graph. */
+typedef struct jimm_family {
+  size_t size;
+  const char *name; /* "resnet" */
+  /* Emits nodes and the outputs features, pre_logits, logits for arch->config. Options are resolved:
+   * num_classes and in_chans are >= 0, global_pool is not NULL. */
+  void (*build)(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options);
+  const char *default_global_pool; /* "avg" */
+  const jimm_arch *archs;
+  int32_t arch_count;
+} jimm_family;
+
+/* Released (or untrained) weights of an architecture and the preprocessing that goes with them: one
+ * default_cfg of timm. */
+typedef struct jimm_variant {
+  const char *tag; /* "a1_in1k"; "" when timm's cfg has none */
+  bool has_weights;
+  int64_t num_classes;
+  jimm_data_config data;           /* input_size, interpolation, crop_pct, crop_mode, mean, std */
+  int64_t test_input_size[3];      /* zeros when timm has none: then as data */
+  double test_crop_pct;            /* 0 when timm has none */
+  const char *hub_id;              /* "timm/resnet50.a1_in1k"; NULL when there is none */
+  const char *url;                 /* direct download; NULL */
+  const char *license;             /* SPDX-like, as timm states it; NULL when it does not */
+  const char *origin_url, *paper_ids; /* NULL when timm has none */
+} jimm_variant;
+
+/* An architecture: one entry-point function of timm. */
+struct jimm_arch {
+  const char *name;     /* "resnet50" */
+  const void *config;   /* the family's own numbers */
+  int64_t params;       /* timm's count at default options (for tests and listings) */
+  int64_t num_features; /* channels of features */
+  const jimm_variant *variants; /* the default tag first */
+  int32_t variant_count;
+};
+
+JIMM_API int32_t jimm_family_count(void);
+JIMM_API const jimm_family *jimm_family_at(int32_t index);
+/* Adds a family of your own (its archs need config, name, variants). Names that exist already:
+ * JIMM_ERROR_INVALID_ARGUMENT. Not while other threads look models up. */
+JIMM_API jimm_status jimm_family_register(const jimm_family *family);
+
+/* What a model name resolves to. Borrowed pointers, valid for the life of the process. */
+typedef struct jimm_model_name {
+  const jimm_family *family;
+  const jimm_arch *arch;
+  const jimm_variant *variant;
+  const char *deprecated; /* the alias that was used, when timm deprecates it; else NULL */
+} jimm_model_name;
+
+/* Finds "resnet50" (the default tag), "resnet50.a1_in1k", the key "resnet50_a1_in1k", each with an
+ * optional "timm/" prefix, or a deprecated alias of timm. Unknown: JIMM_ERROR_NOT_FOUND with the
+ * nearest names in the message. */
+JIMM_API jimm_status jimm_model_find(const char *name, jimm_model_name *result);
+
+/* The graph of a named model. `options` may be NULL. The caller closes the graph. */
+JIMM_API jimm_status jimm_graph_build(const jimm_model_name *name,
+                                      const jimm_model_options *options, jimm_graph **graph);
+
+/* ---- a graph with weights ---- */
+
+typedef struct jimm_weights_options {
+  size_t size;
+  bool reset_head;      /* a classifier of another shape is dropped and synthetic_seed fills it */
+  bool adapt_input;     /* an input conv of 3 channels is adapted as timm's adapt_input_conv does */
+} jimm_weights_options;
+#define JIMM_WEIGHTS_OPTIONS_INIT {sizeof(jimm_weights_options), false, true}
+
+/* Immutable and shareable between threads; packed weights are kept in it, one copy per layout, for
+ * all plans. */
+typedef struct jimm_model jimm_model;
+
+/* Binds `state` to `graph` (timm's load_state_dict, strict): every tensor of the state is used and
+ * every parameter of the graph filled, with equal shapes; else JIMM_ERROR_MISMATCH with a message
+ * that lists missing, unexpected and misshapen tensors. Floating dtypes may differ from the graph's.
+ * Retains both; `options` may be NULL. */
+JIMM_API jimm_status jimm_model_create(jimm_graph *graph, jimm_state *state,
+                                       const jimm_weights_options *options, jimm_model **model);
+/* A model with synthetic weights (jimm_synthetic_parameter for every parameter). */
+JIMM_API jimm_status jimm_model_create_synthetic(jimm_graph *graph, uint64_t seed,
+                                                 jimm_model **model);
+JIMM_API jimm_model *jimm_model_retain(jimm_model *model);
+JIMM_API void jimm_model_close(jimm_model **model);
+JIMM_API jimm_graph *jimm_model_graph(const jimm_model *model); /* borrowed */
+/* The parameter's tensor after adaptation, in the dtype of its file. Borrowed; NULL when `value` is
+ * not a parameter or is optional and absent. */
+JIMM_API const jimm_tensor *jimm_model_parameter(const jimm_model *model, jimm_value value);
+
+/* ---- a weights folder: timm's config.json and model.safetensors ---- */
+
+/* What a folder's config.json says. */
+typedef struct jimm_folder jimm_folder;
+
+/* Reads DIR/config.json: architecture, num_classes, pretrained_cfg (preprocessing), label_names,
+ * label_descriptions. The weights are DIR/model.safetensors. */
+JIMM_API jimm_status jimm_folder_open(const char *path, jimm_folder **folder);
+JIMM_API void jimm_folder_close(jimm_folder **folder);
+JIMM_API const jimm_model_name *jimm_folder_model(const jimm_folder *folder);
+/* The variant that the folder describes: its own preprocessing and class count, not the registry's. */
+JIMM_API const jimm_variant *jimm_folder_variant(const jimm_folder *folder);
+JIMM_API const jimm_model_options *jimm_folder_options(const jimm_folder *folder);
+JIMM_API const char *jimm_folder_weights(const jimm_folder *folder); /* path of the weights */
+/* The class's name; NULL when the folder has none for that index. */
+JIMM_API const char *jimm_folder_label(const jimm_folder *folder, int64_t index);
+JIMM_API int64_t jimm_folder_label_count(const jimm_folder *folder);
+
+/* The preprocessing of a variant: data, or its test_input_size and test_crop_pct when `test_size`
+ * and timm has them (as timm.data.resolve_model_data_config(use_test_size=True)). */
+JIMM_API jimm_data_config jimm_variant_data(const jimm_variant *variant, bool test_size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

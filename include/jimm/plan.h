@@ -1,0 +1,83 @@
+/* jimm: plans: a model made ready to run at one batch and image size; the reference evaluator;
+ * labels from logits. */
+#ifndef JIMM_PLAN_H
+#define JIMM_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jimm/base.h>
+#include <jimm/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct jimm_plan_options {
+  size_t size;
+  int64_t batch, height, width;
+  int32_t threads;            /* JIMM_THREADS_DEFAULT, or 1 to JIMM_THREADS_MAX */
+  const char *const *outputs; /* names of graph outputs, in the order of jimm_plan_run */
+  int32_t output_count;       /* 0: "logits" alone */
+  jimm_isa isa;               /* at most this level; JIMM_ISA_AVX512: the best there is */
+} jimm_plan_options;
+#define JIMM_PLAN_OPTIONS_INIT \
+  {sizeof(jimm_plan_options), 1, 224, 224, JIMM_THREADS_DEFAULT, NULL, 0, JIMM_ISA_AVX512}
+
+/* Fused steps over packed weights (which belong to the model) and one activation arena. One caller
+ * at a time; several plans of one model may run at once. Its thread pool is made at the first run.
+ * For a given plan, thread count and instruction set the results are the same bits every time. */
+typedef struct jimm_plan jimm_plan;
+
+/* Retains the model. Errors: shapes that do not fit (naming the node), an unknown output, an
+ * operator without a kernel, a size that overflows, a thread count out of range. */
+JIMM_API jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options *options,
+                                      jimm_plan **plan);
+JIMM_API void jimm_plan_close(jimm_plan **plan);
+
+JIMM_API int32_t jimm_plan_output_count(const jimm_plan *plan);
+JIMM_API jimm_status jimm_plan_output_shape(const jimm_plan *plan, int32_t index,
+                                            jimm_shape *shape);
+
+/* Runs: input F32 [batch, channels, height, width]; outputs F32 of the plan's output shapes, memory
+ * of the caller. Allocates nothing after the first run. Denormal numbers count as zero. */
+JIMM_API jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input,
+                                   jimm_tensor *outputs);
+
+typedef struct jimm_plan_stats {
+  size_t size;
+  size_t arena_bytes;  /* activations of this plan */
+  size_t packed_bytes; /* packed weights that this plan uses (shared through the model) */
+  int32_t steps;
+  int64_t macs;
+  jimm_isa isa;
+  int32_t threads;
+} jimm_plan_stats;
+#define JIMM_PLAN_STATS_INIT {sizeof(jimm_plan_stats), 0, 0, 0, 0, JIMM_ISA_BASELINE, 0}
+JIMM_API jimm_status jimm_plan_get_stats(const jimm_plan *plan, jimm_plan_stats *stats);
+/* One line a step: kernel, node names, shapes. The caller frees *text with jimm_text_free. */
+JIMM_API jimm_status jimm_plan_print(const jimm_plan *plan, char **text);
+
+/* Evaluates the graph node by node with the plain reference operators in `dtype` (JIMM_F32 or
+ * JIMM_F64): slow, and the truth that plans are tested against. `outputs` (count entries, cleared)
+ * are created here, of that dtype; the caller closes them. `input` is F32 or F64. */
+JIMM_API jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype,
+                                        const jimm_tensor *input, int32_t output_count,
+                                        const char *const *output_names, jimm_tensor *outputs);
+
+/* ---- labels ---- */
+
+typedef struct jimm_top {
+  int64_t index;
+  float logit;
+  float probability; /* softmax over all classes */
+} jimm_top;
+
+/* The k largest of `count` logits, largest first, ties by lower index; NaN sorts last. Writes
+ * min(k, count) entries to `top` and returns how many. */
+JIMM_API int64_t jimm_top_k(const float *logits, int64_t count, int64_t k, jimm_top *top);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,64 @@
+/* jimm: a state: named tensors, as PyTorch's state_dict; safetensors files; synthetic weights. */
+#ifndef JIMM_STATE_H
+#define JIMM_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jimm/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An ordered set of named tensors, and string metadata. Counted: jimm_state_retain adds an owner,
+ * jimm_state_close takes one away. */
+typedef struct jimm_state jimm_state;
+
+JIMM_API jimm_status jimm_state_create(jimm_state **state);
+JIMM_API jimm_state *jimm_state_retain(jimm_state *state);
+/* Drops this owner and sets *state to NULL; accepts NULL and a pointer to NULL. */
+JIMM_API void jimm_state_close(jimm_state **state);
+
+/* Adds a copy of `tensor` under a copy of `name` (UTF-8). A name twice: INVALID_ARGUMENT. */
+JIMM_API jimm_status jimm_state_add(jimm_state *state, const char *name, const jimm_tensor *tensor);
+/* The same, but takes over the memory that `tensor` owns (and clears it) instead of copying. */
+JIMM_API jimm_status jimm_state_add_owned(jimm_state *state, const char *name, jimm_tensor *tensor);
+
+JIMM_API int64_t jimm_state_count(const jimm_state *state);
+/* Name and tensor number `index` in file order; NULL when out of range. Borrowed from the state. */
+JIMM_API const char *jimm_state_name(const jimm_state *state, int64_t index);
+JIMM_API const jimm_tensor *jimm_state_tensor(const jimm_state *state, int64_t index);
+/* The tensor of that name, NULL when there is none. Borrowed. O(1). */
+JIMM_API const jimm_tensor *jimm_state_find(const jimm_state *state, const char *name);
+
+/* Metadata of the file ("__metadata__" of safetensors): NULL when the key is absent. */
+JIMM_API const char *jimm_state_metadata(const jimm_state *state, const char *key);
+JIMM_API jimm_status jimm_state_set_metadata(jimm_state *state, const char *key, const char *value);
+
+/* Opens a safetensors file. The file is mapped, tensors keep their dtype and point into the
+ * mapping; nothing is read before it is used. Checked as the format demands: header length, UTF-8,
+ * duplicate keys, data offsets in order without holes or overlap, sizes equal dtype x shape without
+ * overflow, nothing past the end. Errors (JIMM_ERROR_FORMAT) name file, tensor and offset. A file
+ * that another process cuts short while it is mapped cannot be defended against. */
+JIMM_API jimm_status jimm_state_open(const char *path, jimm_state **state);
+
+/* Writes a safetensors file, whole or not at all. Tensors are laid out by descending element size,
+ * then name, as the safetensors library does; the header is padded to 8 bytes. */
+JIMM_API jimm_status jimm_state_save(const jimm_state *state, const char *path);
+
+/* ---- synthetic weights ----
+ * Defined by (seed, name, index) with integer arithmetic and IEEE + - x and sqrt only, so that C and
+ * numpy make the same bits; see docs/synthetic.md. Sizes are like those of trained networks: nothing
+ * is at its default, so a block that is skipped or an epsilon that is wrong shows. */
+
+/* Fills an F32 tensor (its shape is read, its data written) as parameter or buffer `name`. */
+JIMM_API jimm_status jimm_synthetic_parameter(uint64_t seed, const char *name, jimm_tensor *tensor);
+/* Fills an F32 tensor with uniform values in [-2, 2): a stand-in for a normalised image batch. */
+JIMM_API jimm_status jimm_synthetic_input(uint64_t seed, const char *name, jimm_tensor *tensor);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

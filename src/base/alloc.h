@@ -1,0 +1,53 @@
+/* Memory from the installed allocator (base.h). All functions return NULL on failure and set the
+ * thread's message; callers return JIMM_ERROR_OUT_OF_MEMORY. */
+#ifndef JIMM_BASE_ALLOC_H
+#define JIMM_BASE_ALLOC_H
+
+#include <stddef.h>
+
+#include <jimm/base.h>
+
+#define JIMM_ALIGNMENT 64
+
+/* Uninitialised; bytes 0 gives a valid pointer. Aligned to JIMM_ALIGNMENT. */
+JIMM_SIBLING void *jimm_alloc(size_t bytes);
+/* Zeroed, count * size checked for overflow. */
+JIMM_SIBLING void *jimm_calloc(size_t count, size_t size);
+/* A copy of `count` elements at `old` (may be NULL) in room for `new_count`; frees old on success
+ * only, as realloc. */
+JIMM_SIBLING void *jimm_grow(void *old, size_t count, size_t new_count, size_t size);
+JIMM_SIBLING void jimm_free(void *pointer); /* accepts NULL */
+JIMM_SIBLING char *jimm_strdup(const char *text);
+JIMM_SIBLING char *jimm_strndup(const char *text, size_t length);
+/* printf into new memory */
+JIMM_SIBLING char *jimm_format(const char *format, ...) JIMM_PRINTF(1, 2);
+
+/* A growing text, for messages and listings. Zero-initialise; `failed` sticks. */
+typedef struct jimm_text {
+  char *data;
+  size_t length, capacity;
+  int failed;
+} jimm_text;
+JIMM_SIBLING void jimm_text_append(jimm_text *text, const char *format, ...) JIMM_PRINTF(2, 3);
+/* Hands over the characters ("" if nothing was appended), or NULL after a failure; clears text. */
+JIMM_SIBLING char *jimm_text_take(jimm_text *text);
+
+/* Many small objects that die together: names, attributes. Zero-initialise. */
+typedef struct jimm_arena {
+  struct jimm_arena_block *blocks;
+} jimm_arena;
+void *jimm_arena_alloc(jimm_arena *arena, size_t bytes); /* zeroed, aligned to 16 */
+char *jimm_arena_strdup(jimm_arena *arena, const char *text);
+void jimm_arena_close(jimm_arena *arena);
+
+/* A map from strings (borrowed, must outlive the map) to int64_t. Zero-initialise. */
+typedef struct jimm_map {
+  struct jimm_map_slot *slots;
+  size_t count, capacity;
+} jimm_map;
+/* JIMM_ERROR_INVALID_ARGUMENT (no message) when the key is there already. */
+jimm_status jimm_map_insert(jimm_map *map, const char *key, int64_t value);
+int64_t jimm_map_find(const jimm_map *map, const char *key); /* -1: absent */
+void jimm_map_close(jimm_map *map);
+
+#endif

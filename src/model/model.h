@@ -1,0 +1,26 @@
+/* A graph with weights, and the packed weights that plans share. */
+#ifndef JIMM_MODEL_MODEL_H
+#define JIMM_MODEL_MODEL_H
+
+#include <stddef.h>
+
+#include <jimm/model.h>
+
+/* Writes `bytes` bytes of packed weights to `data` (zeroed, aligned to 64). */
+typedef jimm_status (*jimm_pack_function)(void *context, void *data);
+
+/* The packed weights of that key (parameter names and layout, e.g. "conv1.weight+bn1:igemm16"),
+ * packed by the first caller and kept until the model is closed. Thread-safe. A second caller with
+ * another `bytes` for the same key: JIMM_ERROR_INTERNAL. */
+jimm_status jimm_model_packed(jimm_model *model, const char *key, size_t bytes,
+                              jimm_pack_function pack, void *context, const void **data);
+
+/* The parameter as float32, converted if it must be: *tensor is a view of the model's memory or an
+ * owned copy; the caller closes it either way. */
+jimm_status jimm_model_parameter_f32(const jimm_model *model, jimm_value value,
+                                     jimm_tensor *tensor);
+
+/* Says that nothing will read the parameter soon: its pages of a mapped file leave memory. */
+void jimm_model_release(const jimm_model *model, jimm_value value);
+
+#endif

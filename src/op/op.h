@@ -1,0 +1,36 @@
+/* What an operator's file needs.
+ *
+ * Each file src/op/NAME.c is compiled three times: with REAL=float and REAL=double for the reference
+ * implementation (the part under #ifdef REAL), and once without REAL for the shape rule, the
+ * attributes, the example cases and the row (the part under #else). The row is
+ * `const jimm_op jimm_op_NAME`, listed in ops.def.
+ */
+#ifndef JIMM_OP_OP_H
+#define JIMM_OP_OP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jimm/graph.h>
+
+#define JIMM_JOIN_(a, b) a##b
+#define JIMM_JOIN(a, b) JIMM_JOIN_(a, b)
+
+#ifdef REAL
+/* FORWARD(conv2d) { ... } defines jimm_conv2d_f32 or jimm_conv2d_f64. */
+#define FORWARD(name) \
+  jimm_status JIMM_JOIN(jimm_##name##_, REAL_NAME)(const jimm_op_call *call); \
+  jimm_status JIMM_JOIN(jimm_##name##_, REAL_NAME)(const jimm_op_call *call)
+/* Typed data of input i and of the output. */
+#define IN(i) ((const REAL *)call->inputs[i].data)
+#define OUT() ((REAL *)call->output->data)
+#define DIM(i, d) (call->inputs[i].shape.dim[d])
+#define OUT_DIM(d) (call->output->shape.dim[d])
+#else
+#define FORWARDS(name) \
+  jimm_status jimm_##name##_f32(const jimm_op_call *call); \
+  jimm_status jimm_##name##_f64(const jimm_op_call *call)
+#define COUNT_OF(array) ((int32_t)(sizeof(array) / sizeof((array)[0])))
+#endif
+
+#endif
