@@ -1,0 +1,222 @@
+#include "internal.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *formatted(const char *format, ...) JT_PRINTF(1, 2);
+
+static char *formatted(const char *format, ...) {
+  jti_text text = {0};
+  va_list args;
+  va_start(args, format);
+  jti_text_vprintf(&text, format, args);
+  va_end(args);
+  return text.data;
+}
+
+static char *formatted_list(const char *format, va_list args) JT_PRINTF(1, 0);
+
+static char *formatted_list(const char *format, va_list args) {
+  jti_text text = {0};
+  jti_text_vprintf(&text, format, args);
+  return text.data;
+}
+
+// Takes over the three texts.
+static void report(jti_outcome outcome, const char *file, int line, const char *expr, char *got,
+                   char *want, char *message) {
+  jti_record record = {.outcome = outcome,
+                       .file = jti_copy(file),
+                       .line = line,
+                       .expr = jti_copy(expr),
+                       .got = got,
+                       .want = want,
+                       .message = message};
+  jti_add_record(&record);
+}
+
+bool jt_check(const char *file, int line, const char *expr, bool ok) {
+  jti_count_check();
+  if (!ok) report(JTI_FAIL, file, line, expr, jti_copy("false"), jti_copy("true"), NULL);
+  return ok;
+}
+
+bool jt_check_msg(const char *file, int line, const char *expr, bool ok, const char *format, ...) {
+  jti_count_check();
+  if (!ok) {
+    va_list args;
+    va_start(args, format);
+    char *message = formatted_list(format, args);
+    va_end(args);
+    report(JTI_FAIL, file, line, expr, jti_copy("false"), jti_copy("true"), message);
+  }
+  return ok;
+}
+
+bool jt_check_int(const char *file, int line, const char *expr, long long got, long long want) {
+  jti_count_check();
+  if (got == want) return true;
+  report(JTI_FAIL, file, line, expr, formatted("%lld", got), formatted("%lld", want), NULL);
+  return false;
+}
+
+bool jt_check_uint(const char *file, int line, const char *expr, unsigned long long got,
+                   unsigned long long want) {
+  jti_count_check();
+  if (got == want) return true;
+  report(JTI_FAIL, file, line, expr, formatted("%llu", got), formatted("%llu", want), NULL);
+  return false;
+}
+
+bool jt_check_str(const char *file, int line, const char *expr, const char *got, const char *want) {
+  jti_count_check();
+  if (got == want || (got && want && strcmp(got, want) == 0)) return true;
+  char *message = NULL;
+  if (!got || !want) {
+    message = formatted("%s is NULL", got ? "want" : "got");
+  } else {
+    size_t same = 0;
+    while (got[same] == want[same]) ++same;
+    message = formatted("first difference at byte %zu", same);
+  }
+  report(JTI_FAIL, file, line, expr, jti_copy(got), jti_copy(want), message);
+  return false;
+}
+
+bool jt_check_contains(const char *file, int line, const char *expr, const char *haystack,
+                       const char *needle) {
+  jti_count_check();
+  if (haystack && needle && strstr(haystack, needle)) return true;
+  char *message = NULL;
+  if (!haystack || !needle) message = formatted("%s is NULL", haystack ? "needle" : "haystack");
+  report(JTI_FAIL, file, line, expr, jti_copy(haystack), jti_copy(needle), message);
+  return false;
+}
+
+bool jt_check_double(const char *file, int line, const char *expr, double got, double want,
+                     double atol, double rtol) {
+  jti_count_check();
+  char *shown_got = formatted("%.17g", got);
+  char *shown_want = formatted("%.17g", want);
+  if (!(isfinite(atol) && isfinite(rtol) && atol >= 0 && rtol >= 0)) {
+    report(JTI_ERROR, file, line, expr, shown_got, shown_want,
+           formatted("not a tolerance: atol %g, rtol %g", atol, rtol));
+    return false;
+  }
+  double difference = fabs(got - want);
+  double allowed = atol + rtol * fabs(want);
+  // Infinities are compared by ==: with one of them, the difference or the allowance is infinite.
+  if (got == want || (isfinite(got) && isfinite(want) && difference <= allowed)) {
+    free(shown_got);
+    free(shown_want);
+    return true;
+  }
+  report(JTI_FAIL, file, line, expr, shown_got, shown_want,
+         formatted("difference %.6g, allowed %.6g (atol %g, rtol %g)", difference, allowed, atol,
+                   rtol));
+  return false;
+}
+
+// The bytes around an offset, the differing one in brackets.
+static char *hex_around(const unsigned char *bytes, size_t n, size_t at) {
+  jti_text text = {0};
+  size_t begin = at < 4 ? 0 : at - 4;
+  size_t end = n - at < 8 ? n : at + 8;
+  for (size_t i = begin; i < end; ++i) {
+    jti_text_printf(&text, i == at ? "%s[%02x]" : "%s%02x", i > begin ? " " : "", bytes[i]);
+  }
+  return text.data;
+}
+
+bool jt_check_mem(const char *file, int line, const char *expr, const void *got, const void *want,
+                  size_t n) {
+  jti_count_check();
+  if (n == 0) return true;
+  if (!got || !want) {
+    report(JTI_FAIL, file, line, expr, NULL, NULL,
+           formatted("%s is NULL", !got && !want ? "each of both" : got ? "want" : "got"));
+    return false;
+  }
+  if (memcmp(got, want, n) == 0) return true;
+  const unsigned char *a = got;
+  const unsigned char *b = want;
+  size_t first = 0;
+  while (a[first] == b[first]) ++first;
+  size_t differing = 0;
+  for (size_t i = first; i < n; ++i) differing += a[i] != b[i];
+  report(JTI_FAIL, file, line, expr, hex_around(a, n, first), hex_around(b, n, first),
+         formatted("first difference at offset %zu; %zu of %zu bytes differ", first, differing, n));
+  return false;
+}
+
+void jt_fail(const char *file, int line, const char *format, ...) {
+  jti_count_check();
+  va_list args;
+  va_start(args, format);
+  report(JTI_FAIL, file, line, NULL, NULL, NULL, formatted_list(format, args));
+  va_end(args);
+}
+
+void jt_error(const char *file, int line, const char *format, ...) {
+  jti_count_check();
+  va_list args;
+  va_start(args, format);
+  report(JTI_ERROR, file, line, NULL, NULL, NULL, formatted_list(format, args));
+  va_end(args);
+}
+
+void jt_skip(const char *file, int line, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  report(JTI_SKIP, file, line, NULL, NULL, NULL, formatted_list(format, args));
+  va_end(args);
+  jt_end_test();
+}
+
+bool jt_broken(const char *file, int line, const char *expr, bool ok) {
+  jti_count_check();
+  if (ok) {
+    report(JTI_ERROR, file, line, expr, jti_copy("true"), jti_copy("false"),
+           jti_copy("unbroken: passed unexpectedly; remove the broken marker"));
+  } else {
+    report(JTI_BROKEN, file, line, expr, NULL, NULL, NULL);
+  }
+  return ok;
+}
+
+static bool soft(const char *file, int line, const char *expr, bool ok) {
+  if (!ok) report(JTI_SOFT, file, line, expr, jti_copy("false"), jti_copy("true"), NULL);
+  return ok;
+}
+
+static bool not_boolean(const char *file, int line, const char *expr, char *got,
+                        const char *kind) {
+  report(JTI_ERROR, file, line, expr, got, jti_copy("a boolean"),
+         formatted("soft check of a non-boolean: %s", kind));
+  return false;
+}
+
+bool jt_soft_int(const char *file, int line, const char *expr, long long value) {
+  jti_count_check();
+  if (value == 0 || value == 1) return soft(file, line, expr, value == 1);
+  return not_boolean(file, line, expr, formatted("%lld", value), "an integer other than 0 and 1");
+}
+
+bool jt_soft_uint(const char *file, int line, const char *expr, unsigned long long value) {
+  jti_count_check();
+  if (value <= 1) return soft(file, line, expr, value == 1);
+  return not_boolean(file, line, expr, formatted("%llu", value), "an integer other than 0 and 1");
+}
+
+bool jt_soft_double(const char *file, int line, const char *expr, double value) {
+  jti_count_check();
+  return not_boolean(file, line, expr, formatted("%.17g", value), "a floating-point number");
+}
+
+bool jt_soft_other(const char *file, int line, const char *expr, ...) {
+  jti_count_check();
+  return not_boolean(file, line, expr, NULL, "a pointer, a struct or another type");
+}

@@ -1,0 +1,178 @@
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+// Records kept per outcome and test: a check in a loop may fail a million times, and the first ones
+// tell most. The limit is per outcome, so that drift cannot push a failure out of the report.
+enum { KEPT_RECORDS = 20 };
+
+jti_state jti_now = {.wire = -1};
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+const char *jti_outcome_name(jti_outcome outcome) {
+  static const char *const names[JTI_OUTCOMES] = {"pass",   "skip", "soft",
+                                                  "broken", "fail", "error"};
+  return names[outcome];
+}
+
+double jti_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void jti_free_record(jti_record *record) {
+  free(record->file);
+  free(record->expr);
+  free(record->got);
+  free(record->want);
+  free(record->message);
+  *record = (jti_record){0};
+}
+
+void jti_free_result(jti_result *result) {
+  for (size_t i = 0; i < result->count; ++i) jti_free_record(&result->records[i]);
+  free(result->records);
+  jti_text_free(&result->stderr_tail);
+  jti_text_free(&result->diagnostic);
+  *result = (jti_result){0};
+}
+
+static size_t count_outcome(const jti_result *result, jti_outcome outcome) {
+  size_t count = 0;
+  for (size_t i = 0; i < result->count; ++i) count += result->records[i].outcome == outcome;
+  return count;
+}
+
+static void keep(jti_result *result, jti_record *record) {
+  if (record->outcome > result->outcome) result->outcome = record->outcome;
+  if (count_outcome(result, record->outcome) >= KEPT_RECORDS) {
+    result->unreported++;
+    jti_free_record(record);
+    return;
+  }
+  if (result->count == result->capacity) {
+    size_t capacity = result->capacity ? 2 * result->capacity : 4;
+    jti_record *grown = jti_alloc(capacity * sizeof *grown);
+    if (result->count) memcpy(grown, result->records, result->count * sizeof *grown);
+    free(result->records);
+    result->records = grown;
+    result->capacity = capacity;
+  }
+  jti_tap_diagnose(&result->diagnostic, record);
+  result->records[result->count++] = *record;
+  *record = (jti_record){0};
+}
+
+// A check where no test runs: in a thread that outlived its test, or before jt_main. It belongs to
+// no line of the report, but it must not vanish.
+static void stray(jti_record *record) {
+  if (record->outcome >= JTI_FAIL) jti_now.strays++;
+  fprintf(stderr, "jimm-test: %s outside a test: %s:%d: %s %s\n", jti_outcome_name(record->outcome),
+          record->file ? record->file : "?", record->line, record->expr ? record->expr : "",
+          record->message ? record->message : "");
+  jti_free_record(record);
+}
+
+void jti_add_record(jti_record *record) {
+  pthread_mutex_lock(&lock);
+  if (!jti_now.result) {
+    stray(record);
+  } else if (jti_now.wire >= 0) {
+    jti_wire_record(jti_now.wire, record);
+    jti_free_record(record);
+  } else {
+    keep(jti_now.result, record);
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+void jti_add_problem(jti_outcome outcome, const char *file, int line, const char *format, ...) {
+  jti_text message = {0};
+  va_list args;
+  va_start(args, format);
+  jti_text_vprintf(&message, format, args);
+  va_end(args);
+  jti_record record = {.outcome = outcome, .file = jti_copy(file), .line = line,
+                       .message = message.data};
+  jti_add_record(&record);
+}
+
+void jti_count_check(void) {
+  pthread_mutex_lock(&lock);
+  if (jti_now.shared_checks) {
+    ++*jti_now.shared_checks;
+  } else if (jti_now.result) {
+    jti_now.result->checks++;
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+void jt_note(const char *format, ...) {
+  jti_text text = {0};
+  va_list args;
+  va_start(args, format);
+  jti_text_vprintf(&text, format, args);
+  va_end(args);
+  pthread_mutex_lock(&lock);
+  if (jti_now.wire >= 0) {
+    jti_wire_note(jti_now.wire, text.data);
+  } else {
+    jti_tap_note(text.data);
+  }
+  pthread_mutex_unlock(&lock);
+  jti_text_free(&text);
+}
+
+void jt_end_test(void) {
+  if (!jti_now.result) {
+    fprintf(stderr, "jimm-test: a test was ended where none runs\n");
+    abort();
+  }
+  if (!pthread_equal(jti_now.thread, pthread_self())) pthread_exit(NULL);
+  longjmp(jti_now.end, 1);
+}
+
+void jti_begin_child(int wire, unsigned long long *shared_checks) {
+  // Another thread of the parent may have held the lock at the moment of the fork.
+  pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
+  memcpy(&lock, &fresh, sizeof lock);
+  jti_now.wire = wire;
+  jti_now.shared_checks = shared_checks;
+}
+
+void jti_attach(jti_result *result) {
+  pthread_mutex_lock(&lock);
+  jti_now.result = result;
+  jti_now.thread = pthread_self();
+  pthread_mutex_unlock(&lock);
+}
+
+void jti_run_body(const jti_test *test, jti_result *result) {
+  const pid_t process = getpid();
+  jti_attach(result);
+  if (setjmp(jti_now.end) == 0) {
+    if (test->plain) {
+      test->plain();
+    } else {
+      test->with_context(test->ctx);
+    }
+  }
+  if (getpid() != process) {
+    // The test forked, and its child came back here: it must not run the other tests once more.
+    fprintf(stderr, "jimm-test: a process forked by test \"%s\" returned from it\n", test->name);
+    _exit(1);
+  }
+  jti_attach(NULL);
+}
+
+void jti_finish_result(const jti_test *test, jti_result *result) {
+  if (result->outcome != JTI_PASS || result->checks) return;
+  jti_record record = {.outcome = JTI_ERROR, .file = jti_copy(test->file), .line = test->line,
+                       .message = jti_copy("no checks executed")};
+  keep(result, &record);
+}

@@ -1,0 +1,167 @@
+// TAP 14: https://testanything.org/tap-version-14-specification.html
+// Every line is written at once and unbuffered, so that a crash finds nothing half done and a fork
+// nothing to write twice.
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int report = -1;
+static bool lost;
+
+static void put(jti_text *text) {
+  const char *at = text->data;
+  size_t left = text->size;
+  while (left && report >= 0) {
+    ssize_t written = write(report, at, left);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      if (!lost) fprintf(stderr, "jimm-test: cannot write the report: %s\n", strerror(errno));
+      lost = true;
+      break;
+    }
+    at += written;
+    left -= (size_t)written;
+  }
+  jti_text_free(text);
+}
+
+void jti_tap_open(int fd) {
+  report = fd;
+  lost = false;
+  jti_text text = {0};
+  jti_text_printf(&text, "TAP version 14\n");
+  put(&text);
+}
+
+bool jti_tap_lost(void) { return lost; }
+
+void jti_tap_close(void) { report = -1; }
+
+void jti_tap_plan(size_t tests) {
+  jti_text text = {0};
+  jti_text_printf(&text, "1..%zu\n", tests);
+  put(&text);
+}
+
+void jti_tap_note(const char *note) {
+  if (report < 0) {
+    fprintf(stderr, "# %s\n", note);
+    return;
+  }
+  jti_text text = {0};
+  for (const char *line = note; line;) {
+    const char *end = strchr(line, '\n');
+    size_t size = end ? (size_t)(end - line) : strlen(line);
+    jti_text_printf(&text, "# %.*s\n", (int)size, line);
+    line = end && end[1] ? end + 1 : NULL;
+  }
+  put(&text);
+}
+
+static void pair(jti_text *out, const char *indent, const char *key, const char *value) {
+  if (!value) return;
+  jti_text_printf(out, "%s%s: ", indent, key);
+  jti_text_yaml(out, value);
+  jti_text_printf(out, "\n");
+}
+
+void jti_tap_diagnose(jti_text *out, const jti_record *record) {
+  static const char indent[] = "      ";
+  jti_text_printf(out, "    - outcome: %s\n", jti_outcome_name(record->outcome));
+  pair(out, indent, "file", record->file);
+  if (record->file) jti_text_printf(out, "%sline: %d\n", indent, record->line);
+  pair(out, indent, "expression", record->expr);
+  pair(out, indent, "got", record->got);
+  pair(out, indent, "want", record->want);
+  pair(out, indent, "message", record->message);
+}
+
+static void title(jti_text *out, bool ok, const jti_result *result) {
+  jti_text_printf(out, "%s %zu - ", ok ? "ok" : "not ok", result->number);
+  jti_text_tap(out, result->name);
+}
+
+char *jti_tap_crash_line(const jti_result *result) {
+  jti_text text = {0};
+  title(&text, false, result);
+  jti_text_printf(&text, "\n");
+  return text.data;
+}
+
+// The first record that made the outcome what it is.
+static const jti_record *cause(const jti_result *result) {
+  for (size_t i = 0; i < result->count; ++i) {
+    if (result->records[i].outcome == result->outcome) return &result->records[i];
+  }
+  return NULL;
+}
+
+static void directive(jti_text *out, const jti_result *result) {
+  const jti_record *record = cause(result);
+  const char *why = !record ? NULL : record->expr ? record->expr : record->message;
+  if (result->outcome == JTI_SKIP) {
+    jti_text_printf(out, " # SKIP ");
+  } else if (result->outcome == JTI_SOFT) {
+    jti_text_printf(out, " # TODO broken: soft: ");
+  } else if (result->outcome == JTI_BROKEN) {
+    jti_text_printf(out, " # TODO broken: ");
+  } else {
+    return;
+  }
+  jti_text_tap(out, why && *why ? why : "no reason given");
+}
+
+static void stderr_lines(jti_text *out, const jti_text *tail) {
+  if (!tail->size) return;
+  jti_text_printf(out, "  stderr:\n");
+  const char *line = tail->data;
+  while (*line) {
+    size_t size = strcspn(line, "\n");
+    jti_text one = {0};
+    jti_text_add(&one, line, size);
+    jti_text_printf(out, "    - ");
+    jti_text_yaml(out, one.data);
+    jti_text_printf(out, "\n");
+    jti_text_free(&one);
+    line += size;
+    if (*line) ++line;
+  }
+}
+
+void jti_tap_result(const jti_result *result) {
+  jti_text text = {0};
+  title(&text, result->outcome <= JTI_SKIP, result);
+  directive(&text, result);
+  jti_text_printf(&text, "\n");
+  if (result->outcome > JTI_SKIP) {
+    jti_text_printf(&text, "  ---\n  outcome: %s\n  checks: %llu\n",
+                    jti_outcome_name(result->outcome), result->checks);
+    if (result->unreported) jti_text_printf(&text, "  unreported: %zu\n", result->unreported);
+    if (result->diagnostic.size) {
+      jti_text_printf(&text, "  findings:\n");
+      jti_text_add(&text, result->diagnostic.data, result->diagnostic.size);
+    }
+    stderr_lines(&text, &result->stderr_tail);
+    jti_text_printf(&text, "  ...\n");
+  }
+  put(&text);
+}
+
+void jti_tap_summary(const jti_summary *summary) {
+  const size_t *tests = summary->tests;
+  jti_text text = {0};
+  jti_text_printf(&text,
+                  "# %zu passed, %zu failed, %zu errors, %zu broken, %zu soft, %zu skipped"
+                  " (%llu checks)\n",
+                  tests[JTI_PASS], tests[JTI_FAIL], tests[JTI_ERROR], tests[JTI_BROKEN],
+                  tests[JTI_SOFT], tests[JTI_SKIP], summary->checks);
+  size_t all = 0;
+  for (int i = 0; i < JTI_OUTCOMES; ++i) all += tests[i];
+  if (all == tests[JTI_SKIP]) {
+    jti_text_printf(&text, "# nothing was executed: all of the %zu tests were skipped\n", all);
+  }
+  put(&text);
+}
