@@ -1,0 +1,51 @@
+#!/bin/sh
+# Everything that is checked without running the program. Prints each finding; exits 1 if any.
+set -u
+status=0
+say() { printf 'lint: %s\n' "$*"; }
+
+sources=$(git ls-files '*.c' '*.h')
+
+say clang-format
+for file in $sources; do
+  clang-format-14 --dry-run -Werror "$file" || status=1
+done
+
+say "layers: a room includes only rooms above it"
+scripts/lint_layers.sh || status=1
+
+say "house rules"
+if grep -nE '#if 0|\bTODO\b|\bFIXME\b|\bXXX\b' $sources; then
+  say 'no dead code, no TODO'
+  status=1
+fi
+if grep -nE '\b(printf|puts|exit|abort)\(' $(git ls-files 'src/*.c' 'src/*.h') | grep -v 'snprintf'; then
+  say 'the library never prints, exits or aborts'
+  status=1
+fi
+for file in $(git ls-files 'src/*.c' 'src/*.h' 'cli/*.c' 'testkit/*.c'); do
+  lines=$(wc -l <"$file")
+  if [ "$lines" -gt 600 ]; then
+    say "$file has $lines lines: split it"
+    status=1
+  fi
+done
+
+say "no warning from gcc and clang"
+for compiler in gcc clang-14; do
+  build=build-lint-$compiler
+  [ -f "$build/build.ninja" ] || CC=$compiler ${MESON:-meson} setup "$build" --werror >/dev/null || exit 1
+  ninja -C "$build" >"$build/lint.log" 2>&1 || {
+    grep -E 'error|warning' "$build/lint.log" | head -40
+    say "$compiler warns or fails"
+    status=1
+  }
+done
+
+say clang-tidy
+git ls-files 'src/*.c' 'cli/*.c' 'testkit/*.c' |
+  xargs -P 2 -n 6 clang-tidy-14 --quiet -p build-lint-clang-14 2>/dev/null |
+  grep -E '(warning|error):' && status=1
+
+[ $status -eq 0 ] && say "nothing found"
+exit $status

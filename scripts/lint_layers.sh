@@ -1,0 +1,41 @@
+#!/bin/sh
+# A folder of src/ includes only what stands above it: the order of src/meson.build, with the
+# exceptions that docs/architecture.md names. The program includes public headers only; the test
+# kit knows nothing of libjimm.
+set -eu
+awk '
+  BEGIN {
+    order = "base tensor state op graph model kernel plan run label"
+    n = split(order, room, " ")
+    for (i = 1; i <= n; i++) rank[room[i]] = i
+    rank["image"] = rank["parity"] = rank["state"] + 0.5
+    same["image"] = same["parity"] = 1
+  }
+  /^#include "/ {
+    split(FILENAME, part, "/")
+    from = part[2]
+    split($2, quoted, "\"")
+    if (quoted[2] !~ /\//) next
+    split(quoted[2], target, "/")
+    to = target[1]
+    if (part[1] == "src" && to != from) {
+      if (!(to in rank) || !(from in rank) || rank[to] >= rank[from]) {
+        printf "%s:%d: %s must not include %s\n", FILENAME, FNR, from, quoted[2]
+        bad = 1
+      }
+    }
+    if (part[1] == "testkit" && to != "jimm-test" && to != "testkit") {
+      printf "%s:%d: the test kit must not include %s\n", FILENAME, FNR, quoted[2]
+      bad = 1
+    }
+    if (part[1] == "cli" && to in rank) {
+      printf "%s:%d: the program uses public headers only\n", FILENAME, FNR
+      bad = 1
+    }
+  }
+  /^#include <jimm\// && FILENAME ~ /^testkit\// {
+    printf "%s:%d: the test kit knows nothing of libjimm\n", FILENAME, FNR
+    bad = 1
+  }
+  END { exit bad }
+' $(git ls-files 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'testkit/*.c' 'testkit/*.h')

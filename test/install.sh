@@ -1,0 +1,69 @@
+#!/bin/sh
+# An installed jimm can be used through pkg-config alone: shared and static, from C and C++. TAP.
+# Usage: test/install.sh BUILD
+set -u
+build=$1
+n=0
+failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+echo "TAP version 14"
+check() {
+  name=$1
+  shift
+  n=$((n + 1))
+  if "$@" >"$work/log" 2>&1; then
+    echo "ok $n - $name"
+  else
+    failed=$((failed + 1))
+    echo "not ok $n - $name"
+    sed 's/^/# /' "$work/log" | tail -n 20
+  fi
+}
+
+check "installs into a folder" env DESTDIR="$work/root" ${MESON:-meson} install -C "$build" --no-rebuild
+prefix=$(find "$work/root" -type d -name pkgconfig | head -n 1)
+export PKG_CONFIG_PATH="$prefix" PKG_CONFIG_SYSROOT_DIR="$work/root"
+LD_LIBRARY_PATH=$(dirname "$prefix")
+export LD_LIBRARY_PATH
+
+cat >"$work/use.c" <<'EOF'
+#include <jimm/jimm.h>
+#include <stdio.h>
+#include <string.h>
+int main(void) {
+  jimm_model_name name;
+  jimm_graph *graph = NULL;
+  if (jimm_model_find("test_resnet", &name) != JIMM_OK ||
+      jimm_graph_build(&name, NULL, &graph) != JIMM_OK) {
+    fprintf(stderr, "%s\n", jimm_error_message());
+    return 1;
+  }
+  jimm_graph_close(&graph);
+  return strcmp(jimm_version(), JIMM_VERSION_STRING) != 0;
+}
+EOF
+cp "$work/use.c" "$work/use.cc"
+compile() { # OUTPUT COMPILER SOURCE PKG-CONFIG-FLAGS...
+  output=$1 compiler=$2 source=$3
+  shift 3
+  # shellcheck disable=SC2046
+  $compiler -o "$output" "$source" $(pkg-config --cflags jimm) $(pkg-config "$@" jimm)
+}
+check "C, shared" compile "$work/shared" "${CC:-gcc}" "$work/use.c" --libs
+check "C, shared, runs" "$work/shared"
+check "C++, shared" compile "$work/shared_cc" "${CXX:-g++}" "$work/use.cc" --libs
+check "C++, shared, runs" "$work/shared_cc"
+static() {
+  # shellcheck disable=SC2046
+  ${CC:-gcc} -o "$work/static" "$work/use.c" $(pkg-config --cflags jimm) \
+    "$(dirname "$prefix")/libjimm.a" $(pkg-config --libs-only-l --static jimm | sed 's/-ljimm//')
+}
+check "C, static" static
+check "C, static, runs" "$work/static"
+check "the program runs" "$(find "$work/root" -type f -name jimm -path '*bin*' | head -n 1)" --version
+check "the man page is installed" test -n "$(find "$work/root" -name 'jimm.1*' | head -n 1)"
+check "the completion is installed" test -n "$(find "$work/root" -path '*bash-completion*' -name jimm | head -n 1)"
+echo "1..$n"
+echo "# $((n - failed)) passed, $failed failed, 0 errors, 0 broken, 0 soft, 0 skipped ($n checks)"
+[ $failed -eq 0 ]
