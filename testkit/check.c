@@ -25,22 +25,20 @@ static char *formatted_list(const char *format, va_list args) {
   return text.data;
 }
 
-// Takes over the three texts.
-static void report(jti_outcome outcome, const char *file, int line, const char *expr, char *got,
-                   char *want, char *message) {
-  jti_record record = {.outcome = outcome,
-                       .file = jti_copy(file),
-                       .line = line,
-                       .expr = jti_copy(expr),
-                       .got = got,
-                       .want = want,
-                       .message = message};
+// Takes over the texts in `record`; adds the place and the expression.
+static void report(const char *file, int line, const char *expr, jti_record record) {
+  record.file = jti_copy(file);
+  record.line = line;
+  record.expr = jti_copy(expr);
   jti_add_record(&record);
 }
 
 bool jt_check(const char *file, int line, const char *expr, bool ok) {
   jti_count_check();
-  if (!ok) report(JTI_FAIL, file, line, expr, jti_copy("false"), jti_copy("true"), NULL);
+  if (!ok) {
+    report(file, line, expr,
+           (jti_record){.outcome = JTI_FAIL, .got = jti_copy("false"), .want = jti_copy("true")});
+  }
   return ok;
 }
 
@@ -51,48 +49,75 @@ bool jt_check_msg(const char *file, int line, const char *expr, bool ok, const c
     va_start(args, format);
     char *message = formatted_list(format, args);
     va_end(args);
-    report(JTI_FAIL, file, line, expr, jti_copy("false"), jti_copy("true"), message);
+    report(file, line, expr,
+           (jti_record){.outcome = JTI_FAIL,
+                        .got = jti_copy("false"),
+                        .want = jti_copy("true"),
+                        .message = message});
   }
   return ok;
 }
 
 bool jt_check_int(const char *file, int line, const char *expr, long long got, long long want) {
   jti_count_check();
-  if (got == want) return true;
-  report(JTI_FAIL, file, line, expr, formatted("%lld", got), formatted("%lld", want), NULL);
+  if (got == want) {
+    return true;
+  }
+  report(file, line, expr,
+         (jti_record){
+             .outcome = JTI_FAIL, .got = formatted("%lld", got), .want = formatted("%lld", want)});
   return false;
 }
 
 bool jt_check_uint(const char *file, int line, const char *expr, unsigned long long got,
                    unsigned long long want) {
   jti_count_check();
-  if (got == want) return true;
-  report(JTI_FAIL, file, line, expr, formatted("%llu", got), formatted("%llu", want), NULL);
+  if (got == want) {
+    return true;
+  }
+  report(file, line, expr,
+         (jti_record){
+             .outcome = JTI_FAIL, .got = formatted("%llu", got), .want = formatted("%llu", want)});
   return false;
 }
 
 bool jt_check_str(const char *file, int line, const char *expr, const char *got, const char *want) {
   jti_count_check();
-  if (got == want || (got && want && strcmp(got, want) == 0)) return true;
+  if (got == want || (got && want && strcmp(got, want) == 0)) {
+    return true;
+  }
   char *message = NULL;
   if (!got || !want) {
     message = formatted("%s is NULL", got ? "want" : "got");
   } else {
     size_t same = 0;
-    while (got[same] == want[same]) ++same;
+    while (got[same] == want[same]) {
+      ++same;
+    }
     message = formatted("first difference at byte %zu", same);
   }
-  report(JTI_FAIL, file, line, expr, jti_copy(got), jti_copy(want), message);
+  report(
+      file, line, expr,
+      (jti_record){
+          .outcome = JTI_FAIL, .got = jti_copy(got), .want = jti_copy(want), .message = message});
   return false;
 }
 
 bool jt_check_contains(const char *file, int line, const char *expr, const char *haystack,
                        const char *needle) {
   jti_count_check();
-  if (haystack && needle && strstr(haystack, needle)) return true;
+  if (haystack && needle && strstr(haystack, needle)) {
+    return true;
+  }
   char *message = NULL;
-  if (!haystack || !needle) message = formatted("%s is NULL", haystack ? "needle" : "haystack");
-  report(JTI_FAIL, file, line, expr, jti_copy(haystack), jti_copy(needle), message);
+  if (!haystack || !needle) {
+    message = formatted("%s is NULL", haystack ? "needle" : "haystack");
+  }
+  report(file, line, expr,
+         (jti_record){.outcome = JTI_FAIL,
+                      .got = jti_copy(haystack),
+                      .want = jti_copy(needle),
+                      .message = message});
   return false;
 }
 
@@ -102,8 +127,11 @@ bool jt_check_double(const char *file, int line, const char *expr, double got, d
   char *shown_got = formatted("%.17g", got);
   char *shown_want = formatted("%.17g", want);
   if (!(isfinite(atol) && isfinite(rtol) && atol >= 0 && rtol >= 0)) {
-    report(JTI_ERROR, file, line, expr, shown_got, shown_want,
-           formatted("not a tolerance: atol %g, rtol %g", atol, rtol));
+    report(file, line, expr,
+           (jti_record){.outcome = JTI_ERROR,
+                        .got = shown_got,
+                        .want = shown_want,
+                        .message = formatted("not a tolerance: atol %g, rtol %g", atol, rtol)});
     return false;
   }
   double difference = fabs(got - want);
@@ -114,9 +142,12 @@ bool jt_check_double(const char *file, int line, const char *expr, double got, d
     free(shown_want);
     return true;
   }
-  report(JTI_FAIL, file, line, expr, shown_got, shown_want,
-         formatted("difference %.6g, allowed %.6g (atol %g, rtol %g)", difference, allowed, atol,
-                   rtol));
+  report(file, line, expr,
+         (jti_record){.outcome = JTI_FAIL,
+                      .got = shown_got,
+                      .want = shown_want,
+                      .message = formatted("difference %.6g, allowed %.6g (atol %g, rtol %g)",
+                                           difference, allowed, atol, rtol)});
   return false;
 }
 
@@ -134,21 +165,37 @@ static char *hex_around(const unsigned char *bytes, size_t n, size_t at) {
 bool jt_check_mem(const char *file, int line, const char *expr, const void *got, const void *want,
                   size_t n) {
   jti_count_check();
-  if (n == 0) return true;
+  if (n == 0) {
+    return true;
+  }
   if (!got || !want) {
-    report(JTI_FAIL, file, line, expr, NULL, NULL,
-           formatted("%s is NULL", !got && !want ? "each of both" : got ? "want" : "got"));
+    report(file, line, expr,
+           (jti_record){.outcome = JTI_FAIL,
+                        .message = formatted("%s is NULL", !got && !want ? "each of both"
+                                                           : got         ? "want"
+                                                                         : "got")});
     return false;
   }
-  if (memcmp(got, want, n) == 0) return true;
+  if (memcmp(got, want, n) == 0) {
+    return true;
+  }
   const unsigned char *a = got;
   const unsigned char *b = want;
   size_t first = 0;
-  while (a[first] == b[first]) ++first;
+  while (a[first] == b[first]) {
+    ++first;
+  }
   size_t differing = 0;
-  for (size_t i = first; i < n; ++i) differing += a[i] != b[i];
-  report(JTI_FAIL, file, line, expr, hex_around(a, n, first), hex_around(b, n, first),
-         formatted("first difference at offset %zu; %zu of %zu bytes differ", first, differing, n));
+  for (size_t i = first; i < n; ++i) {
+    differing += a[i] != b[i];
+  }
+  report(
+      file, line, expr,
+      (jti_record){.outcome = JTI_FAIL,
+                   .got = hex_around(a, n, first),
+                   .want = hex_around(b, n, first),
+                   .message = formatted("first difference at offset %zu; %zu of %zu bytes differ",
+                                        first, differing, n)});
   return false;
 }
 
@@ -156,7 +203,8 @@ void jt_fail(const char *file, int line, const char *format, ...) {
   jti_count_check();
   va_list args;
   va_start(args, format);
-  report(JTI_FAIL, file, line, NULL, NULL, NULL, formatted_list(format, args));
+  report(file, line, NULL,
+         (jti_record){.outcome = JTI_FAIL, .message = formatted_list(format, args)});
   va_end(args);
 }
 
@@ -164,14 +212,16 @@ void jt_error(const char *file, int line, const char *format, ...) {
   jti_count_check();
   va_list args;
   va_start(args, format);
-  report(JTI_ERROR, file, line, NULL, NULL, NULL, formatted_list(format, args));
+  report(file, line, NULL,
+         (jti_record){.outcome = JTI_ERROR, .message = formatted_list(format, args)});
   va_end(args);
 }
 
 void jt_skip(const char *file, int line, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  report(JTI_SKIP, file, line, NULL, NULL, NULL, formatted_list(format, args));
+  report(file, line, NULL,
+         (jti_record){.outcome = JTI_SKIP, .message = formatted_list(format, args)});
   va_end(args);
   jt_end_test();
 }
@@ -179,35 +229,48 @@ void jt_skip(const char *file, int line, const char *format, ...) {
 bool jt_broken(const char *file, int line, const char *expr, bool ok) {
   jti_count_check();
   if (ok) {
-    report(JTI_ERROR, file, line, expr, jti_copy("true"), jti_copy("false"),
-           jti_copy("unbroken: passed unexpectedly; remove the broken marker"));
+    report(file, line, expr,
+           (jti_record){
+               .outcome = JTI_ERROR,
+               .got = jti_copy("true"),
+               .want = jti_copy("false"),
+               .message = jti_copy("unbroken: passed unexpectedly; remove the broken marker")});
   } else {
-    report(JTI_BROKEN, file, line, expr, NULL, NULL, NULL);
+    report(file, line, expr, (jti_record){.outcome = JTI_BROKEN});
   }
   return ok;
 }
 
 static bool soft(const char *file, int line, const char *expr, bool ok) {
-  if (!ok) report(JTI_SOFT, file, line, expr, jti_copy("false"), jti_copy("true"), NULL);
+  if (!ok) {
+    report(file, line, expr,
+           (jti_record){.outcome = JTI_SOFT, .got = jti_copy("false"), .want = jti_copy("true")});
+  }
   return ok;
 }
 
-static bool not_boolean(const char *file, int line, const char *expr, char *got,
-                        const char *kind) {
-  report(JTI_ERROR, file, line, expr, got, jti_copy("a boolean"),
-         formatted("soft check of a non-boolean: %s", kind));
+static bool not_boolean(const char *file, int line, const char *expr, char *got, const char *kind) {
+  report(file, line, expr,
+         (jti_record){.outcome = JTI_ERROR,
+                      .got = got,
+                      .want = jti_copy("a boolean"),
+                      .message = formatted("soft check of a non-boolean: %s", kind)});
   return false;
 }
 
 bool jt_soft_int(const char *file, int line, const char *expr, long long value) {
   jti_count_check();
-  if (value == 0 || value == 1) return soft(file, line, expr, value == 1);
+  if (value == 0 || value == 1) {
+    return soft(file, line, expr, value == 1);
+  }
   return not_boolean(file, line, expr, formatted("%lld", value), "an integer other than 0 and 1");
 }
 
 bool jt_soft_uint(const char *file, int line, const char *expr, unsigned long long value) {
   jti_count_check();
-  if (value <= 1) return soft(file, line, expr, value == 1);
+  if (value <= 1) {
+    return soft(file, line, expr, value == 1);
+  }
   return not_boolean(file, line, expr, formatted("%llu", value), "an integer other than 0 and 1");
 }
 

@@ -37,7 +37,9 @@ extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__
 
 const char *jti_signal_name(int number) {
   for (size_t i = 0; i < sizeof signal_names / sizeof *signal_names; ++i) {
-    if (signal_names[i].number == number) return signal_names[i].name;
+    if (signal_names[i].number == number) {
+      return signal_names[i].name;
+    }
   }
   return NULL;
 }
@@ -45,19 +47,27 @@ const char *jti_signal_name(int number) {
 static void say(const char *s, size_t size) {
   while (size) {
     ssize_t written = write(report, s, size);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      return;
+    }
     s += written;
     size -= (size_t)written;
   }
 }
 
-static void say_text(const char *s) { say(s, strlen(s)); }
+static void say_text(const char *s) {
+  say(s, strlen(s));
+}
 
 static void last_words(const char *how, const char *what) {
   const char *line = crash_line;
   // A process that the test forked shares the report's descriptor, but not its voice.
-  if (report < 0 || !line || spoken || getpid() != process) return;
+  if (report < 0 || !line || spoken || getpid() != process) {
+    return;
+  }
   spoken = 1;
   say_text(line);
   say_text("  ---\n  outcome: error\n  message: \"");
@@ -84,11 +94,15 @@ static void on_signal(int number) {
   raise(number);  // the handler was reset on entry: this is the default action
 }
 
-static void on_sanitizer_death(void) { last_words("stopped by a sanitizer", ""); }
+static void on_sanitizer_death(void) {
+  last_words("stopped by a sanitizer", "");
+}
 
 // exit() in the middle of a test would be a report that merely ends early, with status 0.
 static void on_exit_in_test(void) {
-  if (report < 0 || !crash_line || getpid() != process) return;
+  if (report < 0 || !crash_line || getpid() != process) {
+    return;
+  }
   last_words("the test called exit()", "");
   _exit(1);
 }
@@ -101,7 +115,9 @@ void jti_watch_crashes(int fd) {
   static bool at_exit;
   if (!at_exit) {
     atexit(on_exit_in_test);
-    if (__sanitizer_set_death_callback) __sanitizer_set_death_callback(on_sanitizer_death);
+    if (__sanitizer_set_death_callback) {
+      __sanitizer_set_death_callback(on_sanitizer_death);
+    }
     at_exit = true;
   }
   report = fd;
@@ -121,8 +137,12 @@ void jti_watch_crashes(int fd) {
   for (size_t i = 0; i < WATCHED; ++i) {
     // Whoever handles a signal already, a sanitizer above all, knows better what to print.
     struct sigaction old;
-    if (sigaction(watched[i], NULL, &old) != 0) continue;
-    if ((old.sa_flags & SA_SIGINFO) || old.sa_handler != SIG_DFL) continue;
+    if (sigaction(watched[i], NULL, &old) != 0) {
+      continue;
+    }
+    if ((old.sa_flags & SA_SIGINFO) || old.sa_handler != SIG_DFL) {
+      continue;
+    }
     installed[i] = sigaction(watched[i], &action, NULL) == 0;
   }
 }
@@ -131,7 +151,9 @@ void jti_unwatch_crashes(void) {
   report = -1;
   crash_line = NULL;
   for (size_t i = 0; i < WATCHED; ++i) {
-    if (!installed[i]) continue;
+    if (!installed[i]) {
+      continue;
+    }
     struct sigaction current;
     if (sigaction(watched[i], NULL, &current) == 0 && !(current.sa_flags & SA_SIGINFO) &&
         current.sa_handler == on_signal) {

@@ -35,7 +35,7 @@ typedef struct jti_text {
   size_t capacity;
 } jti_text;
 
-void *jti_alloc(size_t size);  // zeroed; ends the program when there is no memory
+void *jti_alloc(size_t size);   // zeroed; ends the program when there is no memory
 char *jti_copy(const char *s);  // NULL gives NULL
 void jti_text_add(jti_text *text, const char *data, size_t size);
 void jti_text_printf(jti_text *text, const char *format, ...) JT_PRINTF(2, 3);
@@ -104,9 +104,9 @@ typedef struct jti_state {
   jti_result *result;  // of the running test; NULL between tests
   pthread_t thread;    // the thread that runs it
   jmp_buf end;
-  int wire;            // in an isolated child: where records go; else -1
+  int wire;                           // in an isolated child: where records go; else -1
   unsigned long long *shared_checks;  // in an isolated child: the parent's counter
-  size_t strays;       // failed checks outside any test
+  size_t strays;                      // failed checks outside any test
 } jti_state;
 
 extern jti_state jti_now;
@@ -141,9 +141,9 @@ void jti_run_isolated(const jti_test *test, jti_result *result, double timeout);
 
 // ---- crash.c ------------------------------------------------------------------------------------
 
-void jti_watch_crashes(int report);  // last words go to descriptor `report`
-void jti_unwatch_crashes(void);      // in an isolated child, and at the end
-void jti_crash_line(const char *line);  // what to write if a crash comes now; NULL: nothing
+void jti_watch_crashes(int report);       // last words go to descriptor `report`
+void jti_unwatch_crashes(void);           // in an isolated child, and at the end
+void jti_crash_line(const char *line);    // what to write if a crash comes now; NULL: nothing
 const char *jti_signal_name(int number);  // NULL when unknown
 
 // ---- tap.c --------------------------------------------------------------------------------------

@@ -36,8 +36,12 @@ typedef struct child {
 } child;
 
 static bool open_pipe(int ends[2]) {
-  if (pipe(ends) != 0) return false;
-  for (int i = 0; i < 2; ++i) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+  if (pipe(ends) != 0) {
+    return false;
+  }
+  for (int i = 0; i < 2; ++i) {
+    fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+  }
   return true;
 }
 
@@ -50,12 +54,18 @@ static void run_child(const jti_test *test, pid_t parent, int wire, int output,
 #ifdef __linux__
   prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-  if (getppid() != parent) _exit(1);
+  if (getppid() != parent) {
+    _exit(1);
+  }
   jti_unwatch_crashes();
   jti_tap_close();
   int null = open("/dev/null", O_RDONLY);
-  if (null >= 0) dup2(null, 0);
-  if (null > 2) close(null);
+  if (null >= 0) {
+    dup2(null, 0);
+  }
+  if (null > 2) {
+    close(null);
+  }
   dup2(output, 1);
   dup2(output, 2);
   close(output);
@@ -80,8 +90,12 @@ static void keep_tail(jti_text *tail, const char *data, size_t size) {
 static void pass_on(const char *data, size_t size) {
   while (size) {
     ssize_t written = write(2, data, size);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      return;
+    }
     data += written;
     size -= (size_t)written;
   }
@@ -92,8 +106,12 @@ static void drain(child *c, int *fd) {
   char buffer[8192];
   while (*fd >= 0) {
     ssize_t got = read(*fd, buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      return;
+    }
     if (got <= 0) {
       close(*fd);
       *fd = -1;
@@ -102,12 +120,18 @@ static void drain(child *c, int *fd) {
       keep_tail(&c->tail, buffer, (size_t)got);
     } else {
       jti_text_add(&c->frames, buffer, (size_t)got);
-      if (!c->damaged) c->damaged = !jti_wire_read(&c->frames, &c->ended);
+      if (!c->damaged) {
+        c->damaged = !jti_wire_read(&c->frames, &c->ended);
+      }
     }
     // One who writes without pause must not keep the clock from being looked at.
-    if ((size_t)got < sizeof buffer) return;
+    if ((size_t)got < sizeof buffer) {
+      return;
+    }
     struct pollfd more = {.fd = *fd, .events = POLLIN};
-    if (*fd < 0 || poll(&more, 1, 0) <= 0) return;
+    if (*fd < 0 || poll(&more, 1, 0) <= 0) {
+      return;
+    }
   }
 }
 
@@ -123,7 +147,9 @@ static void watch(child *c, double timeout) {
   double exit_deadline = 0;
   while (!has_exited(c)) {
     double now = jti_clock();
-    if (c->ended && !exit_deadline) exit_deadline = now + exit_patience;
+    if (c->ended && !exit_deadline) {
+      exit_deadline = now + exit_patience;
+    }
     bool late = !c->ended && deadline > 0 && now >= deadline;
     if (!c->killed && (late || (exit_deadline > 0 && now >= exit_deadline))) {
       c->killed = true;
@@ -133,18 +159,29 @@ static void watch(child *c, double timeout) {
     // Closed pipes usually mean that the exit is a moment away; without them, nothing wakes us.
     bool silent = c->wire < 0 && c->output < 0;
     int wait = c->wire < 0 ? (silent ? 1 : 2) : 20;
-    struct pollfd ends[2] = {{.fd = c->wire, .events = POLLIN}, {.fd = c->output, .events = POLLIN}};
+    struct pollfd ends[2] = {{.fd = c->wire, .events = POLLIN},
+                             {.fd = c->output, .events = POLLIN}};
     if (poll(ends, 2, wait) > 0) {
-      if (ends[0].revents) drain(c, &c->wire);
-      if (ends[1].revents) drain(c, &c->output);
+      if (ends[0].revents) {
+        drain(c, &c->wire);
+      }
+      if (ends[1].revents) {
+        drain(c, &c->output);
+      }
     }
   }
   kill(-c->pid, SIGKILL);  // what the test started and left behind
-  while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR) continue;
+  while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR) {
+    continue;
+  }
   drain(c, &c->wire);
   drain(c, &c->output);
-  if (c->wire >= 0) close(c->wire);
-  if (c->output >= 0) close(c->output);
+  if (c->wire >= 0) {
+    close(c->wire);
+  }
+  if (c->output >= 0) {
+    close(c->output);
+  }
 }
 
 // The last lines only, and no half line at the beginning.
@@ -152,13 +189,19 @@ static void trim_tail(jti_text *tail) {
   size_t start = tail->size > TAIL_BYTES ? tail->size - TAIL_BYTES : 0;
   size_t lines = 0;
   size_t at = tail->size;
-  if (at && tail->data[at - 1] == '\n') --at;
+  if (at && tail->data[at - 1] == '\n') {
+    --at;
+  }
   while (at > start) {
-    if (tail->data[at - 1] == '\n' && ++lines == TAIL_LINES) break;
+    if (tail->data[at - 1] == '\n' && ++lines == TAIL_LINES) {
+      break;
+    }
     --at;
   }
   if (at && at == start) {
-    while (at < tail->size && tail->data[at - 1] != '\n') ++at;
+    while (at < tail->size && tail->data[at - 1] != '\n') {
+      ++at;
+    }
   }
   if (at && tail->size) {
     memmove(tail->data, tail->data + at, tail->size - at + 1);
@@ -166,14 +209,18 @@ static void trim_tail(jti_text *tail) {
   }
   // A zero byte would end the text early for those who read it as a string.
   for (size_t i = 0; i < tail->size; ++i) {
-    if (!tail->data[i]) tail->data[i] = '?';
+    if (!tail->data[i]) {
+      tail->data[i] = '?';
+    }
   }
 }
 
 // Every sanitizer sums up in one line that says more than the exit status does.
 static char *sanitizer_summary(const jti_text *tail) {
   const char *found = tail->size ? strstr(tail->data, "SUMMARY: ") : NULL;
-  if (!found) return jti_copy("");
+  if (!found) {
+    return jti_copy("");
+  }
   jti_text text = {0};
   jti_text_printf(&text, "; %.*s", (int)strcspn(found, "\n"), found);
   return text.data;
@@ -209,8 +256,8 @@ void jti_run_isolated(const jti_test *test, jti_result *result, double timeout) 
   jti_attach(result);
   int wire[2] = {-1, -1};
   int output[2] = {-1, -1};
-  unsigned long long *checks = mmap(NULL, sizeof *checks, PROT_READ | PROT_WRITE,
-                                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  unsigned long long *checks =
+      mmap(NULL, sizeof *checks, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   child c = {.pid = -1};
   if (checks != MAP_FAILED && open_pipe(wire) && open_pipe(output)) {
     fflush(NULL);
@@ -223,8 +270,12 @@ void jti_run_isolated(const jti_test *test, jti_result *result, double timeout) 
     }
   }
   int problem = errno;
-  if (wire[1] >= 0) close(wire[1]);
-  if (output[1] >= 0) close(output[1]);
+  if (wire[1] >= 0) {
+    close(wire[1]);
+  }
+  if (output[1] >= 0) {
+    close(output[1]);
+  }
   if (c.pid > 0) {
     setpgid(c.pid, c.pid);
     c.wire = wire[0];
@@ -236,12 +287,18 @@ void jti_run_isolated(const jti_test *test, jti_result *result, double timeout) 
     judge(test, &c, result, timeout);
     result->checks = *checks;
   } else {
-    if (wire[0] >= 0) close(wire[0]);
-    if (output[0] >= 0) close(output[0]);
+    if (wire[0] >= 0) {
+      close(wire[0]);
+    }
+    if (output[0] >= 0) {
+      close(output[0]);
+    }
     jti_add_problem(JTI_ERROR, test->file, test->line, "cannot start a process for the test: %s",
                     strerror(problem));
   }
-  if (checks != MAP_FAILED) munmap(checks, sizeof *checks);
+  if (checks != MAP_FAILED) {
+    munmap(checks, sizeof *checks);
+  }
   jti_text_free(&c.frames);
   jti_text_free(&c.tail);
   jti_attach(NULL);

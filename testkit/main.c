@@ -42,9 +42,15 @@ static bool positive(const char *text, double *value) {
 // The value of an option that is written "--name value" or "--name=value"; NULL: another option.
 static const char *option_value(const char *name, int argc, char **argv, int *i) {
   size_t size = strlen(name);
-  if (strncmp(argv[*i], name, size) != 0) return NULL;
-  if (argv[*i][size] == '=') return argv[*i] + size + 1;
-  if (argv[*i][size] != '\0' || *i + 1 >= argc) return NULL;
+  if (strncmp(argv[*i], name, size) != 0) {
+    return NULL;
+  }
+  if (argv[*i][size] == '=') {
+    return argv[*i] + size + 1;
+  }
+  if (argv[*i][size] != '\0' || *i + 1 >= argc || !argv[*i + 1]) {
+    return NULL;
+  }
   return argv[++*i];
 }
 
@@ -66,8 +72,7 @@ static bool parse(int argc, char **argv, settings *s) {
         return false;
       }
     } else {
-      fprintf(stderr, "%s: unknown or incomplete argument \"%s\"; see --help\n", argv[0],
-              argument);
+      fprintf(stderr, "%s: unknown or incomplete argument \"%s\"; see --help\n", argv[0], argument);
       return false;
     }
   }
@@ -82,7 +87,9 @@ static bool parse(int argc, char **argv, settings *s) {
 
 static bool selected(const settings *s, const jti_test *test) {
   for (size_t i = 0; i < s->filter_count; ++i) {
-    if (strstr(test->name, s->filters[i])) return true;
+    if (strstr(test->name, s->filters[i])) {
+      return true;
+    }
   }
   return s->filter_count == 0;
 }
@@ -90,7 +97,9 @@ static bool selected(const settings *s, const jti_test *test) {
 static size_t count_selected(const settings *s) {
   const jti_test_list *tests = jti_tests();
   size_t count = 0;
-  for (size_t i = 0; i < tests->count; ++i) count += selected(s, &tests->items[i]);
+  for (size_t i = 0; i < tests->count; ++i) {
+    count += selected(s, &tests->items[i]);
+  }
   return count;
 }
 
@@ -195,7 +204,9 @@ static int run_all(const settings *s) {
   bool refuse = setup.outcome == JTI_SKIP || setup.outcome >= JTI_FAIL;
   for (size_t i = 0; i < tests->count; ++i) {
     const jti_test *test = &tests->items[i];
-    if (!selected(s, test)) continue;
+    if (!selected(s, test)) {
+      continue;
+    }
     jti_result result = {.name = test->name, .number = number++};
     if (refuse) {
       refuse_test(&setup, &result);
@@ -213,10 +224,14 @@ static int list_all(const settings *s, int fd) {
   run_setups(&setup);
   jti_sort_tests();
   bool good = setup.outcome < JTI_FAIL;
-  if (!good) fprintf(stderr, "jimm-test: setup failed:\n%s", setup.diagnostic.data);
+  if (!good) {
+    fprintf(stderr, "jimm-test: setup failed:\n%s", setup.diagnostic.data);
+  }
   const jti_test_list *tests = jti_tests();
   for (size_t i = 0; i < tests->count; ++i) {
-    if (selected(s, &tests->items[i])) dprintf(fd, "%s\n", tests->items[i].name);
+    if (selected(s, &tests->items[i])) {
+      dprintf(fd, "%s\n", tests->items[i].name);
+    }
   }
   if (count_selected(s) == 0) {
     fprintf(stderr, "jimm-test: no tests\n");
@@ -229,7 +244,9 @@ static int list_all(const settings *s, int fd) {
 int jt_main(int argc, char **argv) {
   settings s = {.filters = jti_alloc((size_t)(argc > 0 ? argc : 1) * sizeof *s.filters)};
   int status = EXIT_USAGE;
-  if (!parse(argc, argv, &s)) goto done;
+  if (!parse(argc, argv, &s)) {
+    goto done;
+  }
   if (s.help) {
     printf(help_text, argv[0]);
     status = EXIT_GOOD;

@@ -7,14 +7,20 @@ static jti_test_list tests;
 static jti_test_list setups;
 static bool closed;
 
-jti_test_list *jti_tests(void) { return &tests; }
-jti_test_list *jti_setups(void) { return &setups; }
+jti_test_list *jti_tests(void) {
+  return &tests;
+}
+jti_test_list *jti_setups(void) {
+  return &setups;
+}
 
 static void append(jti_test_list *list, jti_test test) {
   if (list->count == list->capacity) {
     size_t capacity = list->capacity ? 2 * list->capacity : 32;
     jti_test *grown = jti_alloc(capacity * sizeof *grown);
-    if (list->count) memcpy(grown, list->items, list->count * sizeof *grown);
+    if (list->count) {
+      memcpy(grown, list->items, list->count * sizeof *grown);
+    }
     free(list->items);
     list->items = grown;
     list->capacity = capacity;
@@ -36,7 +42,10 @@ static jt_options known_options(const jt_options *options) {
 
 void jt_register(const char *name, const char *file, int line, void (*fn)(void),
                  const jt_options *options) {
-  append(&tests, (jti_test){.name = name, .file = file, .line = line, .plain = fn,
+  append(&tests, (jti_test){.name = name,
+                            .file = file,
+                            .line = line,
+                            .plain = fn,
                             .options = known_options(options)});
 }
 
@@ -51,7 +60,10 @@ void jt_add(const char *name, void (*fn)(void *ctx), void *ctx, const jt_options
     return;
   }
   char *copy = jti_copy(name ? name : "(no name)");
-  append(&tests, (jti_test){.name = copy, .owned_name = copy, .with_context = fn, .ctx = ctx,
+  append(&tests, (jti_test){.name = copy,
+                            .owned_name = copy,
+                            .with_context = fn,
+                            .ctx = ctx,
                             .options = known_options(options)});
 }
 
@@ -62,8 +74,12 @@ static int by_place(const void *left, const void *right) {
   const jti_test *b = right;
   if (a->file && b->file) {
     int files = strcmp(a->file, b->file);
-    if (files) return files;
-    if (a->line != b->line) return a->line < b->line ? -1 : 1;
+    if (files) {
+      return files;
+    }
+    if (a->line != b->line) {
+      return a->line < b->line ? -1 : 1;
+    }
   } else if (a->file || b->file) {
     return a->file ? -1 : 1;
   }
@@ -71,14 +87,22 @@ static int by_place(const void *left, const void *right) {
 }
 
 void jti_sort_tests(void) {
-  if (tests.count) qsort(tests.items, tests.count, sizeof *tests.items, by_place);
-  if (setups.count) qsort(setups.items, setups.count, sizeof *setups.items, by_place);
+  if (tests.count) {
+    qsort(tests.items, tests.count, sizeof *tests.items, by_place);
+  }
+  if (setups.count) {
+    qsort(setups.items, setups.count, sizeof *setups.items, by_place);
+  }
 }
 
-void jti_close_registry(bool close) { closed = close; }
+void jti_close_registry(bool close) {
+  closed = close;
+}
 
 void jti_free_registry(void) {
-  for (size_t i = 0; i < tests.count; ++i) free(tests.items[i].owned_name);
+  for (size_t i = 0; i < tests.count; ++i) {
+    free(tests.items[i].owned_name);
+  }
   free(tests.items);
   free(setups.items);
   tests = setups = (jti_test_list){0};

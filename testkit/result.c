@@ -35,7 +35,9 @@ void jti_free_record(jti_record *record) {
 }
 
 void jti_free_result(jti_result *result) {
-  for (size_t i = 0; i < result->count; ++i) jti_free_record(&result->records[i]);
+  for (size_t i = 0; i < result->count; ++i) {
+    jti_free_record(&result->records[i]);
+  }
   free(result->records);
   jti_text_free(&result->stderr_tail);
   jti_text_free(&result->diagnostic);
@@ -44,12 +46,16 @@ void jti_free_result(jti_result *result) {
 
 static size_t count_outcome(const jti_result *result, jti_outcome outcome) {
   size_t count = 0;
-  for (size_t i = 0; i < result->count; ++i) count += result->records[i].outcome == outcome;
+  for (size_t i = 0; i < result->count; ++i) {
+    count += result->records[i].outcome == outcome;
+  }
   return count;
 }
 
 static void keep(jti_result *result, jti_record *record) {
-  if (record->outcome > result->outcome) result->outcome = record->outcome;
+  if (record->outcome > result->outcome) {
+    result->outcome = record->outcome;
+  }
   if (count_outcome(result, record->outcome) >= KEPT_RECORDS) {
     result->unreported++;
     jti_free_record(record);
@@ -58,7 +64,9 @@ static void keep(jti_result *result, jti_record *record) {
   if (result->count == result->capacity) {
     size_t capacity = result->capacity ? 2 * result->capacity : 4;
     jti_record *grown = jti_alloc(capacity * sizeof *grown);
-    if (result->count) memcpy(grown, result->records, result->count * sizeof *grown);
+    if (result->count) {
+      memcpy(grown, result->records, result->count * sizeof *grown);
+    }
     free(result->records);
     result->records = grown;
     result->capacity = capacity;
@@ -71,7 +79,9 @@ static void keep(jti_result *result, jti_record *record) {
 // A check where no test runs: in a thread that outlived its test, or before jt_main. It belongs to
 // no line of the report, but it must not vanish.
 static void stray(jti_record *record) {
-  if (record->outcome >= JTI_FAIL) jti_now.strays++;
+  if (record->outcome >= JTI_FAIL) {
+    jti_now.strays++;
+  }
   fprintf(stderr, "jimm-test: %s outside a test: %s:%d: %s %s\n", jti_outcome_name(record->outcome),
           record->file ? record->file : "?", record->line, record->expr ? record->expr : "",
           record->message ? record->message : "");
@@ -97,8 +107,8 @@ void jti_add_problem(jti_outcome outcome, const char *file, int line, const char
   va_start(args, format);
   jti_text_vprintf(&message, format, args);
   va_end(args);
-  jti_record record = {.outcome = outcome, .file = jti_copy(file), .line = line,
-                       .message = message.data};
+  jti_record record = {
+      .outcome = outcome, .file = jti_copy(file), .line = line, .message = message.data};
   jti_add_record(&record);
 }
 
@@ -133,7 +143,9 @@ void jt_end_test(void) {
     fprintf(stderr, "jimm-test: a test was ended where none runs\n");
     abort();
   }
-  if (!pthread_equal(jti_now.thread, pthread_self())) pthread_exit(NULL);
+  if (!pthread_equal(jti_now.thread, pthread_self())) {
+    pthread_exit(NULL);
+  }
   longjmp(jti_now.end, 1);
 }
 
@@ -171,8 +183,12 @@ void jti_run_body(const jti_test *test, jti_result *result) {
 }
 
 void jti_finish_result(const jti_test *test, jti_result *result) {
-  if (result->outcome != JTI_PASS || result->checks) return;
-  jti_record record = {.outcome = JTI_ERROR, .file = jti_copy(test->file), .line = test->line,
+  if (result->outcome != JTI_PASS || result->checks) {
+    return;
+  }
+  jti_record record = {.outcome = JTI_ERROR,
+                       .file = jti_copy(test->file),
+                       .line = test->line,
                        .message = jti_copy("no checks executed")};
   keep(result, &record);
 }

@@ -20,8 +20,12 @@ static void send_frame(int fd, int kind, const jti_text *payload) {
   size_t left = frame.size;
   while (left) {
     ssize_t written = write(fd, at, left);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) break;  // the parent has gone: nobody is left to tell
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      break;  // the parent has gone: nobody is left to tell
+    }
     at += written;
     left -= (size_t)written;
   }
@@ -32,7 +36,9 @@ static void send_frame(int fd, int kind, const jti_text *payload) {
 static void put_string(jti_text *out, const char *s) {
   uint32_t code = s ? (uint32_t)strlen(s) + 1 : 0;
   jti_text_add(out, (const char *)&code, sizeof code);
-  if (s) jti_text_add(out, s, code - 1);
+  if (s) {
+    jti_text_add(out, s, code - 1);
+  }
 }
 
 void jti_wire_record(int fd, const jti_record *record) {
@@ -55,7 +61,9 @@ void jti_wire_note(int fd, const char *text) {
   jti_text_free(&payload);
 }
 
-void jti_wire_end(int fd) { send_frame(fd, END, &(jti_text){0}); }
+void jti_wire_end(int fd) {
+  send_frame(fd, END, &(jti_text){0});
+}
 
 typedef struct cursor {
   const char *at;
@@ -76,7 +84,9 @@ static void take(cursor *c, void *out, size_t size) {
 static char *take_string(cursor *c) {
   uint32_t code = 0;
   take(c, &code, sizeof code);
-  if (code == 0) return NULL;
+  if (code == 0) {
+    return NULL;
+  }
   if (c->bad || c->left < code - 1) {
     c->bad = true;
     return NULL;
@@ -89,7 +99,9 @@ static char *take_string(cursor *c) {
 static bool read_record(cursor c) {
   int32_t numbers[2] = {0};
   take(&c, numbers, sizeof numbers);
-  if (numbers[0] < JTI_PASS || numbers[0] >= JTI_OUTCOMES) c.bad = true;
+  if (numbers[0] < JTI_PASS || numbers[0] >= JTI_OUTCOMES) {
+    c.bad = true;
+  }
   jti_record record = {.outcome = (jti_outcome)numbers[0], .line = numbers[1]};
   record.file = take_string(&c);
   record.expr = take_string(&c);
@@ -107,7 +119,9 @@ static bool read_record(cursor c) {
 static bool read_note(cursor c) {
   char *text = take_string(&c);
   bool good = text && !c.bad && !c.left;
-  if (good) jt_note("%s", text);
+  if (good) {
+    jt_note("%s", text);
+  }
   free(text);
   return good;
 }
@@ -118,13 +132,23 @@ bool jti_wire_read(jti_text *input, bool *ended) {
   while (good && input->size - used >= HEADER) {
     uint32_t size;
     memcpy(&size, input->data + used + 1, sizeof size);
-    if (input->size - used - HEADER < size) break;
+    if (input->size - used - HEADER < size) {
+      break;
+    }
     cursor payload = {.at = input->data + used + HEADER, .left = size};
     switch (input->data[used]) {
-      case RECORD: good = read_record(payload); break;
-      case NOTE: good = read_note(payload); break;
-      case END: *ended = true; break;
-      default: good = false; break;
+      case RECORD:
+        good = read_record(payload);
+        break;
+      case NOTE:
+        good = read_note(payload);
+        break;
+      case END:
+        *ended = true;
+        break;
+      default:
+        good = false;
+        break;
     }
     used += HEADER + size;
   }

@@ -15,21 +15,22 @@
 //   outcome   meaning                                              TAP line                 exit 0?
 //   pass      every check was true                                 ok                       yes
 //   skip      the test gave a reason not to run                    ok # SKIP reason         yes
-//   soft      TEST_SOFTFAIL was false: drift, known and counted    not ok # TODO broken: .. yes
-//   broken    TEST_BROKEN was false: an expected failure           not ok # TODO broken: .. yes
+//   soft      TEST_SOFTFAIL was false: drift, known and counted    not ok # "to do"         yes
+//   broken    TEST_BROKEN was false: an expected failure           not ok # "to do"         yes
 //   fail      a check was false                                    not ok                   no
 //   error     crash, timeout, an early exit, "unbroken", no checks not ok                   no
 //
 // The report is TAP 14 on standard output, with a YAML block below every test that has something to
 // say. So that a test's own printing cannot spoil it, descriptor 1 points to standard error while
-// tests run: whatever a test prints to stdout appears on stderr.
+// tests run: whatever a test prints to stdout appears on stderr. (Under Perl's prove, which sets
+// HARNESS_ACTIVE, the version line says 13: older ones refuse 14. The rest is valid as either.)
 //
 // Checks may be made from any thread of the process. A failing TEST_REQUIRE (and TEST_SKIP) ends
 // the test when called in the thread that runs it, and ends only the calling thread elsewhere.
 // Ending a test is a longjmp: in C++, destructors of the frames in between do not run.
 //
-// The macros evaluate their arguments once. Those named TEST_CHECK... yield a bool (true: passed), so
-// that `if (!TEST_CHECK(p)) return;` works.
+// The macros evaluate their arguments once. Those named TEST_CHECK... yield a bool (true: passed),
+// so that `if (!TEST_CHECK(p)) return;` works.
 #ifndef JIMM_TEST_H
 #define JIMM_TEST_H
 
@@ -52,8 +53,8 @@ extern "C" {
 
 // Options of a test. Set them by name, and let JT_OPTIONS or TEST_OPTIONS fill in `size`.
 typedef struct jt_options {
-  size_t size;     // sizeof(jt_options) where the caller was compiled: lets the struct grow
-  bool isolate;    // run in a child process, so that a crash or an exit is an error of this test only
+  size_t size;   // sizeof(jt_options) where the caller was compiled: lets the struct grow
+  bool isolate;  // run in a child process, so that a crash or an exit is an error of this test only
   double timeout;  // seconds until the test is killed and is an error; implies isolate; 0: none.
                    // JT_TIMEOUT_SCALE in the environment multiplies it (valgrind, sanitizers).
 } jt_options;
@@ -78,7 +79,7 @@ typedef struct jt_options {
 
 // The program's main function. Write it once, in one source file. A program that has arguments of
 // its own writes main itself and ends with `return jt_main(argc, argv);`.
-#define TEST_MAIN()                \
+#define TEST_MAIN()                 \
   int main(int argc, char **argv) { \
     return jt_main(argc, argv);     \
   }
@@ -101,10 +102,10 @@ JT_API int jt_main(int argc, char **argv);
 // True when `expr` is not zero. The _MSG forms add a printf-style explanation, shown on failure.
 #define TEST_CHECK(expr) jt_check(JT_HERE_, #expr, (expr) ? true : false)
 #define TEST_CHECK_MSG(expr, ...) jt_check_msg(JT_HERE_, #expr, (expr) ? true : false, __VA_ARGS__)
-#define TEST_REQUIRE(expr)                         \
+#define TEST_REQUIRE(expr)                        \
   ((expr) ? (void)jt_check(JT_HERE_, #expr, true) \
           : (jt_check(JT_HERE_, #expr, false), jt_end_test()))
-#define TEST_REQUIRE_MSG(expr, ...)                \
+#define TEST_REQUIRE_MSG(expr, ...)               \
   ((expr) ? (void)jt_check(JT_HERE_, #expr, true) \
           : (jt_check_msg(JT_HERE_, #expr, false, __VA_ARGS__), jt_end_test()))
 
@@ -129,8 +130,7 @@ JT_API int jt_main(int argc, char **argv);
 
 // The first `n` bytes are the same. The report names the first offset that differs. NULL is allowed
 // only with n == 0.
-#define TEST_CHECK_MEM(got, want, n) \
-  jt_check_mem(JT_HERE_, #got " == " #want, (got), (want), (n))
+#define TEST_CHECK_MEM(got, want, n) jt_check_mem(JT_HERE_, #got " == " #want, (got), (want), (n))
 
 // A failure or an error at this place, with a printf-style message. The test goes on.
 #define TEST_FAIL(...) jt_fail(JT_HERE_, __VA_ARGS__)
@@ -148,14 +148,16 @@ JT_API int jt_main(int argc, char **argv);
 #ifdef __cplusplus
 #define TEST_SOFTFAIL(expr) jt_softfail(JT_HERE_, #expr, (expr))
 #else
-#define TEST_SOFTFAIL(expr)                                                        \
-  _Generic((expr), _Bool: jt_soft_int, char: jt_soft_int, signed char: jt_soft_int, \
-      short: jt_soft_int, int: jt_soft_int, long: jt_soft_int,                      \
-      long long: jt_soft_int, unsigned char: jt_soft_uint,                          \
-      unsigned short: jt_soft_uint, unsigned int: jt_soft_uint,                     \
-      unsigned long: jt_soft_uint, unsigned long long: jt_soft_uint,                \
-      float: jt_soft_double, double: jt_soft_double,                                \
+// clang-format off
+#define TEST_SOFTFAIL(expr)                                                                \
+  _Generic((expr),                                                                         \
+      _Bool: jt_soft_int, char: jt_soft_int, signed char: jt_soft_int, short: jt_soft_int, \
+      int: jt_soft_int, long: jt_soft_int, long long: jt_soft_int,                         \
+      unsigned char: jt_soft_uint, unsigned short: jt_soft_uint, unsigned: jt_soft_uint,   \
+      unsigned long: jt_soft_uint, unsigned long long: jt_soft_uint,                       \
+      float: jt_soft_double, double: jt_soft_double,                                       \
       default: jt_soft_other)(JT_HERE_, #expr, (expr))
+// clang-format on
 #endif
 
 // Ends the test as skipped, with a printf-style reason. Checks that failed before still count.
@@ -165,8 +167,8 @@ JT_API int jt_main(int argc, char **argv);
 #define TEST_NOTE(...) jt_note(__VA_ARGS__)
 
 // ---- Behind the macros --------------------------------------------------------------------------
-// Plain functions, for helpers that check on behalf of a caller: pass on the caller's file and line.
-// `file`, `expr` and the message are copied.
+// Plain functions, for helpers that check on behalf of a caller: pass on the caller's file and
+// line. `file`, `expr` and the message are copied.
 
 JT_API bool jt_check(const char *file, int line, const char *expr, bool ok);
 JT_API bool jt_check_msg(const char *file, int line, const char *expr, bool ok, const char *format,
@@ -205,19 +207,19 @@ JT_API void jt_register_setup(const char *file, int line, void (*fn)(void));
 #define JT_JOIN_AGAIN_(a, b) a##b
 
 // TEST gives plain values and TEST_OPTIONS designated ones, because C++ refuses a mixture.
-#define JT_TEST_(name, ...)                                                            \
-  static void jt_test_##name(void);                                                    \
-  JT_CONSTRUCTOR static void jt_register_##name(void) {                                \
-    static const jt_options options = {__VA_ARGS__};                                   \
-    jt_register(#name, __FILE__, __LINE__, jt_test_##name, &options);                  \
-  }                                                                                    \
+#define JT_TEST_(name, ...)                                           \
+  static void jt_test_##name(void);                                   \
+  JT_CONSTRUCTOR static void jt_register_##name(void) {               \
+    static const jt_options options = {__VA_ARGS__};                  \
+    jt_register(#name, __FILE__, __LINE__, jt_test_##name, &options); \
+  }                                                                   \
   static void jt_test_##name(void)
 
-#define JT_SETUP_AT_(line)                                                             \
-  static void JT_JOIN_(jt_setup_, line)(void);                                         \
-  JT_CONSTRUCTOR static void JT_JOIN_(jt_register_setup_, line)(void) {                \
-    jt_register_setup(__FILE__, __LINE__, JT_JOIN_(jt_setup_, line));                  \
-  }                                                                                    \
+#define JT_SETUP_AT_(line)                                              \
+  static void JT_JOIN_(jt_setup_, line)(void);                          \
+  JT_CONSTRUCTOR static void JT_JOIN_(jt_register_setup_, line)(void) { \
+    jt_register_setup(__FILE__, __LINE__, JT_JOIN_(jt_setup_, line));   \
+  }                                                                     \
   static void JT_JOIN_(jt_setup_, line)(void)
 
 #ifdef __cplusplus
