@@ -29,6 +29,8 @@ typedef struct jimm_text {
   int failed;
 } jimm_text;
 JIMM_SIBLING void jimm_text_append(jimm_text *text, const char *format, ...) JIMM_PRINTF(2, 3);
+/* Appends bytes as they are, zero bytes too. */
+void jimm_text_append_bytes(jimm_text *text, const char *bytes, size_t length);
 /* Hands over the characters ("" if nothing was appended), or NULL after a failure; clears text. */
 JIMM_SIBLING char *jimm_text_take(jimm_text *text);
 

@@ -6,5 +6,7 @@
 
 /* What the hardware has, JIMM_CPU not looked at. */
 jimm_isa jimm_cpu_detect(void);
+/* `detected`, cut to what `value` (of JIMM_CPU; may be NULL) allows. */
+jimm_isa jimm_cpu_mask(jimm_isa detected, const char *value);
 
 #endif

@@ -23,14 +23,14 @@ typedef enum jimm_json_type {
 typedef struct jimm_json jimm_json;
 struct jimm_json {
   jimm_json_type type;
-  size_t offset;       /* byte offset in the text, for messages */
-  const char *key;     /* in an object: the member's key */
+  size_t offset;   /* byte offset in the text, for messages */
+  const char *key; /* in an object: the member's key */
   size_t key_length;
-  const char *string;  /* JIMM_JSON_STRING, zero-terminated (may also contain zero bytes) */
-  size_t length;       /* of string in bytes, or of array and object in items */
+  const char *string; /* JIMM_JSON_STRING, zero-terminated (may also contain zero bytes) */
+  size_t length;      /* of string in bytes, or of array and object in items */
   bool boolean;
   double number;
-  bool is_integer;     /* number is written without fraction and exponent and fits int64_t */
+  bool is_integer; /* number is written without fraction and exponent and fits int64_t */
   int64_t integer;
   jimm_json *first, *next; /* children of array and object in file order; sibling */
 };

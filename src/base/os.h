@@ -22,7 +22,8 @@ void jimm_os_release_pages(const void *data, size_t size);
 
 /* Reads a whole regular file (or pipe), at most `limit` bytes: more is JIMM_ERROR_LIMIT. `*data` is
  * from jimm_alloc, with a zero byte after the end. */
-JIMM_SIBLING jimm_status jimm_os_read_file(const char *path, size_t limit, unsigned char **data, size_t *size);
+JIMM_SIBLING jimm_status jimm_os_read_file(const char *path, size_t limit, unsigned char **data,
+                                           size_t *size);
 
 /* A file that appears whole or not at all: written beside `path`, flushed, then renamed. */
 typedef struct jimm_writer {
@@ -41,5 +42,10 @@ JIMM_SIBLING const char *jimm_writer_path(const jimm_writer *writer);
 JIMM_SIBLING bool jimm_os_is_folder(const char *path);
 JIMM_SIBLING bool jimm_os_exists(const char *path);
 int jimm_os_processors(void); /* affinity mask cut to the control group's quota, at least 1 */
+/* The processors that the control group's quota allows, rounded up; 0 when there is no quota. The
+ * files are looked for below `root`: "" on a live system, a folder in tests. */
+int jimm_os_quota(const char *root);
+/* Random bytes for hash keys and names of temporary files; not for cryptography. */
+void jimm_os_random(void *bytes, size_t size);
 
 #endif

@@ -1,0 +1,26 @@
+/* printf, strtod and error texts that do not follow the program's locale: a decimal point is a
+ * point whatever the embedding program has set. */
+#ifndef JIMM_BASE_LOCALE_H
+#define JIMM_BASE_LOCALE_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <jimm/status.h>
+
+/* As vsnprintf and snprintf, in the C locale. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 0)))
+#endif
+int jimm_vsnprintf(char *buffer, size_t size, const char *format, va_list args);
+JIMM_SIBLING int jimm_snprintf(char *buffer, size_t size, const char *format, ...)
+    JIMM_PRINTF(3, 4);
+/* As strtod, in the C locale; correctly rounded. */
+double jimm_strtod(const char *text, char **end);
+/* The description of an errno value, in English. Valid until the next call on this thread. */
+JIMM_SIBLING const char *jimm_errno_text(int error);
+
+/* The length of the longest prefix of `text` (`length` bytes) that is valid UTF-8 (RFC 3629). */
+size_t jimm_utf8_valid_prefix(const char *text, size_t length);
+
+#endif
