@@ -471,7 +471,7 @@ int jimm_os_processors(void) {
   int count = 1;
   for (int room = 1024; room <= 1 << 20;
        room *= 4) { /* the kernel's mask may be larger than 1024 */
-    size_t bytes = CPU_ALLOC_SIZE(room);
+    size_t bytes = CPU_ALLOC_SIZE((size_t)room);
     cpu_set_t *set = jimm_alloc(bytes);
     if (set == NULL) {
       break;

@@ -1,0 +1,1 @@
+#include <jimm/state.h>

@@ -1,0 +1,190 @@
+#include "state/state.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/locale.h"
+#include "tensor/tensor.h"
+
+jimm_status jimm_state_create(jimm_state **state) {
+  *state = jimm_calloc(1, sizeof **state);
+  if (*state == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  (*state)->references = 1;
+  return JIMM_OK;
+}
+
+jimm_state *jimm_state_retain(jimm_state *state) {
+  __atomic_add_fetch(&state->references, 1, __ATOMIC_RELAXED);
+  return state;
+}
+
+void jimm_state_close(jimm_state **state) {
+  if (state == NULL || *state == NULL) {
+    return;
+  }
+  jimm_state *old = *state;
+  *state = NULL;
+  if (__atomic_sub_fetch(&old->references, 1, __ATOMIC_ACQ_REL) > 0) {
+    return;
+  }
+  for (size_t i = 0; i < old->count; i++) {
+    jimm_free(old->entries[i].name);
+    jimm_tensor_close(&old->entries[i].tensor);
+  }
+  for (size_t i = 0; i < old->metadata_count; i++) {
+    jimm_free(old->metadata[i].key);
+    jimm_free(old->metadata[i].value);
+  }
+  jimm_free(old->entries);
+  jimm_free(old->metadata);
+  jimm_map_close(&old->index);
+  jimm_os_unmap(&old->mapping);
+  jimm_free(old);
+}
+
+/* Room for one more element in an array that doubles. */
+static jimm_status reserve_one(void **array, size_t count, size_t *capacity, size_t size) {
+  if (count < *capacity) {
+    return JIMM_OK;
+  }
+  size_t larger = *capacity == 0 ? 16 : *capacity * 2;
+  void *grown = jimm_grow(*array, count, larger, size);
+  if (grown == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  *array = grown;
+  *capacity = larger;
+  return JIMM_OK;
+}
+
+jimm_status jimm_state_append(jimm_state *state, const char *name, const jimm_tensor *tensor) {
+  size_t length = strlen(name), bytes;
+  size_t valid = jimm_utf8_valid_prefix(name, length);
+  if (valid != length) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "the tensor name that begins with \"%.*s\" is not UTF-8 at byte %zu",
+                     (int)(valid < 200 ? valid : 200), name, valid);
+  }
+  jimm_status status = jimm_tensor_check(tensor, &bytes);
+  if (status != JIMM_OK) {
+    return jimm_fail_context(status, "tensor \"%s\"", name);
+  }
+  void *entries = state->entries;
+  status = reserve_one(&entries, state->count, &state->capacity, sizeof *state->entries);
+  state->entries = entries;
+  char *copy = status == JIMM_OK ? jimm_strndup(name, length) : NULL;
+  if (copy == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  status = jimm_map_insert(&state->index, copy, (int64_t)state->count);
+  if (status != JIMM_OK) {
+    if (status == JIMM_ERROR_INVALID_ARGUMENT) {
+      jimm_fail(status, "tensor \"%s\" is there already", name);
+    }
+    jimm_free(copy);
+    return status;
+  }
+  state->entries[state->count++] = (jimm_state_entry){copy, *tensor};
+  return JIMM_OK;
+}
+
+jimm_status jimm_state_add(jimm_state *state, const char *name, const jimm_tensor *tensor) {
+  jimm_tensor copy = {.dtype = JIMM_DTYPE_NONE};
+  size_t bytes;
+  jimm_status status = jimm_tensor_check(tensor, &bytes);
+  if (status == JIMM_OK) {
+    status = jimm_tensor_create(tensor->dtype, &tensor->shape, &copy);
+  }
+  if (status != JIMM_OK) {
+    return jimm_fail_context(status, "tensor \"%s\"", name);
+  }
+  if (bytes > 0) {
+    memcpy(copy.data, tensor->data, bytes);
+  }
+  status = jimm_state_append(state, name, &copy);
+  if (status != JIMM_OK) {
+    jimm_tensor_close(&copy);
+  }
+  return status;
+}
+
+jimm_status jimm_state_add_owned(jimm_state *state, const char *name, jimm_tensor *tensor) {
+  if (tensor->owned == NULL) {
+    jimm_status copied = jimm_state_add(state, name, tensor);
+    if (copied == JIMM_OK) {
+      jimm_tensor_close(tensor);
+    }
+    return copied;
+  }
+  jimm_status status = jimm_state_append(state, name, tensor);
+  if (status == JIMM_OK) {
+    *tensor = (jimm_tensor){.dtype = JIMM_DTYPE_NONE};
+  }
+  return status;
+}
+
+int64_t jimm_state_count(const jimm_state *state) {
+  return (int64_t)state->count;
+}
+
+const char *jimm_state_name(const jimm_state *state, int64_t index) {
+  return index < 0 || (uint64_t)index >= state->count ? NULL : state->entries[index].name;
+}
+
+const jimm_tensor *jimm_state_tensor(const jimm_state *state, int64_t index) {
+  return index < 0 || (uint64_t)index >= state->count ? NULL : &state->entries[index].tensor;
+}
+
+const jimm_tensor *jimm_state_find(const jimm_state *state, const char *name) {
+  return jimm_state_tensor(state, jimm_map_find(&state->index, name));
+}
+
+const char *jimm_state_metadata(const jimm_state *state, const char *key) {
+  for (size_t i = 0; i < state->metadata_count; i++) {
+    if (strcmp(state->metadata[i].key, key) == 0) {
+      return state->metadata[i].value;
+    }
+  }
+  return NULL;
+}
+
+jimm_status jimm_state_set_metadata(jimm_state *state, const char *key, const char *value) {
+  size_t key_length = strlen(key), value_length = strlen(value);
+  if (jimm_utf8_valid_prefix(key, key_length) != key_length ||
+      jimm_utf8_valid_prefix(value, value_length) != value_length) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "metadata keys and values must be UTF-8");
+  }
+  char *value_copy = jimm_strndup(value, value_length);
+  if (value_copy == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  for (size_t i = 0; i < state->metadata_count; i++) {
+    if (strcmp(state->metadata[i].key, key) == 0) {
+      jimm_free(state->metadata[i].value);
+      state->metadata[i].value = value_copy;
+      return JIMM_OK;
+    }
+  }
+  void *metadata = state->metadata;
+  jimm_status status = reserve_one(&metadata, state->metadata_count, &state->metadata_capacity,
+                                   sizeof *state->metadata);
+  state->metadata = metadata;
+  char *key_copy = status == JIMM_OK ? jimm_strndup(key, key_length) : NULL;
+  if (key_copy == NULL) {
+    jimm_free(value_copy);
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  state->metadata[state->metadata_count++] = (jimm_state_metadatum){key_copy, value_copy};
+  return JIMM_OK;
+}
+
+void jimm_state_release_pages(const jimm_state *state, const jimm_tensor *tensor) {
+  size_t bytes = jimm_tensor_bytes(tensor);
+  uintptr_t begin = (uintptr_t)state->mapping.data, at = (uintptr_t)tensor->data;
+  if (begin != 0 && bytes > 0 && tensor->owned == NULL && at >= begin &&
+      at - begin <= state->mapping.size && bytes <= state->mapping.size - (at - begin)) {
+    jimm_os_release_pages(tensor->data, bytes);
+  }
+}

@@ -1,0 +1,1 @@
+#include <jimm/tensor.h>
