@@ -1,13 +1,14 @@
 /* What an operator's file needs.
  *
- * Each file src/op/NAME.c is compiled three times: with REAL=float and REAL=double for the reference
- * implementation (the part under #ifdef REAL), and once without REAL for the shape rule, the
- * attributes, the example cases and the row (the part under #else). The row is
- * `const jimm_op jimm_op_NAME`, listed in ops.def.
+ * Each file src/op/NAME.c is compiled three times: with REAL=float and REAL=double for the
+ * reference implementation (the part under #ifdef REAL), and once without REAL for the shape rule,
+ * the attributes, the example cases and the row (the part under #else). The row is `const jimm_op
+ * jimm_op_NAME`, listed in ops.def, from which the build takes the file names too.
  */
 #ifndef JIMM_OP_OP_H
 #define JIMM_OP_OP_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,7 @@
 
 #ifdef REAL
 /* FORWARD(conv2d) { ... } defines jimm_conv2d_f32 or jimm_conv2d_f64. */
-#define FORWARD(name) \
+#define FORWARD(name)                                                         \
   jimm_status JIMM_JOIN(jimm_##name##_, REAL_NAME)(const jimm_op_call *call); \
   jimm_status JIMM_JOIN(jimm_##name##_, REAL_NAME)(const jimm_op_call *call)
 /* Typed data of input i and of the output. */
@@ -26,11 +27,28 @@
 #define OUT() ((REAL *)call->output->data)
 #define DIM(i, d) (call->inputs[i].shape.dim[d])
 #define OUT_DIM(d) (call->output->shape.dim[d])
+/* Whether optional input i is there. */
+#define HAS(i) (call->input_count > (i) && call->inputs[i].shape.rank >= 0)
+/* The square root, correctly rounded, in the element type. */
+#define SQRT(x) _Generic((REAL)0, float : sqrtf, default : sqrt)(x)
 #else
-#define FORWARDS(name) \
+#define FORWARDS(name)                                     \
   jimm_status jimm_##name##_f32(const jimm_op_call *call); \
   jimm_status jimm_##name##_f64(const jimm_op_call *call)
 #define COUNT_OF(array) ((int32_t)(sizeof(array) / sizeof((array)[0])))
+/* Initialisers for the shapes of examples. */
+#define SHAPE(...)                                        \
+  {                                                       \
+    sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), { \
+      __VA_ARGS__                                         \
+    }                                                     \
+  }
+#define ABSENT \
+  {            \
+    -1, {      \
+      0        \
+    }          \
+  }
 #endif
 
 #endif
