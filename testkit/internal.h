@@ -42,6 +42,8 @@ void jti_text_printf(jti_text *text, const char *format, ...) JT_PRINTF(2, 3);
 void jti_text_vprintf(jti_text *text, const char *format, va_list args) JT_PRINTF(2, 0);
 void jti_text_yaml(jti_text *text, const char *s);  // as a double-quoted YAML scalar
 void jti_text_tap(jti_text *text, const char *s);   // as a description or reason on a TAP line
+// As it is, but for control characters and malformed UTF-8. `s` is zero-terminated.
+void jti_text_plain(jti_text *text, const char *s, size_t size);
 void jti_text_free(jti_text *text);
 
 // ---- registry.c ---------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ static void watch(child *c, double timeout) {
   double exit_deadline = 0;
   while (!has_exited(c)) {
     double now = jti_clock();
-    if (c->ended && !exit_deadline) {
+    if (c->ended && exit_deadline <= 0) {
       exit_deadline = now + exit_patience;
     }
     bool late = !c->ended && deadline > 0 && now >= deadline;

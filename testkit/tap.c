@@ -72,7 +72,9 @@ void jti_tap_note(const char *note) {
   for (const char *line = note; line;) {
     const char *end = strchr(line, '\n');
     size_t size = end ? (size_t)(end - line) : strlen(line);
-    jti_text_printf(&text, "# %.*s\n", (int)size, line);
+    jti_text_printf(&text, "# ");
+    jti_text_plain(&text, line, size);
+    jti_text_printf(&text, "\n");
     line = end && end[1] ? end + 1 : NULL;
   }
   put(&text);
@@ -137,24 +139,19 @@ static void directive(jti_text *out, const jti_result *result) {
   jti_text_tap(out, why && *why ? why : "no reason given");
 }
 
+// A literal block, since this is for people. The mark in front of every line keeps a line "..."
+// from ending the block, and Perl's reader from stumbling over indents and colons.
 static void stderr_lines(jti_text *out, const jti_text *tail) {
   if (!tail->size) {
     return;
   }
-  jti_text_printf(out, "  stderr:\n");
-  const char *line = tail->data;
-  while (*line) {
+  jti_text_printf(out, "  stderr: |\n");
+  for (const char *line = tail->data; *line;) {
     size_t size = strcspn(line, "\n");
-    jti_text one = {0};
-    jti_text_add(&one, line, size);
-    jti_text_printf(out, "    - ");
-    jti_text_yaml(out, one.data);
+    jti_text_printf(out, "    > ");
+    jti_text_plain(out, line, size);
     jti_text_printf(out, "\n");
-    jti_text_free(&one);
-    line += size;
-    if (*line) {
-      ++line;
-    }
+    line += size + (line[size] == '\n');
   }
 }
 

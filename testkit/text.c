@@ -59,6 +59,9 @@ void jti_text_add(jti_text *text, const char *data, size_t size) {
 }
 
 void jti_text_vprintf(jti_text *text, const char *format, va_list args) {
+  if (!format) {
+    format = "(no message)";
+  }
   va_list again;
   va_copy(again, args);
   // The analyser mistakes its own state when it is given several files at once.
@@ -130,6 +133,23 @@ void jti_text_yaml(jti_text *text, const char *s) {
     ++p;
   }
   jti_text_add(text, "\"", 1);
+}
+
+void jti_text_plain(jti_text *text, const char *s, size_t size) {
+  for (size_t i = 0; i < size;) {
+    const unsigned char *p = (const unsigned char *)s + i;
+    size_t length = utf8_length(p);
+    if (*p < 0x20 || *p == 0x7f) {
+      jti_text_add(text, *p == '\t' ? "\t" : " ", 1);
+    } else if (length == 0 || length > size - i) {
+      jti_text_add(text, "?", 1);
+    } else {
+      jti_text_add(text, (const char *)p, length);
+      i += length;
+      continue;
+    }
+    ++i;
+  }
 }
 
 // TAP 14 escapes '#' and '\' by a backslash. Readers that know no escapes (Meson's) would still

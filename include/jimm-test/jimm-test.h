@@ -59,8 +59,13 @@ typedef struct jt_options {
                    // JT_TIMEOUT_SCALE in the environment multiplies it (valgrind, sanitizers).
 } jt_options;
 
-// An options value for jt_add: `&JT_OPTIONS(.timeout = 5.0)`, valid in the enclosing block.
+// An options value for jt_add: in C `&JT_OPTIONS(.timeout = 5.0)`, valid in the enclosing block; in
+// C++ a value to be put into a variable. Options by name need C++20 there.
+#ifdef __cplusplus
+#define JT_OPTIONS(...) (jt_options{.size = sizeof(jt_options), __VA_ARGS__})
+#else
 #define JT_OPTIONS(...) ((jt_options){.size = sizeof(jt_options), __VA_ARGS__})
+#endif
 
 // ---- Tests --------------------------------------------------------------------------------------
 
