@@ -1,0 +1,107 @@
+/* What the commands share: messages, JSON, where a model and its weights come from. */
+#ifndef JIMM_CLI_CLI_H
+#define JIMM_CLI_CLI_H
+
+#include <jansson.h>
+#include <jimm/image.h>
+#include <jimm/jimm.h>
+
+#include "command.h"
+
+/* ---- report.c: everything on stderr begins with "jimm COMMAND: " ---- */
+
+void cli_set_command(const char *name);
+/* Prints a message and returns CLI_FAILED. */
+int cli_fail(const char *format, ...) JIMM_PRINTF(1, 2);
+/* The library's last message, preceded by "what: " unless the message names `what` itself (NULL:
+ * nothing precedes). Returns CLI_FAILED. */
+int cli_fail_library(const char *what);
+/* Prints a message and where help is to be had; returns CLI_USAGE. */
+int cli_usage(const char *format, ...) JIMM_PRINTF(1, 2);
+void cli_note(const char *format, ...) JIMM_PRINTF(1, 2);
+int cli_fail_memory(void);
+
+/* ---- json.c: values that may be NULL after a failure; the failure sticks ---- */
+
+/* Sets a member; on any failure *object becomes NULL. Takes over `value`. */
+void cli_json_set(json_t **object, const char *key, json_t *value);
+void cli_json_append(json_t **array, json_t *value);
+/* A double; null when it is not finite. */
+json_t *cli_json_real(double value);
+/* The shortest decimal that reads back as the same float32. */
+json_t *cli_json_float(float value);
+/* NULL gives null; bytes that are no UTF-8 become U+FFFD. */
+json_t *cli_json_text(const char *text);
+json_t *cli_json_integers(const int64_t *values, int32_t count);
+json_t *cli_json_reals(const double *values, int32_t count);
+/* Prints to stdout, takes over `value`. Reals have the fewest digits that give the same double
+ * back. */
+int cli_json_print(json_t *value);
+
+/* ---- describe.c ---- */
+
+#define CLI_NAME_SIZE 256
+/* "arch.tag", or "arch" when there is no tag. */
+char *cli_variant_name(const jimm_arch *arch, const jimm_variant *variant, char *buffer);
+/* Parameters of the variant: those of the architecture unless the number of classes differs. -1 and
+ * a message on stderr when its graph cannot be built. */
+int64_t cli_variant_params(const jimm_family *family, const jimm_arch *arch,
+                           const jimm_variant *variant);
+json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
+                         const jimm_variant *variant);
+json_t *cli_arch_json(const jimm_family *family, const jimm_arch *arch);
+/* What a licence forbids, in words; NULL when nothing is known to be forbidden. */
+const char *cli_license_note(const char *license);
+const char *cli_interpolation_name(jimm_interpolation interpolation);
+const char *cli_crop_mode_name(jimm_crop_mode mode);
+/* "25.6 M", into a buffer of 32. */
+char *cli_quantity(int64_t value, char *buffer);
+
+/* ---- graph.c ---- */
+
+/* Nodes with operator, inputs, attributes and, where `shapes` is not NULL, shapes. */
+json_t *cli_graph_json(const jimm_graph *graph, const jimm_shape *shapes);
+/* Multiply-adds of one evaluation, bytes of all parameters as float32, and bytes of the largest
+ * activation as float32. */
+typedef struct cli_cost {
+  int64_t macs, weight_bytes, largest_activation_bytes;
+} cli_cost;
+void cli_graph_cost(const jimm_graph *graph, const jimm_shape *shapes, cli_cost *cost);
+
+/* ---- source.c: where a model comes from ---- */
+
+typedef struct cli_source {
+  jimm_model_name name;
+  const jimm_variant *variant; /* the folder's own, or the named one */
+  jimm_model_options options;
+  jimm_folder *folder; /* NULL when the weights are a file or there are none */
+  const char *weights; /* path of the weights file, NULL when there are none */
+} cli_source;
+
+/* Resolves MODEL (may be NULL) and -w FILE|FOLDER (may be NULL; one of the two is there). A folder
+ * says itself which model it holds; MODEL then must name the same architecture. Returns an exit
+ * status after a message. Close it in any case. */
+int cli_source_open(const char *model, const char *weights, cli_source *source);
+void cli_source_close(cli_source *source);
+/* The graph with the weights, or with synthetic ones when `seed` is given. */
+int cli_source_load(const cli_source *source, const cli_seed *seed, bool reset_head,
+                    jimm_model **model);
+/* Number of classes with the options applied. */
+int64_t cli_source_classes(const cli_source *source);
+
+/* ---- files.c ---- */
+
+bool cli_is_folder(const char *path);
+/* `path` ends with `extension` (".npy"), case ignored. */
+bool cli_has_extension(const char *path, const char *extension);
+/* Whether a file can be made at `path`, as far as one can say without making it. Returns CLI_OK or,
+ * after a message, CLI_FAILED. */
+int cli_check_output(const char *path);
+/* Reads an image; "-" is standard input. */
+jimm_status cli_image_read(const char *path, jimm_image *image);
+/* Paths of the image files of a folder, by extension, sorted by byte values, not recursive. Returns
+ * CLI_OK or, after a message, CLI_FAILED: unreadable, or without images. */
+int cli_folder_images(const char *path, char ***names, size_t *count);
+void cli_folder_images_free(char **names, size_t count);
+
+#endif

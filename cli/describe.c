@@ -1,0 +1,140 @@
+/* Variants and architectures in words and in JSON. */
+#include <fnmatch.h>
+#include <string.h>
+
+#include "cli.h"
+
+char *cli_variant_name(const jimm_arch *arch, const jimm_variant *variant, char *buffer) {
+  const char *dot = variant->tag[0] == 0 ? "" : ".";
+  snprintf(buffer, CLI_NAME_SIZE, "%s%s%s", arch->name, dot, variant->tag);
+  return buffer;
+}
+
+int64_t cli_variant_params(const jimm_family *family, const jimm_arch *arch,
+                           const jimm_variant *variant) {
+  if (variant->num_classes == arch->variants[0].num_classes && arch->params > 0) {
+    return arch->params;
+  }
+  jimm_model_name name = {family, arch, variant, NULL};
+  jimm_graph *graph = NULL;
+  if (jimm_graph_build(&name, NULL, &graph) != JIMM_OK) {
+    cli_fail_library(arch->name);
+    return -1;
+  }
+  int64_t params = jimm_graph_parameter_count(graph);
+  jimm_graph_close(&graph);
+  return params;
+}
+
+const char *cli_interpolation_name(jimm_interpolation interpolation) {
+  switch (interpolation) {
+    case JIMM_BILINEAR:
+      return "bilinear";
+    case JIMM_BICUBIC:
+      return "bicubic";
+  }
+  return "?";
+}
+
+const char *cli_crop_mode_name(jimm_crop_mode mode) {
+  switch (mode) {
+    case JIMM_CROP_CENTER:
+      return "center";
+    case JIMM_CROP_SQUASH:
+      return "squash";
+  }
+  return "?";
+}
+
+const char *cli_license_note(const char *license) {
+  static const struct {
+    const char *pattern, *note;
+  } notes[] = {
+      {"cc-by-nc-nd*", "no commercial use, no derivatives"},
+      {"cc-by-nc-sa*", "no commercial use, share alike"},
+      {"*noncommercial*", "no commercial use"},
+      {"*non-commercial*", "no commercial use"},
+      {"*-nc*", "no commercial use"},
+      {"*-nd*", "no derivatives"},
+      {"*-sa*", "share alike"},
+  };
+  if (license == NULL) {
+    return "timm states none: ask the authors";
+  }
+  for (int32_t i = 0; i < CLI_COUNT(notes); i++) {
+    if (fnmatch(notes[i].pattern, license, FNM_CASEFOLD) == 0) {
+      return notes[i].note;
+    }
+  }
+  return NULL;
+}
+
+char *cli_quantity(int64_t value, char *buffer) {
+  if (value >= 1000000000) {
+    snprintf(buffer, 32, "%.2f G", (double)value / 1e9);
+  } else if (value >= 1000000) {
+    snprintf(buffer, 32, "%.1f M", (double)value / 1e6);
+  } else if (value >= 1000) {
+    snprintf(buffer, 32, "%.1f k", (double)value / 1e3);
+  } else {
+    snprintf(buffer, 32, "%lld ", (long long)value);
+  }
+  return buffer;
+}
+
+json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
+                         const jimm_variant *variant) {
+  const jimm_data_config *data = &variant->data;
+  char name[CLI_NAME_SIZE];
+  char key[CLI_NAME_SIZE];
+  int64_t params = cli_variant_params(family, arch, variant);
+  cli_variant_name(arch, variant, name);
+  snprintf(key, sizeof key, "%s%s%s", arch->name, variant->tag[0] == 0 ? "" : "_", variant->tag);
+
+  json_t *object = json_object();
+  cli_json_set(&object, "name", cli_json_text(name));
+  cli_json_set(&object, "arch", cli_json_text(arch->name));
+  cli_json_set(&object, "tag", cli_json_text(variant->tag));
+  cli_json_set(&object, "key", cli_json_text(key));
+  cli_json_set(&object, "family", cli_json_text(family->name));
+  cli_json_set(&object, "default", json_boolean(variant == &arch->variants[0]));
+  cli_json_set(&object, "has_weights", json_boolean(variant->has_weights));
+  cli_json_set(&object, "params", params < 0 ? json_null() : json_integer(params));
+  cli_json_set(&object, "num_features", json_integer(arch->num_features));
+  cli_json_set(&object, "num_classes", json_integer(variant->num_classes));
+  int64_t size[3] = {data->channels, data->height, data->width};
+  cli_json_set(&object, "input_size", cli_json_integers(size, 3));
+  cli_json_set(&object, "interpolation",
+               cli_json_text(cli_interpolation_name(data->interpolation)));
+  cli_json_set(&object, "crop_pct", cli_json_real(data->crop_pct));
+  cli_json_set(&object, "crop_mode", cli_json_text(cli_crop_mode_name(data->crop_mode)));
+  cli_json_set(&object, "mean", cli_json_reals(data->mean, 3));
+  cli_json_set(&object, "std", cli_json_reals(data->std, 3));
+  cli_json_set(&object, "test_input_size",
+               variant->test_input_size[0] == 0 ? json_null()
+                                                : cli_json_integers(variant->test_input_size, 3));
+  cli_json_set(&object, "test_crop_pct",
+               variant->test_crop_pct > 0 ? cli_json_real(variant->test_crop_pct) : json_null());
+  cli_json_set(&object, "license", cli_json_text(variant->license));
+  cli_json_set(&object, "hub_id", cli_json_text(variant->hub_id));
+  cli_json_set(&object, "url", cli_json_text(variant->url));
+  cli_json_set(&object, "origin_url", cli_json_text(variant->origin_url));
+  cli_json_set(&object, "paper_ids", cli_json_text(variant->paper_ids));
+  return object;
+}
+
+json_t *cli_arch_json(const jimm_family *family, const jimm_arch *arch) {
+  json_t *tags = json_array();
+  for (int32_t i = 0; i < arch->variant_count; i++) {
+    cli_json_append(&tags, cli_json_text(arch->variants[i].tag));
+  }
+  json_t *object = json_object();
+  cli_json_set(&object, "name", cli_json_text(arch->name));
+  cli_json_set(&object, "family", cli_json_text(family->name));
+  cli_json_set(&object, "params", json_integer(arch->params));
+  cli_json_set(&object, "num_features", json_integer(arch->num_features));
+  cli_json_set(&object, "default_tag",
+               arch->variant_count == 0 ? json_null() : cli_json_text(arch->variants[0].tag));
+  cli_json_set(&object, "tags", tags);
+  return object;
+}

@@ -1,0 +1,331 @@
+/* jimm predict */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* With fewer images than this nobody needs to see progress. */
+enum { PROGRESS_LEAST = 8 };
+
+typedef struct predict_values {
+  const char *model, *weights;
+  int64_t k, threads, num_classes;
+  bool json, test_size;
+} predict_values;
+
+/* A model made ready for one image at a time. */
+typedef struct image_predictor {
+  const predict_values *values;
+  cli_source source;
+  jimm_data_config data;
+  jimm_plan *plan;
+  jimm_tensor input, logits;
+  int64_t classes, k;
+  jimm_top *top;
+  json_t *results; /* with --json */
+  bool stdin_used;
+} image_predictor;
+
+static int make_tensors(image_predictor *predictor) {
+  jimm_shape input = {4, {1, 3, predictor->data.height, predictor->data.width}};
+  jimm_shape logits;
+  if (jimm_plan_output_shape(predictor->plan, 0, &logits) != JIMM_OK ||
+      jimm_tensor_create(JIMM_F32, &input, &predictor->input) != JIMM_OK ||
+      jimm_tensor_create(JIMM_F32, &logits, &predictor->logits) != JIMM_OK) {
+    return cli_fail_library(NULL);
+  }
+  predictor->classes = jimm_shape_count(&logits);
+  predictor->k =
+      predictor->values->k < predictor->classes ? predictor->values->k : predictor->classes;
+  predictor->top = calloc((size_t)predictor->k, sizeof *predictor->top);
+  return predictor->top == NULL ? cli_fail_memory() : CLI_OK;
+}
+
+static int make_plan(image_predictor *predictor) {
+  const predict_values *values = predictor->values;
+  jimm_model *model = NULL;
+  int status = cli_source_load(&predictor->source, &(cli_seed){false, 0}, false, &model);
+  if (status != CLI_OK) {
+    return status;
+  }
+  jimm_plan_options options = JIMM_PLAN_OPTIONS_INIT;
+  options.height = predictor->data.height;
+  options.width = predictor->data.width;
+  options.threads = (int32_t)values->threads;
+  if (jimm_plan_create(model, &options, &predictor->plan) != JIMM_OK) {
+    status = cli_fail_library(predictor->source.name.arch->name);
+  }
+  jimm_model_close(&model);
+  return status;
+}
+
+static int open_predictor(image_predictor *predictor) {
+  const predict_values *values = predictor->values;
+  cli_source *source = &predictor->source;
+  int status = cli_source_open(values->model, values->weights, source);
+  if (status != CLI_OK) {
+    return status;
+  }
+  if (values->num_classes >= 0) {
+    source->options.num_classes = values->num_classes;
+  }
+  predictor->data = jimm_variant_data(source->variant, values->test_size);
+  if (cli_source_classes(source) == 0) {
+    char name[CLI_NAME_SIZE];
+    return cli_fail(
+        "%s: this model has no classifier, so it cannot name classes; 'jimm forward' "
+        "gives its features",
+        cli_variant_name(source->name.arch, source->variant, name));
+  }
+  if (predictor->data.channels != 3 ||
+      (source->options.in_chans >= 0 && source->options.in_chans != 3)) {
+    return cli_fail("%s: expected a model that takes 3 channels, got %lld", source->name.arch->name,
+                    (long long)(source->options.in_chans >= 0 ? source->options.in_chans
+                                                              : predictor->data.channels));
+  }
+  status = make_plan(predictor);
+  if (status == CLI_OK) {
+    status = make_tensors(predictor);
+  }
+  if (status == CLI_OK && values->json) {
+    predictor->results = json_array();
+    status = predictor->results == NULL ? cli_fail_memory() : CLI_OK;
+  }
+  return status;
+}
+
+static void close_predictor(image_predictor *predictor) {
+  json_decref(predictor->results);
+  free(predictor->top);
+  jimm_tensor_close(&predictor->logits);
+  jimm_tensor_close(&predictor->input);
+  jimm_plan_close(&predictor->plan);
+  cli_source_close(&predictor->source);
+}
+
+static const char *label(const image_predictor *predictor, int64_t index) {
+  const jimm_folder *folder = predictor->source.folder;
+  return folder == NULL ? NULL : jimm_folder_label(folder, index);
+}
+
+static void print_text(const image_predictor *predictor, const char *path) {
+  printf("%s\n", path);
+  for (int64_t i = 0; i < predictor->k; i++) {
+    const jimm_top *top = &predictor->top[i];
+    const char *name = label(predictor, top->index);
+    printf("  %.6f  %5lld%s%s\n", (double)top->probability, (long long)top->index,
+           name == NULL ? "" : "  ", name == NULL ? "" : name);
+  }
+}
+
+static void add_json(image_predictor *predictor, const char *path) {
+  json_t *list = json_array();
+  for (int64_t i = 0; i < predictor->k; i++) {
+    const jimm_top *top = &predictor->top[i];
+    json_t *object = json_object();
+    cli_json_set(&object, "index", json_integer(top->index));
+    cli_json_set(&object, "label", cli_json_text(label(predictor, top->index)));
+    cli_json_set(&object, "logit", cli_json_float(top->logit));
+    cli_json_set(&object, "probability", cli_json_float(top->probability));
+    cli_json_append(&list, object);
+  }
+  json_t *result = json_object();
+  cli_json_set(&result, "file", cli_json_text(path));
+  cli_json_set(&result, "top", list);
+  cli_json_append(&predictor->results, result);
+}
+
+static bool all_finite(const jimm_tensor *tensor) {
+  const float *values = tensor->data;
+  int64_t count = jimm_shape_count(&tensor->shape);
+  for (int64_t i = 0; i < count; i++) {
+    if (!isfinite(values[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static int predict_image(image_predictor *predictor, const char *path) {
+  jimm_image image = {0, 0, NULL};
+  jimm_status status = cli_image_read(path, &image);
+  if (status == JIMM_OK) {
+    status = jimm_image_preprocess(&image, &predictor->data, &predictor->input);
+  }
+  jimm_image_close(&image);
+  if (status == JIMM_OK) {
+    status = jimm_plan_run(predictor->plan, &predictor->input, &predictor->logits);
+  }
+  if (status != JIMM_OK) {
+    return cli_fail_library(path);
+  }
+  if (!all_finite(&predictor->logits)) {
+    return cli_fail(
+        "%s: the logits are not all finite numbers; the weights %s are damaged, or do "
+        "not fit in float32",
+        path, predictor->source.weights);
+  }
+  jimm_top_k(predictor->logits.data, predictor->classes, predictor->k, predictor->top);
+  if (predictor->values->json) {
+    add_json(predictor, path);
+  } else {
+    print_text(predictor, path);
+  }
+  return CLI_OK;
+}
+
+/* Progress appears only where nothing else is printed: the results go to a file or a pipe. */
+static void show_progress(size_t done, size_t count) {
+  if (count < PROGRESS_LEAST || !isatty(STDERR_FILENO) || isatty(STDOUT_FILENO)) {
+    return;
+  }
+  if (done < count) {
+    fprintf(stderr, "\r%zu of %zu images", done, count);
+  } else {
+    fputs("\r\033[K", stderr);
+  }
+}
+
+static int predict_list(image_predictor *predictor, size_t count, char **paths) {
+  int status = CLI_OK;
+  for (size_t i = 0; i < count; i++) {
+    show_progress(i, count);
+    if (predict_image(predictor, paths[i]) != CLI_OK) {
+      status = CLI_FAILED;
+    }
+  }
+  show_progress(count, count);
+  return status;
+}
+
+/* A file, a folder of files, or "-". */
+static int predict_argument(image_predictor *predictor, char *path) {
+  if (strcmp(path, "-") == 0) {
+    if (predictor->stdin_used) {
+      return cli_fail("-: standard input was read already; it can be given once");
+    }
+    predictor->stdin_used = true;
+    return predict_image(predictor, path);
+  }
+  if (!cli_is_folder(path)) {
+    return predict_image(predictor, path);
+  }
+  char **names = NULL;
+  size_t count = 0;
+  int status = cli_folder_images(path, &names, &count);
+  if (status == CLI_OK) {
+    status = predict_list(predictor, count, names);
+  }
+  cli_folder_images_free(names, count);
+  return status;
+}
+
+static int predict_all(image_predictor *predictor, int count, char **arguments) {
+  int status = CLI_OK;
+  for (int i = 0; i < count; i++) {
+    show_progress((size_t)i, (size_t)count);
+    if (predict_argument(predictor, arguments[i]) != CLI_OK) {
+      status = CLI_FAILED;
+    }
+  }
+  show_progress((size_t)count, (size_t)count);
+  if (predictor->values->json) {
+    json_t *results = predictor->results;
+    predictor->results = NULL;
+    if (results != NULL && json_array_size(results) == 0) {
+      json_decref(results); /* every image failed: print nothing */
+      return CLI_FAILED;
+    }
+    int printed = cli_json_print(results);
+    return printed != CLI_OK ? printed : status;
+  }
+  return status;
+}
+
+static int run(const void *values_, int count, char **arguments) {
+  image_predictor predictor = {.values = values_};
+  if (predictor.values->weights == NULL) {
+    return cli_usage(
+        "weights are needed: -w FILE.safetensors together with -m MODEL, or -w FOLDER "
+        "with config.json and model.safetensors; this version downloads none");
+  }
+  int status = open_predictor(&predictor);
+  if (status == CLI_OK) {
+    status = predict_all(&predictor, count, arguments);
+  }
+  close_predictor(&predictor);
+  return status;
+}
+
+static const predict_values defaults = {
+    .k = 5, .threads = JIMM_THREADS_DEFAULT, .num_classes = CLI_UNSET};
+
+static const cli_option options[] = {
+    {.name = "model",
+     .letter = 'm',
+     .type = CLI_TEXT,
+     .argument = "MODEL",
+     .words = CLI_WORDS_MODEL,
+     .offset = offsetof(predict_values, model),
+     .help = "the model that the weights file is for"},
+    {.name = "weights",
+     .letter = 'w',
+     .type = CLI_TEXT,
+     .argument = "FILE|FOLDER",
+     .words = CLI_WORDS_FILE,
+     .offset = offsetof(predict_values, weights),
+     .help = "a .safetensors file, or a weights folder (config.json and model.safetensors), which "
+             "also says which model, preprocessing and labels to use"},
+    {.name = "top",
+     .letter = 'k',
+     .type = CLI_INTEGER,
+     .argument = "K",
+     .minimum = 1,
+     .maximum = INT32_MAX,
+     .offset = offsetof(predict_values, k),
+     .help = "how many classes to print for an image (default 5; at most all of them)"},
+    {.name = "json",
+     .type = CLI_FLAG,
+     .offset = offsetof(predict_values, json),
+     .help = "print one JSON array with an object {file, top: [{index, label, logit, "
+             "probability}]} for each image that could be classified; nothing when none could"},
+    {.name = "test-size",
+     .type = CLI_FLAG,
+     .offset = offsetof(predict_values, test_size),
+     .help = "use the model's larger test input size and crop, if timm has them"},
+    {.name = "threads",
+     .type = CLI_INTEGER,
+     .argument = "T",
+     .minimum = 1,
+     .maximum = JIMM_THREADS_MAX,
+     .offset = offsetof(predict_values, threads),
+     .help = "number of threads (default: the processors that this process may use)"},
+    {.name = "num-classes",
+     .type = CLI_INTEGER,
+     .argument = "N",
+     .minimum = 0,
+     .maximum = INT32_MAX,
+     .offset = offsetof(predict_values, num_classes),
+     .help = "the number of classes of the weights, where it is not the model's own"},
+};
+
+const cli_command cli_predict = {
+    .arguments = "-w FILE|FOLDER [-m MODEL] IMAGE...",
+    .details =
+        "Classifies images: for each its name, then the most probable classes as "
+        "probability, index and label.\n"
+        "IMAGE is a PNG, JPEG, PPM or PGM file, '-' for standard input, or a folder, of "
+        "which the files ending in .png .jpg .jpeg .ppm .pgm are taken in sorted order; "
+        "folders inside it are not searched. An image that fails is reported, the others "
+        "go on.",
+    .options = options,
+    .option_count = CLI_COUNT(options),
+    .least = 1,
+    .most = -1,
+    .words = {CLI_WORDS_FILE, CLI_WORDS_FILE},
+    .values_size = sizeof(predict_values),
+    .defaults = &defaults,
+    .run = run,
+};

@@ -1,0 +1,95 @@
+/* Where a model comes from: a name, a weights file, a weights folder, a seed. */
+#include <string.h>
+
+#include "cli.h"
+
+/* Resolves a name and says on stderr when it is a deprecated alias. */
+static int find_model(const char *text, jimm_model_name *name) {
+  if (jimm_model_find(text, name) != JIMM_OK) {
+    return cli_fail_library(text);
+  }
+  if (name->deprecated != NULL) {
+    char now[CLI_NAME_SIZE];
+    cli_note("note: '%s' is deprecated in timm; it stands for '%s'", name->deprecated,
+             cli_variant_name(name->arch, name->variant, now));
+  }
+  return CLI_OK;
+}
+
+static int open_folder(const char *path, cli_source *source) {
+  if (jimm_folder_open(path, &source->folder) != JIMM_OK) {
+    return cli_fail_library(path);
+  }
+  const jimm_model_name *found = jimm_folder_model(source->folder);
+  if (source->name.arch != NULL && source->name.arch != found->arch) {
+    return cli_fail("%s: holds weights of %s, not of %s", path, found->arch->name,
+                    source->name.arch->name);
+  }
+  source->name = *found;
+  source->variant = jimm_folder_variant(source->folder);
+  source->options = *jimm_folder_options(source->folder);
+  source->weights = jimm_folder_weights(source->folder);
+  return CLI_OK;
+}
+
+int cli_source_open(const char *model, const char *weights, cli_source *source) {
+  *source = (cli_source){.options = JIMM_MODEL_OPTIONS_INIT};
+  if (model != NULL) {
+    int status = find_model(model, &source->name);
+    if (status != CLI_OK) {
+      return status;
+    }
+    source->variant = source->name.variant;
+  }
+  if (weights != NULL && cli_is_folder(weights)) {
+    return open_folder(weights, source);
+  }
+  if (model == NULL) {
+    return cli_usage(
+        "%s: a weights file does not say which model it is for; name the model, or "
+        "give a weights folder (config.json and model.safetensors)",
+        weights);
+  }
+  source->weights = weights;
+  return CLI_OK;
+}
+
+void cli_source_close(cli_source *source) {
+  jimm_folder_close(&source->folder);
+}
+
+int64_t cli_source_classes(const cli_source *source) {
+  return source->options.num_classes >= 0 ? source->options.num_classes
+                                          : source->variant->num_classes;
+}
+
+static int load_weights(const cli_source *source, jimm_graph *graph, bool reset_head,
+                        jimm_model **model) {
+  jimm_weights_options options = JIMM_WEIGHTS_OPTIONS_INIT;
+  options.reset_head = reset_head;
+  jimm_state *state = NULL;
+  jimm_status status = jimm_state_open(source->weights, &state);
+  if (status == JIMM_OK) {
+    status = jimm_model_create(graph, state, &options, model);
+  }
+  jimm_state_close(&state);
+  return status == JIMM_OK ? CLI_OK : cli_fail_library(source->weights);
+}
+
+int cli_source_load(const cli_source *source, const cli_seed *seed, bool reset_head,
+                    jimm_model **model) {
+  jimm_model_name name = source->name;
+  name.variant = source->variant; /* of a folder: its own number of classes */
+  jimm_graph *graph = NULL;
+  if (jimm_graph_build(&name, &source->options, &graph) != JIMM_OK) {
+    return cli_fail_library(name.arch->name);
+  }
+  int status = CLI_OK;
+  if (!seed->given) {
+    status = load_weights(source, graph, reset_head, model);
+  } else if (jimm_model_create_synthetic(graph, seed->value, model) != JIMM_OK) {
+    status = cli_fail_library(name.arch->name);
+  }
+  jimm_graph_close(&graph);
+  return status;
+}
