@@ -22,22 +22,31 @@ typedef struct jimm_model_options {
   int64_t in_chans;        /* -1: 3 */
   const char *global_pool; /* NULL: the family's default; "", "avg", "max", "avgmax", "catavgmax" */
 } jimm_model_options;
-#define JIMM_MODEL_OPTIONS_INIT {sizeof(jimm_model_options), -1, -1, NULL}
+#define JIMM_MODEL_OPTIONS_INIT \
+  { sizeof(jimm_model_options), -1, -1, NULL }
 
 /* ---- registry ---- */
 
 typedef struct jimm_arch jimm_arch;
 
+/* A name that timm deprecates, and the model it stands for ("resnet34.tv_in1k"). */
+typedef struct jimm_alias {
+  const char *name, *target;
+} jimm_alias;
+
 /* A model family: one file that emits the graph. */
 typedef struct jimm_family {
   size_t size;
   const char *name; /* "resnet" */
-  /* Emits nodes and the outputs features, pre_logits, logits for arch->config. Options are resolved:
-   * num_classes and in_chans are >= 0, global_pool is not NULL. */
+  /* Emits nodes and the outputs features, pre_logits, logits for arch->config. Options are
+   * resolved: num_classes and in_chans are >= 0, global_pool is not NULL. */
   void (*build)(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options);
   const char *default_global_pool; /* "avg" */
   const jimm_arch *archs;
   int32_t arch_count;
+  const char *classifier;    /* the module with role JIMM_ROLE_CLASSIFIER, "fc"; NULL: none */
+  const jimm_alias *aliases; /* deprecated names; may be NULL with alias_count 0 */
+  int32_t alias_count;
 } jimm_family;
 
 /* Released (or untrained) weights of an architecture and the preprocessing that goes with them: one
@@ -46,21 +55,21 @@ typedef struct jimm_variant {
   const char *tag; /* "a1_in1k"; "" when timm's cfg has none */
   bool has_weights;
   int64_t num_classes;
-  jimm_data_config data;           /* input_size, interpolation, crop_pct, crop_mode, mean, std */
-  int64_t test_input_size[3];      /* zeros when timm has none: then as data */
-  double test_crop_pct;            /* 0 when timm has none */
-  const char *hub_id;              /* "timm/resnet50.a1_in1k"; NULL when there is none */
-  const char *url;                 /* direct download; NULL */
-  const char *license;             /* SPDX-like, as timm states it; NULL when it does not */
+  jimm_data_config data;      /* input_size, interpolation, crop_pct, crop_mode, mean, std */
+  int64_t test_input_size[3]; /* zeros when timm has none: then as data */
+  double test_crop_pct;       /* 0 when timm has none */
+  const char *hub_id;         /* "timm/resnet50.a1_in1k"; NULL when there is none */
+  const char *url;            /* direct download; NULL */
+  const char *license;        /* SPDX-like, as timm states it; NULL when it does not */
   const char *origin_url, *paper_ids; /* NULL when timm has none */
 } jimm_variant;
 
 /* An architecture: one entry-point function of timm. */
 struct jimm_arch {
-  const char *name;     /* "resnet50" */
-  const void *config;   /* the family's own numbers */
-  int64_t params;       /* timm's count at default options (for tests and listings) */
-  int64_t num_features; /* channels of features */
+  const char *name;             /* "resnet50" */
+  const void *config;           /* the family's own numbers */
+  int64_t params;               /* timm's count at default options (for tests and listings) */
+  int64_t num_features;         /* channels of features */
   const jimm_variant *variants; /* the default tag first */
   int32_t variant_count;
 };
@@ -92,10 +101,16 @@ JIMM_API jimm_status jimm_graph_build(const jimm_model_name *name,
 
 typedef struct jimm_weights_options {
   size_t size;
-  bool reset_head;      /* a classifier of another shape is dropped and synthetic_seed fills it */
-  bool adapt_input;     /* an input conv of 3 channels is adapted as timm's adapt_input_conv does */
+  /* A classifier of another size, or none, in the state is no error: its tensors are dropped, and
+   * the graph's classifier, if it has one, starts as PyTorch's linear layers do: uniform in
+   * +-1/sqrt(fan_in), drawn from the stream of docs/synthetic.md with seed 0, always the same. */
+  bool reset_head;
+  /* An input convolution of 3 channels is adapted to another number as timm's adapt_input_conv
+   * does: one channel gets the sum, more get the three repeated and scaled by 3/channels. */
+  bool adapt_input;
 } jimm_weights_options;
-#define JIMM_WEIGHTS_OPTIONS_INIT {sizeof(jimm_weights_options), false, true}
+#define JIMM_WEIGHTS_OPTIONS_INIT \
+  { sizeof(jimm_weights_options), false, true }
 
 /* Immutable and shareable between threads; packed weights are kept in it, one copy per layout, for
  * all plans. */
@@ -103,11 +118,16 @@ typedef struct jimm_model jimm_model;
 
 /* Binds `state` to `graph` (timm's load_state_dict, strict): every tensor of the state is used and
  * every parameter of the graph filled, with equal shapes; else JIMM_ERROR_MISMATCH with a message
- * that lists missing, unexpected and misshapen tensors. Floating dtypes may differ from the graph's.
- * Retains both; `options` may be NULL. */
+ * that lists missing, unexpected and misshapen tensors. Floating dtypes may differ from the
+ * graph's. Retains both; `options` may be NULL. */
 JIMM_API jimm_status jimm_model_create(jimm_graph *graph, jimm_state *state,
                                        const jimm_weights_options *options, jimm_model **model);
-/* A model with synthetic weights (jimm_synthetic_parameter for every parameter). */
+/* A state of synthetic weights (jimm_synthetic_parameter) for every parameter of the graph that is
+ * not optional, in graph order. The caller closes it. For weights that are adapted from 3 input
+ * channels, make the state from a graph with 3 and bind it to one with in_chans channels. */
+JIMM_API jimm_status jimm_state_synthetic(const jimm_graph *graph, uint64_t seed,
+                                          jimm_state **state);
+/* A model with the weights of jimm_state_synthetic(graph, seed). */
 JIMM_API jimm_status jimm_model_create_synthetic(jimm_graph *graph, uint64_t seed,
                                                  jimm_model **model);
 JIMM_API jimm_model *jimm_model_retain(jimm_model *model);
@@ -127,12 +147,15 @@ typedef struct jimm_folder jimm_folder;
 JIMM_API jimm_status jimm_folder_open(const char *path, jimm_folder **folder);
 JIMM_API void jimm_folder_close(jimm_folder **folder);
 JIMM_API const jimm_model_name *jimm_folder_model(const jimm_folder *folder);
-/* The variant that the folder describes: its own preprocessing and class count, not the registry's. */
+/* The variant that the folder describes: its own preprocessing and class count, not the registry's.
+ */
 JIMM_API const jimm_variant *jimm_folder_variant(const jimm_folder *folder);
 JIMM_API const jimm_model_options *jimm_folder_options(const jimm_folder *folder);
 JIMM_API const char *jimm_folder_weights(const jimm_folder *folder); /* path of the weights */
 /* The class's name; NULL when the folder has none for that index. */
 JIMM_API const char *jimm_folder_label(const jimm_folder *folder, int64_t index);
+/* What label_descriptions says about that name, e.g. "tench, Tinca tinca" for a synset; or NULL. */
+JIMM_API const char *jimm_folder_description(const jimm_folder *folder, int64_t index);
 JIMM_API int64_t jimm_folder_label_count(const jimm_folder *folder);
 
 /* The preprocessing of a variant: data, or its test_input_size and test_crop_pct when `test_size`

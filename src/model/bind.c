@@ -1,0 +1,327 @@
+#include "model/bind.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/stream.h"
+#include "model/registry.h"
+
+/* ---- what does not fit ---- */
+
+#define LISTED 20 /* names of one kind in a message; the rest is counted */
+
+typedef enum misfit { MISSING, UNEXPECTED, MISSHAPEN, MISTYPED, PROBLEMS } misfit;
+
+typedef struct misfits {
+  jimm_text lines[PROBLEMS];
+  int64_t counts[PROBLEMS];
+  bool head;    /* the classifier is among them */
+  bool foreign; /* something other than the classifier and the input convolution is */
+} misfits;
+
+static void note(misfits *report, misfit problem, const char *name, const jimm_shape *shape) {
+  char text[JIMM_SHAPE_TEXT];
+  if (report->counts[problem]++ < LISTED) {
+    static const char *const words[] = {"missing", "unexpected", "misshapen", "not numbers"};
+    jimm_text_append(&report->lines[problem], "\n  %s: %s %s", words[problem], name,
+                     jimm_shape_format(shape, text, sizeof text));
+  }
+}
+
+static void note_role(misfits *report, int32_t role) {
+  report->head = report->head || role == JIMM_ROLE_CLASSIFIER;
+  report->foreign = report->foreign || role == JIMM_ROLE_NONE;
+}
+
+static jimm_status finish_report(misfits *report, const jimm_state *state) {
+  static const char *const words[] = {"missing", "unexpected", "misshapen", "of a wrong type"};
+  jimm_text text = {0};
+  const char *separator = "";
+  for (int i = 0; i < PROBLEMS; i++) {
+    if (report->counts[i] > 0) {
+      jimm_text_append(&text, "%s%lld %s", separator, (long long)report->counts[i], words[i]);
+      separator = ", ";
+    }
+  }
+  for (int i = 0; i < PROBLEMS; i++) {
+    char *lines = jimm_text_take(&report->lines[i]);
+    if (lines != NULL) {
+      jimm_text_append(&text, "%s", lines);
+      jimm_free(lines);
+    } else {
+      text.failed = 1;
+    }
+    if (report->counts[i] > LISTED) {
+      jimm_text_append(&text, "\n  and %lld more %s", (long long)report->counts[i] - LISTED,
+                       words[i]);
+    }
+  }
+  if (report->foreign) {
+    jimm_text names = {0};
+    const int count = jimm_model_guess(state, &names, 3);
+    char *guess = jimm_text_take(&names);
+    if (guess != NULL && count > 0) {
+      jimm_text_append(&text, "\nThese are weights of another model: they fit %s", guess);
+    }
+    jimm_free(guess);
+  } else if (report->head) {
+    jimm_text_append(&text,
+                     "\nThe classifier is of another size: ask for the number of classes that the "
+                     "weights have, or set reset_head to drop it");
+  }
+  char *message = jimm_text_take(&text);
+  if (message == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  jimm_fail(JIMM_ERROR_MISMATCH, "the weights do not fit the model: %s", message);
+  jimm_free(message);
+  return JIMM_ERROR_MISMATCH;
+}
+
+static void close_report(misfits *report) {
+  for (int i = 0; i < PROBLEMS; i++) {
+    jimm_free(jimm_text_take(&report->lines[i]));
+  }
+}
+
+/* ---- shapes and types ---- */
+
+static const jimm_parameter_attrs *parameter_attrs(const jimm_graph *graph, jimm_value value,
+                                                   const char **name) {
+  const jimm_node *node = jimm_graph_node(graph, value);
+  if (node == NULL || node->kind != JIMM_NODE_PARAMETER) {
+    return NULL;
+  }
+  *name = node->name;
+  return node->attrs;
+}
+
+static bool is_floating(jimm_dtype dtype) {
+  return dtype == JIMM_F64 || dtype == JIMM_F32 || dtype == JIMM_F16 || dtype == JIMM_BF16;
+}
+
+/* A convolution of three input channels where the graph has another number of them. */
+static bool can_adapt(const jimm_parameter_attrs *attrs, const jimm_tensor *tensor) {
+  const jimm_shape *want = &attrs->shape;
+  const jimm_shape *got = &tensor->shape;
+  return attrs->role == JIMM_ROLE_INPUT_CONV && want->rank == 4 && got->rank == 4 &&
+         got->dim[1] == 3 && want->dim[1] != 3 && got->dim[0] == want->dim[0] &&
+         got->dim[2] == want->dim[2] && got->dim[3] == want->dim[3];
+}
+
+/* Files of PyTorch 0.3 and older hold scalars as vectors of one element; PyTorch takes them. */
+static bool is_old_scalar(const jimm_parameter_attrs *attrs, const jimm_tensor *tensor) {
+  return attrs->shape.rank == 0 && tensor->shape.rank == 1 && tensor->shape.dim[0] == 1;
+}
+
+/* ---- adaptation ---- */
+
+/* timm.models._manipulate.adapt_input_conv for weights of three input channels: one channel gets
+ * their sum; more get them repeated and scaled by 3/channels. In float32, whatever the file has. */
+static jimm_status adapt_input_conv(const jimm_tensor *source, const jimm_shape *shape,
+                                    jimm_tensor *result) {
+  jimm_tensor from = *source;
+  from.owned = NULL;
+  if (source->dtype != JIMM_F32) {
+    const jimm_status status = jimm_tensor_convert(source, JIMM_F32, &from);
+    if (status != JIMM_OK) {
+      return status;
+    }
+  }
+  jimm_tensor adapted = {0};
+  jimm_status status = jimm_tensor_create(JIMM_F32, shape, &adapted);
+  if (status == JIMM_OK) {
+    const int64_t area = shape->dim[2] * shape->dim[3];
+    const int64_t channels = shape->dim[1];
+    const float scale = (float)(3.0 / (double)channels);
+    const float *x = from.data;
+    float *y = adapted.data;
+    for (int64_t o = 0; o < shape->dim[0]; o++, x += 3 * area) {
+      for (int64_t c = 0; c < channels; c++) {
+        for (int64_t i = 0; i < area; i++) {
+          *y++ =
+              channels == 1 ? (x[i] + x[area + i]) + x[2 * area + i] : x[c % 3 * area + i] * scale;
+        }
+      }
+    }
+    if (source->dtype == JIMM_F32) {
+      *result = adapted;
+      adapted = (jimm_tensor){0};
+    } else {
+      status = jimm_tensor_convert(&adapted, source->dtype, result);
+    }
+  }
+  jimm_tensor_close(&adapted);
+  jimm_tensor_close(&from);
+  return status;
+}
+
+/* The inputs of the layer that parameter `name` belongs to: its weight's second dimension. */
+static int64_t fan_in(const jimm_graph *graph, const char *name) {
+  const char *dot = strrchr(name, '.');
+  char *weight = jimm_format("%.*sweight", dot == NULL ? 0 : (int)(dot + 1 - name), name);
+  if (weight == NULL) {
+    return 0;
+  }
+  const char *weight_name;
+  const jimm_parameter_attrs *attrs =
+      parameter_attrs(graph, jimm_graph_find(graph, weight), &weight_name);
+  jimm_free(weight);
+  int64_t count = 1;
+  for (int32_t i = 1; attrs != NULL && i < attrs->shape.rank; i++) {
+    count *= attrs->shape.dim[i];
+  }
+  return attrs == NULL || count < 1 ? 1 : count;
+}
+
+/* PyTorch's default for a linear layer: weight and bias uniform in +-1/sqrt(fan_in), here from the
+ * stream of docs/synthetic.md with seed 0, so that the result is always the same. */
+static jimm_status make_classifier(const jimm_graph *graph, const char *name,
+                                   const jimm_shape *shape, jimm_tensor *result) {
+  const int64_t inputs = fan_in(graph, name);
+  if (inputs == 0) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  const jimm_status status = jimm_tensor_create(JIMM_F32, shape, result);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  const double bound = 1.0 / sqrt((double)inputs);
+  const uint64_t key = jimm_stream_key(0, name);
+  const int64_t count = jimm_shape_count(shape);
+  float *data = result->data;
+  for (int64_t i = 0; i < count; i++) {
+    data[i] = (float)(bound * jimm_stream_uniform(key, (uint64_t)i));
+  }
+  return JIMM_OK;
+}
+
+/* ---- binding ---- */
+
+typedef struct classifier {
+  bool exists; /* the graph has a classifier */
+  bool fits;   /* and the state has all its tensors, in its shapes */
+} classifier;
+
+static classifier find_head(const jimm_graph *graph, const jimm_state *state) {
+  classifier found = {false, true};
+  for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
+    const char *name = NULL;
+    const jimm_parameter_attrs *attrs = parameter_attrs(graph, v, &name);
+    if (attrs != NULL && attrs->role == JIMM_ROLE_CLASSIFIER) {
+      const jimm_tensor *tensor = jimm_state_find(state, name);
+      found.exists = true;
+      found.fits = found.fits && tensor != NULL && jimm_shape_equal(&tensor->shape, &attrs->shape);
+    }
+  }
+  return found;
+}
+
+/* `name` is the weight or bias of a family's classifier. */
+static bool is_classifier(const char *name) {
+  for (int32_t i = 0; i < jimm_family_count(); i++) {
+    const char *module = jimm_family_at(i)->classifier;
+    const size_t length = module == NULL ? 0 : strlen(module);
+    if (module != NULL && strncmp(name, module, length) == 0 &&
+        (strcmp(name + length, ".weight") == 0 || strcmp(name + length, ".bias") == 0)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static jimm_status bind_parameter(const char *name, const jimm_parameter_attrs *attrs,
+                                  const jimm_tensor *tensor, bool adapt, misfits *report,
+                                  jimm_tensor *parameter) {
+  if (tensor == NULL) {
+    if (!attrs->optional) {
+      note(report, MISSING, name, &attrs->shape);
+      note_role(report, attrs->role);
+    }
+    return JIMM_OK;
+  }
+  const bool fits = jimm_shape_equal(&tensor->shape, &attrs->shape) || is_old_scalar(attrs, tensor);
+  if (!fits && !(adapt && can_adapt(attrs, tensor))) {
+    char want[JIMM_SHAPE_TEXT];
+    if (report->counts[MISSHAPEN] < LISTED) {
+      char *text = jimm_format("%s: expected %s, got", name,
+                               jimm_shape_format(&attrs->shape, want, sizeof want));
+      if (text == NULL) {
+        return JIMM_ERROR_OUT_OF_MEMORY;
+      }
+      note(report, MISSHAPEN, text, &tensor->shape);
+      jimm_free(text);
+    } else {
+      report->counts[MISSHAPEN]++;
+    }
+    note_role(report, attrs->role);
+    return JIMM_OK;
+  }
+  if (is_floating((jimm_dtype)attrs->dtype) && !is_floating(tensor->dtype)) {
+    char *text = jimm_format("%s: expected floating-point values, got %s", name,
+                             jimm_dtype_name(tensor->dtype));
+    if (text == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
+    note(report, MISTYPED, text, &tensor->shape);
+    jimm_free(text);
+    report->foreign = true;
+    return JIMM_OK;
+  }
+  if (!fits) {
+    const jimm_status status = adapt_input_conv(tensor, &attrs->shape, parameter);
+    return status == JIMM_OK ? status : jimm_fail_context(status, "%s", name);
+  }
+  *parameter = *tensor;
+  parameter->owned = NULL;
+  parameter->shape = attrs->shape;
+  return JIMM_OK;
+}
+
+static void find_unexpected(const jimm_graph *graph, const jimm_state *state, bool drop_head,
+                            bool has_head, misfits *report) {
+  for (int64_t i = 0; i < jimm_state_count(state); i++) {
+    const char *name = jimm_state_name(state, i);
+    const char *node_name;
+    if (parameter_attrs(graph, jimm_graph_find(graph, name), &node_name) != NULL) {
+      continue;
+    }
+    const bool left_over_head = !has_head && is_classifier(name);
+    if (!(left_over_head && drop_head)) {
+      note(report, UNEXPECTED, name, &jimm_state_tensor(state, i)->shape);
+      note_role(report, left_over_head ? JIMM_ROLE_CLASSIFIER : JIMM_ROLE_NONE);
+    }
+  }
+}
+
+jimm_status jimm_bind(const jimm_graph *graph, const jimm_state *state,
+                      const jimm_weights_options *options, jimm_tensor *parameters) {
+  misfits report = {0};
+  jimm_status status = JIMM_OK;
+  const classifier head = find_head(graph, state);
+  const bool new_head = options->reset_head && !head.fits;
+  for (jimm_value v = 0; v < jimm_graph_node_count(graph) && status == JIMM_OK; v++) {
+    const char *name = NULL;
+    const jimm_parameter_attrs *attrs = parameter_attrs(graph, v, &name);
+    if (attrs == NULL) {
+      continue;
+    }
+    if (new_head && attrs->role == JIMM_ROLE_CLASSIFIER) {
+      status = make_classifier(graph, name, &attrs->shape, &parameters[v]);
+    } else {
+      status = bind_parameter(name, attrs, jimm_state_find(state, name), options->adapt_input,
+                              &report, &parameters[v]);
+    }
+  }
+  if (status == JIMM_OK) {
+    find_unexpected(graph, state, options->reset_head, head.exists, &report);
+    for (int i = 0; i < PROBLEMS; i++) {
+      status = report.counts[i] > 0 ? JIMM_ERROR_MISMATCH : status;
+    }
+    if (status != JIMM_OK) {
+      status = finish_report(&report, state);
+    }
+  }
+  close_report(&report);
+  return status;
+}

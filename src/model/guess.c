@@ -1,0 +1,60 @@
+/* Whose weights are these? For the message when weights do not fit. */
+#include <string.h>
+
+#include "model/registry.h"
+
+/* Every parameter of `graph` but its classifier is in the state, with its shape (input channels
+ * aside), and the state has nothing else. */
+static bool fits(const jimm_graph *graph, const char *classifier, const jimm_state *state) {
+  for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
+    const jimm_node *node = jimm_graph_node(graph, v);
+    if (node->kind != JIMM_NODE_PARAMETER) {
+      continue;
+    }
+    const jimm_parameter_attrs *attrs = node->attrs;
+    const jimm_tensor *tensor = jimm_state_find(state, node->name);
+    if (attrs->role == JIMM_ROLE_CLASSIFIER || (attrs->optional && tensor == NULL)) {
+      continue;
+    }
+    if (tensor == NULL || tensor->shape.rank != attrs->shape.rank) {
+      return false;
+    }
+    for (int32_t i = 0; i < attrs->shape.rank; i++) {
+      const bool free = attrs->role == JIMM_ROLE_INPUT_CONV && i == 1;
+      if (!free && tensor->shape.dim[i] != attrs->shape.dim[i]) {
+        return false;
+      }
+    }
+  }
+  const size_t length = classifier == NULL ? 0 : strlen(classifier);
+  for (int64_t i = 0; i < jimm_state_count(state); i++) {
+    const char *name = jimm_state_name(state, i);
+    const bool head =
+        classifier != NULL && strncmp(name, classifier, length) == 0 && name[length] == '.';
+    if (!head && jimm_graph_find(graph, name) == JIMM_NO_VALUE) {
+      return false;
+    }
+  }
+  return true;
+}
+
+int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit) {
+  int count = 0;
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_family *family = jimm_family_at(f);
+    for (int32_t a = 0; a < family->arch_count && count < limit; a++) {
+      const jimm_arch *arch = &family->archs[a];
+      const jimm_model_name name = {family, arch, &arch->variants[0], NULL};
+      jimm_graph *graph = NULL;
+      if (jimm_graph_build(&name, NULL, &graph) != JIMM_OK) {
+        continue;
+      }
+      if (fits(graph, family->classifier, state)) {
+        jimm_text_append(text, "%s%s", count == 0 ? "" : ", ", arch->name);
+        count++;
+      }
+      jimm_graph_close(&graph);
+    }
+  }
+  return count;
+}

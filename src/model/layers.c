@@ -1,0 +1,161 @@
+#include "model/layers.h"
+
+#include <string.h>
+
+static jimm_value parameter(jimm_graph *graph, const char *name, jimm_shape shape,
+                            jimm_parameter_kind kind, jimm_parameter_role role) {
+  const jimm_parameter_attrs attrs = {
+      .shape = shape, .dtype = JIMM_F32, .kind = (int32_t)kind, .role = (int32_t)role};
+  return jimm_graph_parameter(graph, name, &attrs);
+}
+
+static jimm_shape vector(int64_t length) {
+  return (jimm_shape){1, {length}};
+}
+
+static jimm_value unary(jimm_graph *graph, const char *op, const char *name, const void *attrs,
+                        jimm_value x) {
+  return jimm_graph_add(graph, op, name, attrs, 1, &x);
+}
+
+jimm_value jimm_layer_image(jimm_graph *graph, int64_t channels) {
+  const jimm_input_attrs attrs = {{4, {-1, channels, -1, -1}}, JIMM_F32};
+  return jimm_graph_input(graph, "input", &attrs);
+}
+
+jimm_value jimm_layer_conv2d(jimm_graph *graph, const char *name, jimm_value x,
+                             const jimm_conv *conv) {
+  const jimm_shape shape = {4, {conv->out, conv->in, conv->kernel, conv->kernel}};
+  jimm_graph_push(graph, "%s", name);
+  const jimm_value weight = parameter(graph, "weight", shape, JIMM_PARAMETER, conv->role);
+  jimm_graph_pop(graph);
+  const jimm_conv2d_attrs attrs = {.stride = {conv->stride, conv->stride},
+                                   .padding = {conv->padding, conv->padding},
+                                   .dilation = {1, 1},
+                                   .groups = 1};
+  return jimm_graph_add(graph, "conv2d", name, &attrs, 2, (jimm_value[]){x, weight});
+}
+
+jimm_value jimm_layer_batch_norm(jimm_graph *graph, const char *name, jimm_value x,
+                                 int64_t channels, double eps) {
+  const jimm_shape shape = vector(channels);
+  jimm_graph_push(graph, "%s", name);
+  const jimm_value weight = parameter(graph, "weight", shape, JIMM_PARAMETER, JIMM_ROLE_NONE);
+  const jimm_value bias = parameter(graph, "bias", shape, JIMM_PARAMETER, JIMM_ROLE_NONE);
+  const jimm_value mean = parameter(graph, "running_mean", shape, JIMM_BUFFER, JIMM_ROLE_NONE);
+  const jimm_value var = parameter(graph, "running_var", shape, JIMM_BUFFER, JIMM_ROLE_NONE);
+  const jimm_parameter_attrs tracked = {.shape = {.rank = 0},
+                                        .dtype = JIMM_I64,
+                                        .kind = JIMM_BUFFER,
+                                        .role = JIMM_ROLE_NONE,
+                                        .optional = true};
+  jimm_graph_parameter(graph, "num_batches_tracked", &tracked);
+  jimm_graph_pop(graph);
+  const jimm_batch_norm_attrs attrs = {eps};
+  return jimm_graph_add(graph, "batch_norm", name, &attrs, 5,
+                        (jimm_value[]){x, weight, bias, mean, var});
+}
+
+jimm_value jimm_layer_group_norm(jimm_graph *graph, const char *name, jimm_value x,
+                                 int64_t channels, int64_t groups, double eps) {
+  jimm_graph_push(graph, "%s", name);
+  const jimm_value weight =
+      parameter(graph, "weight", vector(channels), JIMM_PARAMETER, JIMM_ROLE_NONE);
+  const jimm_value bias =
+      parameter(graph, "bias", vector(channels), JIMM_PARAMETER, JIMM_ROLE_NONE);
+  jimm_graph_pop(graph);
+  const jimm_group_norm_attrs attrs = {groups, eps};
+  return jimm_graph_add(graph, "group_norm", name, &attrs, 3, (jimm_value[]){x, weight, bias});
+}
+
+jimm_value jimm_layer_relu(jimm_graph *graph, const char *name, jimm_value x) {
+  return unary(graph, "relu", name, NULL, x);
+}
+
+jimm_value jimm_layer_add(jimm_graph *graph, const char *name, jimm_value a, jimm_value b) {
+  return jimm_graph_add(graph, "add", name, NULL, 2, (jimm_value[]){a, b});
+}
+
+jimm_value jimm_layer_drop_path(jimm_graph *graph, const char *name, jimm_value x, double rate) {
+  const jimm_dropout_attrs attrs = {rate};
+  return unary(graph, "drop_path", name, &attrs, x);
+}
+
+jimm_value jimm_layer_dropout(jimm_graph *graph, const char *name, jimm_value x, double rate) {
+  const jimm_dropout_attrs attrs = {rate};
+  return unary(graph, "dropout", name, &attrs, x);
+}
+
+jimm_value jimm_layer_max_pool(jimm_graph *graph, const char *name, jimm_value x, int64_t kernel,
+                               int64_t stride, int64_t padding) {
+  const jimm_max_pool2d_attrs attrs = {
+      .kernel = {kernel, kernel}, .stride = {stride, stride}, .padding = {padding, padding}};
+  return unary(graph, "max_pool2d", name, &attrs, x);
+}
+
+jimm_value jimm_layer_avg_pool_ceil(jimm_graph *graph, const char *name, jimm_value x,
+                                    int64_t kernel, int64_t stride) {
+  const jimm_avg_pool2d_attrs attrs = {.kernel = {kernel, kernel},
+                                       .stride = {stride, stride},
+                                       .ceil_mode = true,
+                                       .count_include_pad = false};
+  return unary(graph, "avg_pool2d", name, &attrs, x);
+}
+
+jimm_value jimm_layer_linear(jimm_graph *graph, const char *name, jimm_value x, int64_t in,
+                             int64_t out, jimm_parameter_role role) {
+  jimm_graph_push(graph, "%s", name);
+  const jimm_value weight =
+      parameter(graph, "weight", (jimm_shape){2, {out, in}}, JIMM_PARAMETER, role);
+  const jimm_value bias = parameter(graph, "bias", vector(out), JIMM_PARAMETER, role);
+  jimm_graph_pop(graph);
+  return jimm_graph_add(graph, "linear", name, NULL, 3, (jimm_value[]){x, weight, bias});
+}
+
+static const char *const pool_names[] = {[JIMM_POOL_AVG] = "avg",
+                                         [JIMM_POOL_MAX] = "max",
+                                         [JIMM_POOL_AVGMAX] = "avgmax",
+                                         [JIMM_POOL_CATAVGMAX] = "catavgmax"};
+
+static int32_t find_pool(const char *name) {
+  for (int32_t type = 0; type < (int32_t)(sizeof pool_names / sizeof pool_names[0]); type++) {
+    if (strcmp(name, pool_names[type]) == 0) {
+      return type;
+    }
+  }
+  return -1;
+}
+
+void jimm_layer_classifier(jimm_graph *graph, const char *name, jimm_value features,
+                           int64_t channels, const jimm_model_options *options) {
+  jimm_value x = features;
+  if (options->global_pool[0] != 0) {
+    const int32_t type = find_pool(options->global_pool);
+    if (type < 0) {
+      jimm_graph_fail(graph, JIMM_ERROR_INVALID_ARGUMENT,
+                      "global_pool \"%s\": expected \"\", \"avg\", \"max\", \"avgmax\" or "
+                      "\"catavgmax\"",
+                      options->global_pool);
+      return;
+    }
+    const jimm_global_pool_attrs pool = {type};
+    const jimm_flatten_attrs flatten = {1};
+    jimm_graph_push(graph, "global_pool");
+    x = unary(graph, "global_pool", "pool", &pool, x);
+    x = unary(graph, "flatten", "flatten", &flatten, x);
+    jimm_graph_pop(graph);
+    channels *= type == JIMM_POOL_CATAVGMAX ? 2 : 1;
+  } else if (options->num_classes != 0) {
+    jimm_graph_fail(graph, JIMM_ERROR_INVALID_ARGUMENT,
+                    "global_pool \"\": pooling can only be disabled when the classifier is removed "
+                    "too (num_classes 0), for it takes one vector an image; num_classes is %lld",
+                    (long long)options->num_classes);
+    return;
+  }
+  x = jimm_layer_dropout(graph, "head_drop", x, 0.0);
+  jimm_graph_output(graph, "pre_logits", x);
+  if (options->num_classes != 0) {
+    x = jimm_layer_linear(graph, name, x, channels, options->num_classes, JIMM_ROLE_CLASSIFIER);
+  }
+  jimm_graph_output(graph, "logits", x);
+}

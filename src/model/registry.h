@@ -1,0 +1,22 @@
+/* What the files of this room share: walking the families, options with their defaults. */
+#ifndef JIMM_MODEL_REGISTRY_H
+#define JIMM_MODEL_REGISTRY_H
+
+#include <jimm/model.h>
+
+#include "base/alloc.h"
+
+/* The architecture of that name (no tag, no alias), with its family; NULL when there is none. */
+const jimm_arch *jimm_arch_find(const char *name, const jimm_family **family);
+/* The variant with that tag; NULL when there is none. */
+const jimm_variant *jimm_arch_variant(const jimm_arch *arch, const char *tag);
+
+/* Appends the names of the models whose parameters are those of `state` (classifier and input
+ * channels aside), at most `limit`, separated by ", "; returns how many there are. */
+int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit);
+
+/* Copies the options that the caller's version of the struct has over the defaults in `resolved`;
+ * `given` may be NULL. */
+jimm_status jimm_copy_options(const char *what, const void *given, void *resolved, size_t size);
+
+#endif
