@@ -1,0 +1,402 @@
+/* Building graphs. Nothing here fails call by call: the first error is kept in the graph, and
+ * jimm_graph_finish reports it. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/locale.h"
+#include "graph/attrs.h"
+#include "graph/internal.h"
+
+#define MAX_NODES 1000000
+
+/* Keeps `status` with this thread's message as the graph's error, if it is the first. */
+static void keep_error(jimm_graph *graph, jimm_status status) {
+  if (graph->error == JIMM_OK) {
+    graph->error = status;
+    graph->message = jimm_arena_strdup(&graph->arena, jimm_error_message());
+  }
+}
+
+/* Whether the graph takes more; a finished graph is immutable, so that error goes to the caller's
+ * thread alone. */
+static bool is_open(const jimm_graph *graph) {
+  if (graph == NULL) {
+    jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "graph is NULL");
+    return false;
+  }
+  if (graph->finished) {
+    jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "the graph is finished and cannot be changed");
+    return false;
+  }
+  return graph->error == JIMM_OK;
+}
+
+/* ---- names ---- */
+
+static bool reserve_prefix(jimm_graph *graph, size_t length) {
+  if (length <= graph->prefix_capacity) {
+    return true;
+  }
+  const size_t capacity = 2 * length + 64;
+  char *grown = jimm_grow(graph->prefix, graph->prefix_length, capacity, 1);
+  if (grown == NULL) {
+    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+    return false;
+  }
+  graph->prefix = grown;
+  graph->prefix_capacity = capacity;
+  return true;
+}
+
+static bool reserve_scope(jimm_graph *graph) {
+  if (graph->scope_count < graph->scope_capacity) {
+    return true;
+  }
+  const int32_t capacity = 2 * graph->scope_capacity + 16;
+  size_t *grown =
+      jimm_grow(graph->scopes, (size_t)graph->scope_count, (size_t)capacity, sizeof(*grown));
+  if (grown == NULL) {
+    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+    return false;
+  }
+  graph->scopes = grown;
+  graph->scope_capacity = capacity;
+  return true;
+}
+
+void jimm_graph_push(jimm_graph *graph, const char *format, ...) {
+  if (!is_open(graph)) {
+    return;
+  }
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  const int length = jimm_vsnprintf(text, sizeof(text), format, args);
+  va_end(args);
+  if (length < 0 || (size_t)length >= sizeof(text)) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_LIMIT, "%.*s: a scope's name is longer than %zu bytes",
+                                (int)graph->prefix_length, graph->prefix, sizeof(text) - 1));
+    return;
+  }
+  if (!reserve_scope(graph) || !reserve_prefix(graph, graph->prefix_length + (size_t)length + 1)) {
+    return;
+  }
+  graph->scopes[graph->scope_count++] = graph->prefix_length;
+  if (length > 0) {
+    memcpy(graph->prefix + graph->prefix_length, text, (size_t)length);
+    graph->prefix_length += (size_t)length;
+    graph->prefix[graph->prefix_length++] = '.';
+  }
+}
+
+void jimm_graph_pop(jimm_graph *graph) {
+  if (!is_open(graph)) {
+    return;
+  }
+  if (graph->scope_count == 0) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_graph_pop without a push"));
+    return;
+  }
+  graph->prefix_length = graph->scopes[--graph->scope_count];
+}
+
+/* The scope without its last point, for messages. */
+static int scope_length(const jimm_graph *graph) {
+  return graph->prefix_length == 0 ? 0 : (int)graph->prefix_length - 1;
+}
+
+static const char *scope_text(const jimm_graph *graph) {
+  return graph->prefix_length == 0 ? "" : graph->prefix;
+}
+
+void jimm_graph_fail(jimm_graph *graph, jimm_status status, const char *format, ...) {
+  if (!is_open(graph)) {
+    return;
+  }
+  jimm_text text = {0};
+  char buffer[2048];
+  va_list args;
+  va_start(args, format);
+  jimm_vsnprintf(buffer, sizeof(buffer), format, args);
+  va_end(args);
+  jimm_text_append(&text, "%.*s%s%s", scope_length(graph), scope_text(graph),
+                   graph->prefix_length == 0 ? "" : ": ", buffer);
+  char *message = jimm_text_take(&text);
+  jimm_fail(status, "%s", message == NULL ? buffer : message);
+  jimm_free(message);
+  keep_error(graph, status == JIMM_OK ? JIMM_ERROR_INVALID_ARGUMENT : status);
+}
+
+/* Scope + `name` in the arena; NULL after keeping an error. */
+static const char *full_name(jimm_graph *graph, const char *name) {
+  size_t prefix = graph->prefix_length;
+  const size_t length = name == NULL ? 0 : strlen(name);
+  if (length == 0 && prefix > 0) {
+    prefix--; /* "layer1." + "" is "layer1" */
+  }
+  if (prefix + length == 0) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "a node has no name and no scope"));
+    return NULL;
+  }
+  char *full = jimm_arena_alloc(&graph->arena, prefix + length + 1);
+  if (full == NULL) {
+    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+    return NULL;
+  }
+  if (prefix > 0) {
+    memcpy(full, graph->prefix, prefix);
+  }
+  if (length > 0) {
+    memcpy(full + prefix, name, length);
+  }
+  full[prefix + length] = 0;
+  return full;
+}
+
+/* ---- nodes ---- */
+
+static bool reserve_node(jimm_graph *graph) {
+  if (graph->node_count < graph->node_capacity) {
+    return true;
+  }
+  const int32_t capacity = 2 * graph->node_capacity + 64;
+  jimm_node **grown =
+      jimm_grow(graph->nodes, (size_t)graph->node_count, (size_t)capacity, sizeof(jimm_node *));
+  if (grown == NULL) {
+    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+    return false;
+  }
+  graph->nodes = grown;
+  graph->node_capacity = capacity;
+  return true;
+}
+
+/* Appends a copy of `draft` (its name is in the arena) with a copy of its attributes. */
+static jimm_value append_node(jimm_graph *graph, const jimm_node *draft, size_t attrs_size) {
+  if (graph->node_count >= MAX_NODES) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_LIMIT, "%s: a graph has at most %d nodes", draft->name,
+                                MAX_NODES));
+    return JIMM_NO_VALUE;
+  }
+  if (!reserve_node(graph)) {
+    return JIMM_NO_VALUE;
+  }
+  jimm_node *node = jimm_arena_alloc(&graph->arena, sizeof(*node));
+  void *attrs = attrs_size == 0 ? NULL : jimm_arena_alloc(&graph->arena, attrs_size);
+  if (node == NULL || (attrs_size != 0 && attrs == NULL)) {
+    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+    return JIMM_NO_VALUE;
+  }
+  const jimm_status status = jimm_map_insert(&graph->by_name, draft->name, graph->node_count);
+  if (status != JIMM_OK) {
+    if (status == JIMM_ERROR_INVALID_ARGUMENT) {
+      jimm_fail(status, "%s: there is a node of that name already", draft->name);
+    }
+    keep_error(graph, status);
+    return JIMM_NO_VALUE;
+  }
+  if (attrs != NULL) {
+    memcpy(attrs, draft->attrs, attrs_size);
+  }
+  *node = *draft;
+  node->attrs = attrs;
+  graph->nodes[graph->node_count] = node;
+  return graph->node_count++;
+}
+
+jimm_value jimm_graph_input(jimm_graph *graph, const char *name, const jimm_input_attrs *attrs) {
+  if (!is_open(graph)) {
+    return JIMM_NO_VALUE;
+  }
+  const char *full = full_name(graph, name);
+  if (full == NULL) {
+    return JIMM_NO_VALUE;
+  }
+  bool valid = attrs != NULL && attrs->shape.rank >= 0 && attrs->shape.rank <= JIMM_MAX_RANK &&
+               jimm_dtype_size((jimm_dtype)attrs->dtype) != 0;
+  for (int32_t i = 0; valid && i < attrs->shape.rank; i++) {
+    valid = attrs->shape.dim[i] >= -1;
+  }
+  if (!valid) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                                "%s (input): it needs a dtype and a shape of 0 to %d dimensions, "
+                                "each -1 (free) or not negative",
+                                full, JIMM_MAX_RANK));
+    return JIMM_NO_VALUE;
+  }
+  const jimm_node draft = {
+      .name = full, .attrs = attrs, .kind = JIMM_NODE_INPUT, .dtype = attrs->dtype};
+  const jimm_value value = append_node(graph, &draft, sizeof(*attrs));
+  graph->input_count += value != JIMM_NO_VALUE;
+  return value;
+}
+
+jimm_value jimm_graph_parameter(jimm_graph *graph, const char *name,
+                                const jimm_parameter_attrs *attrs) {
+  if (!is_open(graph)) {
+    return JIMM_NO_VALUE;
+  }
+  const char *full = full_name(graph, name);
+  if (full == NULL) {
+    return JIMM_NO_VALUE;
+  }
+  if (attrs == NULL || jimm_dtype_size((jimm_dtype)attrs->dtype) == 0 || attrs->kind < 0 ||
+      attrs->kind > JIMM_BUFFER || attrs->role < 0 || attrs->role > JIMM_ROLE_CLASSIFIER) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                                "%s (parameter): it needs a dtype, a kind and a role", full));
+    return JIMM_NO_VALUE;
+  }
+  const int64_t count = attrs->shape.rank > JIMM_MAX_RANK ? -1 : jimm_shape_count(&attrs->shape);
+  if (count < 0 || count > INT64_MAX / 8) {
+    char text[JIMM_SHAPE_TEXT] = "too many dimensions";
+    if (attrs->shape.rank <= JIMM_MAX_RANK) {
+      jimm_shape_format(&attrs->shape, text, sizeof(text));
+    }
+    keep_error(graph, jimm_fail(JIMM_ERROR_SHAPE, "%s (parameter): %s is no shape of a parameter",
+                                full, text));
+    return JIMM_NO_VALUE;
+  }
+  const jimm_node draft = {
+      .name = full, .attrs = attrs, .kind = JIMM_NODE_PARAMETER, .dtype = attrs->dtype};
+  return append_node(graph, &draft, sizeof(*attrs));
+}
+
+/* Checks number and presence of inputs; the message lacks the node. */
+static jimm_status check_inputs(const jimm_graph *graph, const jimm_op *op, int32_t count,
+                                const jimm_value *inputs) {
+  if (count < op->min_inputs || count > op->max_inputs || count > JIMM_MAX_INPUTS) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "expected %" PRId32 " to %" PRId32 " inputs, got %" PRId32, op->min_inputs,
+                     op->max_inputs, count);
+  }
+  if (count > 0 && inputs == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "inputs is NULL");
+  }
+  for (int32_t i = 0; i < count; i++) {
+    const jimm_value value = inputs[i];
+    if (value == JIMM_NO_VALUE && i >= op->min_inputs) {
+      continue;
+    }
+    if (value < 0 || value >= graph->node_count) {
+      return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                       "input %s is %s (%" PRId32 "; the graph has %" PRId32 " nodes so far)",
+                       op->input_names[i],
+                       value == JIMM_NO_VALUE ? "required but absent" : "no value of this graph",
+                       value, graph->node_count);
+    }
+  }
+  return JIMM_OK;
+}
+
+static jimm_status check_attrs(const jimm_op *op, const void *attrs) {
+  if ((op->attrs_size != 0) != (attrs != NULL)) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "attributes are %s",
+                     attrs == NULL ? "required but NULL" : "given, but it takes none");
+  }
+  for (int32_t i = 0; i < op->attr_count; i++) {
+    const jimm_status status = jimm_attr_check(&op->attrs[i], attrs);
+    if (status != JIMM_OK) {
+      return status;
+    }
+  }
+  return JIMM_OK;
+}
+
+jimm_value jimm_graph_add(jimm_graph *graph, const char *op, const char *name, const void *attrs,
+                          int32_t input_count, const jimm_value *inputs) {
+  if (!is_open(graph)) {
+    return JIMM_NO_VALUE;
+  }
+  const char *full = full_name(graph, name);
+  if (full == NULL) {
+    return JIMM_NO_VALUE;
+  }
+  const jimm_op *row = jimm_op_find(op);
+  if (row == NULL) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_NOT_FOUND, "%s: there is no operator \"%s\"", full,
+                                op == NULL ? "(NULL)" : op));
+    return JIMM_NO_VALUE;
+  }
+  jimm_status status = check_inputs(graph, row, input_count, inputs);
+  if (status == JIMM_OK) {
+    status = check_attrs(row, attrs);
+  }
+  if (status != JIMM_OK) {
+    keep_error(graph, jimm_fail_context(status, "%s (%s)", full, row->name));
+    return JIMM_NO_VALUE;
+  }
+  jimm_node draft = {.op = row,
+                     .name = full,
+                     .attrs = attrs,
+                     .kind = JIMM_NODE_OP,
+                     .dtype = JIMM_F32,
+                     .input_count = input_count};
+  for (int32_t i = 0; i < JIMM_MAX_INPUTS; i++) {
+    draft.inputs[i] = i < input_count ? inputs[i] : JIMM_NO_VALUE;
+  }
+  if (input_count > 0 && inputs[0] != JIMM_NO_VALUE) {
+    draft.dtype = graph->nodes[inputs[0]]->dtype;
+  }
+  return append_node(graph, &draft, row->attrs_size);
+}
+
+void jimm_graph_output(jimm_graph *graph, const char *name, jimm_value value) {
+  if (!is_open(graph)) {
+    return;
+  }
+  if (name == NULL || name[0] == 0) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "an output of the graph has no name"));
+    return;
+  }
+  if (value < 0 || value >= graph->node_count) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                                "output %s: %" PRId32 " is no value of this graph", name, value));
+    return;
+  }
+  if (jimm_graph_find_output(graph, name) != JIMM_NO_VALUE) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                                "output %s: there is an output of that name already", name));
+    return;
+  }
+  if (graph->output_count == graph->output_capacity) {
+    const int32_t capacity = 2 * graph->output_capacity + 4;
+    graph_output *grown =
+        jimm_grow(graph->outputs, (size_t)graph->output_count, (size_t)capacity, sizeof(*grown));
+    if (grown == NULL) {
+      keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+      return;
+    }
+    graph->outputs = grown;
+    graph->output_capacity = capacity;
+  }
+  const char *copy = jimm_arena_strdup(&graph->arena, name);
+  if (copy == NULL) {
+    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+    return;
+  }
+  graph->outputs[graph->output_count++] = (graph_output){copy, value};
+}
+
+jimm_status jimm_graph_finish(jimm_graph *graph) {
+  if (graph == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "graph is NULL");
+  }
+  if (graph->finished) {
+    return JIMM_OK;
+  }
+  if (graph->error == JIMM_OK && graph->scope_count > 0) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                                "the scope \"%.*s\" is open (%" PRId32 " pushes without a pop)",
+                                scope_length(graph), scope_text(graph), graph->scope_count));
+  }
+  if (graph->error == JIMM_OK && graph->output_count == 0) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "the graph has no output"));
+  }
+  if (graph->error != JIMM_OK) {
+    return jimm_fail(graph->error, "%s",
+                     graph->message == NULL ? jimm_status_name(graph->error) : graph->message);
+  }
+  graph->finished = true;
+  return JIMM_OK;
+}

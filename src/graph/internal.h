@@ -1,0 +1,39 @@
+/* The graph's insides. */
+#ifndef JIMM_GRAPH_INTERNAL_H
+#define JIMM_GRAPH_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jimm/graph.h>
+
+#include "base/alloc.h"
+
+typedef struct graph_output {
+  const char *name;
+  jimm_value value;
+} graph_output;
+
+struct jimm_graph {
+  atomic_int owners;
+  jimm_arena arena;  /* nodes, names, attributes, the error's message */
+  jimm_node **nodes; /* pointers, so that borrowed nodes stay where they are while building */
+  int32_t node_count, node_capacity;
+  jimm_map by_name; /* full name -> index */
+  graph_output *outputs;
+  int32_t output_count, output_capacity;
+  int32_t input_count; /* nodes of kind JIMM_NODE_INPUT */
+
+  /* While building. */
+  char *prefix; /* "layer1.0.", not terminated */
+  size_t prefix_length, prefix_capacity;
+  size_t *scopes; /* prefix_length before each push */
+  int32_t scope_count, scope_capacity;
+
+  jimm_status error; /* the first one */
+  const char *message;
+  bool finished;
+};
+
+#endif
