@@ -1,0 +1,226 @@
+/* Resampling as Pillow's Image.resize does it, bit for bit: weights in double, then fixed point of
+ * 22 bits; first all rows horizontally, then all columns vertically, with 8-bit pixels in between;
+ * an axis of unchanged size is left alone. Only the part that a window of the result needs is made.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "image/image.h"
+
+/* Pillow gives up above this many weights for an axis (2 GiB of double). */
+#define MAX_WEIGHTS (INT32_MAX / 8)
+
+/* ---- weights ---- */
+
+static double bilinear(double x) {
+  x = fabs(x);
+  return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+/* Keys' cubic convolution with a = -0.5, in Pillow's order of operations. */
+static double bicubic(double x) {
+  const double a = -0.5;
+  x = fabs(x);
+  if (x < 1.0) {
+    return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+  }
+  if (x < 2.0) {
+    return (((x - 5) * x + 8) * x - 4) * a;
+  }
+  return 0.0;
+}
+
+static void close_filter(jimm_filter *filter) {
+  jimm_free(filter->first);
+  jimm_free(filter->count);
+  jimm_free(filter->weight);
+  memset(filter, 0, sizeof(*filter));
+}
+
+static int32_t to_fixed(double weight) {
+  const double scaled = weight * (1 << JIMM_FILTER_BITS);
+  return (int32_t)(weight < 0 ? -0.5 + scaled : 0.5 + scaled);
+}
+
+/* Weights of outputs start .. start + outputs - 1, of `to` in all, from `from` inputs. */
+static jimm_status make_filter(int64_t from, int64_t to, int64_t start, int64_t outputs,
+                               jimm_interpolation interpolation, jimm_filter *filter) {
+  memset(filter, 0, sizeof(*filter));
+  /* Pillow keeps the size of the source in float32. */
+  const double scale = (double)(float)from / (double)to;
+  const double stretch = scale < 1.0 ? 1.0 : scale;
+  const double support = (interpolation == JIMM_BICUBIC ? 2.0 : 1.0) * stretch;
+  const double inverse = 1.0 / stretch;
+  const int64_t taps = (int64_t)ceil(support) * 2 + 1;
+  if (outputs > MAX_WEIGHTS / taps) {
+    return jimm_fail(JIMM_ERROR_LIMIT,
+                     "resizing %" PRId64 " to %" PRId64 " pixels needs more than %d weights", from,
+                     to, (int)MAX_WEIGHTS);
+  }
+  filter->outputs = outputs;
+  filter->taps = taps;
+  filter->first = jimm_alloc((size_t)outputs * sizeof(int32_t));
+  filter->count = jimm_alloc((size_t)outputs * sizeof(int32_t));
+  filter->weight = jimm_alloc((size_t)(outputs * taps) * sizeof(int32_t));
+  double *exact = jimm_alloc((size_t)taps * sizeof(double));
+  if (filter->first == NULL || filter->count == NULL || filter->weight == NULL || exact == NULL) {
+    jimm_free(exact);
+    close_filter(filter);
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  for (int64_t i = 0; i < outputs; i++) {
+    const double center = ((double)(start + i) + 0.5) * scale;
+    int64_t low = (int64_t)(center - support + 0.5);
+    int64_t high = (int64_t)(center + support + 0.5);
+    low = low < 0 ? 0 : low;
+    high = high > from ? from : high;
+    double sum = 0.0;
+    for (int64_t t = 0; t < high - low; t++) {
+      const double x = ((double)(low + t) - center + 0.5) * inverse;
+      exact[t] = interpolation == JIMM_BICUBIC ? bicubic(x) : bilinear(x);
+      sum += exact[t];
+    }
+    int32_t *weight = filter->weight + i * taps;
+    for (int64_t t = 0; t < high - low; t++) {
+      weight[t] = to_fixed(sum != 0.0 ? exact[t] / sum : exact[t]);
+    }
+    filter->first[i] = (int32_t)low;
+    filter->count[i] = (int32_t)(high - low);
+  }
+  jimm_free(exact);
+  return JIMM_OK;
+}
+
+/* ---- two passes ---- */
+
+typedef struct resize {
+  const jimm_image *image;
+  const jimm_window *window;
+  uint8_t *target;
+  size_t stride;
+  bool across, down; /* which passes are needed */
+  jimm_filter horizontal, vertical;
+  uint8_t *between; /* rows low .. high - 1 after the horizontal pass */
+} resize;
+
+static const uint8_t *source_row(const resize *r, int64_t y) {
+  return r->image->data + (size_t)y * (size_t)r->image->width * 3;
+}
+
+/* Rows low .. high - 1 of the source, resampled or only cut to the window's columns. */
+static void pass_across(const resize *r, int64_t low, int64_t high, uint8_t *target,
+                        size_t stride) {
+  for (int64_t y = low; y < high; y++, target += stride) {
+    if (r->across) {
+      jimm_resize_horizontal(&r->horizontal, source_row(r, y), y + 1 < r->image->height, target);
+    } else {
+      memcpy(target, source_row(r, y) + r->window->x * 3, (size_t)r->window->width * 3);
+    }
+  }
+}
+
+static void pass_down(const resize *r, const uint8_t *source, size_t stride, int64_t low) {
+  const jimm_filter *f = &r->vertical;
+  for (int64_t i = 0; i < f->outputs; i++) {
+    jimm_resize_vertical(f->weight + i * f->taps, f->count[i],
+                         source + (size_t)(f->first[i] - low) * stride, stride,
+                         (size_t)r->window->width * 3, r->target + (size_t)i * r->stride);
+  }
+}
+
+static jimm_status run(resize *r, int64_t width, int64_t height, jimm_interpolation interpolation) {
+  const jimm_window *w = r->window;
+  jimm_status status = JIMM_OK;
+  if (r->across) {
+    status = make_filter(r->image->width, width, w->x, w->width, interpolation, &r->horizontal);
+  }
+  if (status == JIMM_OK && r->down) {
+    status = make_filter(r->image->height, height, w->y, w->height, interpolation, &r->vertical);
+  }
+  if (status != JIMM_OK) {
+    return status;
+  }
+  if (!r->down) {
+    pass_across(r, w->y, w->y + w->height, r->target, r->stride);
+    return JIMM_OK;
+  }
+  if (!r->across) {
+    pass_down(r, r->image->data + w->x * 3, (size_t)r->image->width * 3, 0);
+    return JIMM_OK;
+  }
+  const jimm_filter *f = &r->vertical;
+  const int64_t low = f->first[0];
+  const int64_t high = f->first[f->outputs - 1] + f->count[f->outputs - 1];
+  const size_t stride = (size_t)w->width * 3;
+  if ((uint64_t)(high - low) > SIZE_MAX / stride) {
+    return jimm_fail(JIMM_ERROR_LIMIT, "%" PRId64 " rows of %zu bytes do not fit in memory",
+                     high - low, stride);
+  }
+  r->between = jimm_alloc((size_t)(high - low) * stride);
+  if (r->between == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  pass_across(r, low, high, r->between, stride);
+  pass_down(r, r->between, stride, low);
+  return JIMM_OK;
+}
+
+jimm_status jimm_image_resize_window(const jimm_image *image, int64_t width, int64_t height,
+                                     jimm_interpolation interpolation, const jimm_window *window,
+                                     uint8_t *target, size_t stride) {
+  if (image == NULL || image->data == NULL || image->width < 1 || image->height < 1) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "resize: the image has no pixels");
+  }
+  if (interpolation != JIMM_BILINEAR && interpolation != JIMM_BICUBIC) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "resize: interpolation %d, expected JIMM_BILINEAR or JIMM_BICUBIC",
+                     (int)interpolation);
+  }
+  if (width < 1 || height < 1) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "resize to %" PRId64 " x %" PRId64 " pixels, expected at least 1 x 1", width,
+                     height);
+  }
+  if (width > INT32_MAX || height > INT32_MAX || image->width > INT32_MAX ||
+      image->height > INT32_MAX) {
+    return jimm_fail(JIMM_ERROR_LIMIT,
+                     "resize from %" PRId64 " x %" PRId64 " to %" PRId64 " x %" PRId64
+                     " pixels, sides above %d",
+                     image->width, image->height, width, height, INT32_MAX);
+  }
+  resize r = {.image = image,
+              .window = window,
+              .target = target,
+              .stride = stride,
+              .across = width != image->width,
+              .down = height != image->height};
+  const jimm_status status = run(&r, width, height, interpolation);
+  jimm_free(r.between);
+  close_filter(&r.horizontal);
+  close_filter(&r.vertical);
+  return status;
+}
+
+jimm_status jimm_image_resize(const jimm_image *image, int64_t width, int64_t height,
+                              jimm_interpolation interpolation, jimm_image *result) {
+  if (result == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_image_resize: result is NULL");
+  }
+  jimm_image made;
+  memset(result, 0, sizeof(*result));
+  jimm_status status = jimm_image_create(width, height, &made);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  const jimm_window whole = {0, 0, width, height};
+  status = jimm_image_resize_window(image, width, height, interpolation, &whole, made.data,
+                                    (size_t)width * 3);
+  if (status != JIMM_OK) {
+    jimm_image_close(&made);
+    return status;
+  }
+  *result = made;
+  return JIMM_OK;
+}
