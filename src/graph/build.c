@@ -65,6 +65,15 @@ static bool reserve_scope(jimm_graph *graph) {
   return true;
 }
 
+/* The scope without its last point, for messages. */
+static int scope_length(const jimm_graph *graph) {
+  return graph->prefix_length == 0 ? 0 : (int)graph->prefix_length - 1;
+}
+
+static const char *scope_text(const jimm_graph *graph) {
+  return graph->prefix_length == 0 ? "" : graph->prefix;
+}
+
 void jimm_graph_push(jimm_graph *graph, const char *format, ...) {
   if (!is_open(graph)) {
     return;
@@ -76,7 +85,7 @@ void jimm_graph_push(jimm_graph *graph, const char *format, ...) {
   va_end(args);
   if (length < 0 || (size_t)length >= sizeof(text)) {
     keep_error(graph, jimm_fail(JIMM_ERROR_LIMIT, "%.*s: a scope's name is longer than %zu bytes",
-                                (int)graph->prefix_length, graph->prefix, sizeof(text) - 1));
+                                scope_length(graph), scope_text(graph), sizeof(text) - 1));
     return;
   }
   if (!reserve_scope(graph) || !reserve_prefix(graph, graph->prefix_length + (size_t)length + 1)) {
@@ -99,15 +108,6 @@ void jimm_graph_pop(jimm_graph *graph) {
     return;
   }
   graph->prefix_length = graph->scopes[--graph->scope_count];
-}
-
-/* The scope without its last point, for messages. */
-static int scope_length(const jimm_graph *graph) {
-  return graph->prefix_length == 0 ? 0 : (int)graph->prefix_length - 1;
-}
-
-static const char *scope_text(const jimm_graph *graph) {
-  return graph->prefix_length == 0 ? "" : graph->prefix;
 }
 
 void jimm_graph_fail(jimm_graph *graph, jimm_status status, const char *format, ...) {
