@@ -2,6 +2,7 @@
 
 #include <locale.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,4 +85,38 @@ size_t jimm_utf8_valid_prefix(const char *text, size_t length) {
     at += size;
   }
   return at;
+}
+
+char *jimm_show(char *buffer, size_t size, const char *text, size_t length) {
+  static const char ending[] = "...\"";
+  if (size < 16) {
+    if (size > 0) {
+      buffer[0] = 0;
+    }
+    return buffer;
+  }
+  size_t used = 0, at = 0;
+  buffer[used++] = '"';
+  while (at < length) {
+    size_t bytes = sequence_length((const unsigned char *)text + at, length - at);
+    unsigned char c = (unsigned char)text[at];
+    bool plain = bytes > 1 || (bytes == 1 && c >= 0x20 && c != 0x7F);
+    size_t need = plain ? bytes : 4;
+    if (used + need > size - sizeof ending) {
+      memcpy(buffer + used, ending, sizeof ending);
+      return buffer;
+    }
+    if (plain) {
+      memcpy(buffer + used, text + at, bytes);
+    } else {
+      static const char digits[] = "0123456789ABCDEF";
+      const char escaped[4] = {'\\', 'x', digits[c >> 4], digits[c & 15]};
+      memcpy(buffer + used, escaped, sizeof escaped);
+    }
+    used += need;
+    at += plain ? bytes : 1;
+  }
+  buffer[used++] = '"';
+  buffer[used] = 0;
+  return buffer;
 }

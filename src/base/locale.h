@@ -23,4 +23,9 @@ JIMM_SIBLING const char *jimm_errno_text(int error);
 /* The length of the longest prefix of `text` (`length` bytes) that is valid UTF-8 (RFC 3629). */
 size_t jimm_utf8_valid_prefix(const char *text, size_t length);
 
+/* Makes a text of a file fit for a message: "name" in quotes, control characters and malformed
+ * bytes as \xNN, cut with "..." to fit. Always terminated; returns buffer. */
+JIMM_SIBLING char *jimm_show(char *buffer, size_t size, const char *text, size_t length);
+#define JIMM_SHOW_TEXT 256 /* a good size for buffers */
+
 #endif

@@ -60,16 +60,17 @@ static jimm_status reserve_one(void **array, size_t count, size_t *capacity, siz
 }
 
 jimm_status jimm_state_append(jimm_state *state, const char *name, const jimm_tensor *tensor) {
+  char shown[JIMM_SHOW_TEXT];
   size_t length = strlen(name), bytes;
   size_t valid = jimm_utf8_valid_prefix(name, length);
   if (valid != length) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "the tensor name that begins with \"%.*s\" is not UTF-8 at byte %zu",
-                     (int)(valid < 200 ? valid : 200), name, valid);
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "the tensor name %s is not UTF-8 at byte %zu",
+                     jimm_show(shown, sizeof shown, name, length), valid);
   }
   jimm_status status = jimm_tensor_check(tensor, &bytes);
   if (status != JIMM_OK) {
-    return jimm_fail_context(status, "tensor \"%s\"", name);
+    return jimm_fail_context(status, "tensor %s",
+                             jimm_show(shown, sizeof shown, name, strlen(name)));
   }
   void *entries = state->entries;
   status = reserve_one(&entries, state->count, &state->capacity, sizeof *state->entries);
@@ -81,7 +82,7 @@ jimm_status jimm_state_append(jimm_state *state, const char *name, const jimm_te
   status = jimm_map_insert(&state->index, copy, (int64_t)state->count);
   if (status != JIMM_OK) {
     if (status == JIMM_ERROR_INVALID_ARGUMENT) {
-      jimm_fail(status, "tensor \"%s\" is there already", name);
+      jimm_fail(status, "tensor %s is there already", jimm_show(shown, sizeof shown, name, length));
     }
     jimm_free(copy);
     return status;
@@ -91,6 +92,7 @@ jimm_status jimm_state_append(jimm_state *state, const char *name, const jimm_te
 }
 
 jimm_status jimm_state_add(jimm_state *state, const char *name, const jimm_tensor *tensor) {
+  char shown[JIMM_SHOW_TEXT];
   jimm_tensor copy = {.dtype = JIMM_DTYPE_NONE};
   size_t bytes;
   jimm_status status = jimm_tensor_check(tensor, &bytes);
@@ -98,7 +100,8 @@ jimm_status jimm_state_add(jimm_state *state, const char *name, const jimm_tenso
     status = jimm_tensor_create(tensor->dtype, &tensor->shape, &copy);
   }
   if (status != JIMM_OK) {
-    return jimm_fail_context(status, "tensor \"%s\"", name);
+    return jimm_fail_context(status, "tensor %s",
+                             jimm_show(shown, sizeof shown, name, strlen(name)));
   }
   if (bytes > 0) {
     memcpy(copy.data, tensor->data, bytes);

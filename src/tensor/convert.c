@@ -25,8 +25,8 @@ static double odd_signed(int64_t value) {
   return value < 0 ? -odd_double(0 - (uint64_t)value) : odd_double((uint64_t)value);
 }
 
-/* One loop from a C type to the others: LOAD makes of `x` what WIDE can hold exactly. Data may be
- * unaligned (a view into a file), so elements are copied in and out. */
+/* One loop from a C type to another: EXPRESSION makes y of x. Data may be unaligned (a view into a
+ * file), so elements are copied in and out. */
 #define LOOP(FROM, TO, EXPRESSION)                 \
   for (size_t i = 0; i < count; i++) {             \
     FROM x;                                        \
@@ -36,8 +36,7 @@ static double odd_signed(int64_t value) {
   }                                                \
   return true
 
-/* Every floating target of one source; `HALF` is x as a double that is right to round to 16 bits.
- */
+/* Every floating target of one source; HALF is x as a double that is right to round to 16 bits. */
 #define FLOATING(FROM, VALUE, HALF)              \
   case JIMM_F64:                                 \
     LOOP(FROM, double, VALUE);                   \

@@ -1,1 +1,0 @@
-#include <jimm/state.h>
