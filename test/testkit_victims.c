@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "jimm-test/jimm-test.h"
@@ -231,6 +232,22 @@ TEST(plain_fork) {
   }
 }
 
+// Processes of the test's own share the report, but their end is not the end of the test.
+TEST(plain_fork_dies) {
+  for (int i = 0; i < 2; ++i) {
+    pid_t pid = fork();
+    if (pid == 0 && i == 0) {
+      abort();
+    }
+    if (pid == 0) {
+      exit(5);
+    }
+    int status = 0;
+    TEST_REQUIRE(waitpid(pid, &status, 0) == pid);
+    TEST_CHECK(i == 0 ? WIFSIGNALED(status) : WIFEXITED(status) && WEXITSTATUS(status) == 5);
+  }
+}
+
 // ---- Death and life in a child ------------------------------------------------------------------
 
 TEST_OPTIONS(isolated_pass, .timeout = 60) {
@@ -253,8 +270,7 @@ TEST_OPTIONS(isolated_segv, .isolate = true) {
   raise(SIGSEGV);
 }
 TEST_OPTIONS(isolated_abort, .isolate = true) {
-  printf("unflushed words");
-  fflush(stdout);
+  printf("unflushed words\n");  // the kit makes stdout line-buffered
   abort();
 }
 TEST_OPTIONS(isolated_kill, .isolate = true) {
