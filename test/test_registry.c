@@ -1,0 +1,390 @@
+/* The registry: what timm has, how it is found, and the graphs that come of it. */
+#include <jimm-test/jimm-test.h>
+#include <jimm/base.h>
+#include <jimm/model.h>
+#include <stdio.h>
+#include <string.h>
+
+static jimm_model_name find(const char *name) {
+  jimm_model_name found;
+  TEST_REQUIRE_MSG(jimm_model_find(name, &found) == JIMM_OK, "%s: %s", name, jimm_error_message());
+  return found;
+}
+
+static jimm_graph *build(const char *name, int64_t num_classes, int64_t in_chans,
+                         const char *global_pool) {
+  const jimm_model_name found = find(name);
+  jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
+  options.num_classes = num_classes;
+  options.in_chans = in_chans;
+  options.global_pool = global_pool;
+  jimm_graph *graph = NULL;
+  TEST_REQUIRE_MSG(jimm_graph_build(&found, &options, &graph) == JIMM_OK, "%s: %s", name,
+                   jimm_error_message());
+  return graph;
+}
+
+/* The shape of an output for an input of [2, channels, 64, 64], as text. */
+static const char *output_shape(const jimm_graph *graph, const char *output, int64_t channels) {
+  static char text[JIMM_SHAPE_TEXT];
+  static jimm_shape shapes[4096];
+  const jimm_shape input = {4, {2, channels, 64, 64}};
+  TEST_REQUIRE(jimm_graph_node_count(graph) <= 4096);
+  TEST_REQUIRE_MSG(jimm_graph_infer(graph, &input, shapes) == JIMM_OK, "%s", jimm_error_message());
+  const jimm_value value = jimm_graph_find_output(graph, output);
+  TEST_REQUIRE_MSG(value != JIMM_NO_VALUE, "no output %s", output);
+  return jimm_shape_format(&shapes[value], text, sizeof text);
+}
+
+/* ---- timm's facts ---- */
+
+TEST(counts) {
+  int archs = 0;
+  int variants = 0;
+  int released = 0;
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_family *family = jimm_family_at(f);
+    TEST_CHECK_STR(family->name, "resnet");
+    TEST_CHECK_INT(family->alias_count, 22);
+    for (int32_t a = 0; a < family->arch_count; a++) {
+      archs++;
+      for (int32_t v = 0; v < family->archs[a].variant_count; v++) {
+        variants++;
+        released += family->archs[a].variants[v].has_weights;
+      }
+    }
+  }
+  TEST_CHECK_INT(archs, 25 + 1);
+  TEST_CHECK_INT(released, 72 + 1);
+  TEST_CHECK_INT(variants, 75);
+  TEST_CHECK(jimm_family_at(-1) == NULL);
+  TEST_CHECK(jimm_family_at(jimm_family_count()) == NULL);
+}
+
+/* Every architecture: the graph's parameters are as many as timm counts, and the outputs have
+ * timm's shapes. Every variant: its names lead back to it, and its facts are sound. */
+static void check_arch(void *context) {
+  const jimm_arch *arch = context;
+  jimm_graph *graph = build(arch->name, 1000, 3, NULL);
+  TEST_CHECK_INT(jimm_graph_parameter_count(graph), arch->params);
+  char want[64];
+  snprintf(want, sizeof want, "[2, %d, 2, 2]", (int)arch->num_features);
+  TEST_CHECK_STR(output_shape(graph, "features", 3), want);
+  snprintf(want, sizeof want, "[2, %d]", (int)arch->num_features);
+  TEST_CHECK_STR(output_shape(graph, "pre_logits", 3), want);
+  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 1000]");
+  TEST_CHECK_INT(jimm_graph_output_count(graph), 3);
+  jimm_graph_close(&graph);
+
+  for (int32_t i = 0; i < arch->variant_count; i++) {
+    const jimm_variant *variant = &arch->variants[i];
+    char name[128];
+    snprintf(name, sizeof name, "%s.%s", arch->name, variant->tag);
+    TEST_CHECK_MSG(find(name).variant == variant, "%s", name);
+    snprintf(name, sizeof name, "%s_%s", arch->name, variant->tag);
+    TEST_CHECK_MSG(find(name).variant == variant && find(name).arch == arch, "%s", name);
+    snprintf(name, sizeof name, "timm/%s.%s", arch->name, variant->tag);
+    if (variant->hub_id != NULL) {
+      TEST_CHECK_STR(variant->hub_id, name);
+    }
+    TEST_CHECK_INT(variant->has_weights, variant->hub_id != NULL || variant->url != NULL);
+    TEST_CHECK_INT(variant->num_classes, 1000);
+    TEST_CHECK_INT(variant->data.channels, 3);
+    TEST_CHECK(variant->license != NULL);
+  }
+}
+
+TEST_SETUP() {
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_family *family = jimm_family_at(f);
+    for (int32_t a = 0; a < family->arch_count; a++) {
+      char name[128];
+      snprintf(name, sizeof name, "arch %s", family->archs[a].name);
+      jt_add(name, check_arch, (void *)(uintptr_t)&family->archs[a], NULL);
+    }
+  }
+}
+
+TEST(preprocessing_facts) {
+  const jimm_variant *variant = find("resnet50").variant;
+  TEST_CHECK_STR(variant->tag, "a1_in1k");
+  TEST_CHECK_STR(variant->hub_id, "timm/resnet50.a1_in1k");
+  TEST_CHECK_STR(variant->license, "apache-2.0");
+  TEST_CHECK_STR(variant->paper_ids, "arXiv:2110.00476");
+  TEST_CHECK_INT(variant->data.interpolation, JIMM_BICUBIC);
+  TEST_CHECK_INT(variant->data.crop_mode, JIMM_CROP_CENTER);
+  const double mean[3] = {0.485, 0.456, 0.406};
+  const double std[3] = {0.229, 0.224, 0.225};
+  TEST_CHECK_MEM(variant->data.mean, mean, sizeof mean);
+  TEST_CHECK_MEM(variant->data.std, std, sizeof std);
+
+  jimm_data_config data = jimm_variant_data(variant, false);
+  TEST_CHECK_INT(data.height, 224);
+  TEST_CHECK_DOUBLE(data.crop_pct, 0.95, 0, 0);
+  data = jimm_variant_data(variant, true);
+  TEST_CHECK_INT(data.height, 288);
+  TEST_CHECK_INT(data.width, 288);
+  TEST_CHECK_DOUBLE(data.crop_pct, 1.0, 0, 0);
+
+  variant = find("test_resnet").variant;
+  TEST_CHECK_DOUBLE(variant->data.mean[2], 0.5, 0, 0);
+  TEST_CHECK_INT(variant->data.interpolation, JIMM_BILINEAR);
+  data = jimm_variant_data(variant, true); /* timm has no test size for it */
+  TEST_CHECK_INT(data.height, 160);
+  TEST_CHECK_DOUBLE(data.crop_pct, 0.95, 0, 0);
+
+  TEST_CHECK_STR(find("resnet18.fb_swsl_ig1b_ft_in1k").variant->license, "cc-by-nc-4.0");
+  TEST_CHECK_STR(find("resnet18.tv_in1k").variant->license, "bsd-3-clause");
+  TEST_CHECK(!find("resnet50t").variant->has_weights);
+}
+
+/* ---- names ---- */
+
+TEST(name_forms) {
+  static const char *const forms[] = {
+      "resnet50_gn.a1h_in1k",      "resnet50_gn_a1h_in1k",
+      "timm/resnet50_gn.a1h_in1k", "hf-hub:timm/resnet50_gn.a1h_in1k",
+      "hf_hub:timm/resnet50_gn",   "resnet50_gn"};
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+    const jimm_model_name found = find(forms[i]);
+    TEST_CHECK_STR(found.arch->name, "resnet50_gn");
+    TEST_CHECK_STR(found.variant->tag, "a1h_in1k");
+    TEST_CHECK_STR(found.family->name, "resnet");
+    TEST_CHECK(found.deprecated == NULL);
+  }
+}
+
+static void keep_line(void *context, jimm_log_level level, const char *message) {
+  snprintf(context, 256, "%d %s", (int)level, message);
+}
+
+TEST(deprecated_alias) {
+  char line[256] = "";
+  jimm_set_log(keep_line, line, JIMM_LOG_WARNING);
+  const jimm_model_name found = find("gluon_resnet50_v1d");
+  jimm_set_log(NULL, NULL, JIMM_LOG_WARNING);
+  TEST_CHECK_STR(found.arch->name, "resnet50d");
+  TEST_CHECK_STR(found.variant->tag, "gluon_in1k");
+  TEST_CHECK_STR(found.deprecated, "gluon_resnet50_v1d");
+  TEST_CHECK_CONTAINS(line, "gluon_resnet50_v1d is deprecated: it stands for resnet50d.gluon_in1k");
+  TEST_CHECK_INT(line[0] - '0', JIMM_LOG_WARNING);
+}
+
+TEST(every_alias_leads_somewhere) {
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_family *family = jimm_family_at(f);
+    for (int32_t i = 0; i < family->alias_count; i++) {
+      const jimm_model_name found = find(family->aliases[i].name);
+      TEST_CHECK_STR(found.deprecated, family->aliases[i].name);
+    }
+  }
+}
+
+static const char *not_found(const char *name) {
+  jimm_model_name found;
+  TEST_CHECK_INT(jimm_model_find(name, &found), JIMM_ERROR_NOT_FOUND);
+  TEST_CHECK(found.arch == NULL);
+  return jimm_error_message();
+}
+
+TEST(suggestions) {
+  TEST_CHECK_STR(not_found("resnet50dd"),
+                 "unknown model \"resnet50dd\"; did you mean resnet50d, resnet50c or resnet50?");
+  TEST_CHECK_CONTAINS(not_found("renset101"), "did you mean resnet101");
+  TEST_CHECK_CONTAINS(not_found("gluon_resnet50_v1e"), "gluon_resnet50_v1");
+  TEST_CHECK_CONTAINS(not_found("resnet5O.a1_in1k"), "did you mean resnet50.a1_in1k");
+  TEST_CHECK_STR(not_found("mobilenetv3_large_100"), "unknown model \"mobilenetv3_large_100\"");
+  TEST_CHECK_STR(not_found(""), "unknown model \"\"");
+  TEST_CHECK_CONTAINS(not_found("timm/resnet51"), "did you mean");
+  char longest[1000];
+  memset(longest, 'x', sizeof longest);
+  longest[sizeof longest - 1] = 0;
+  TEST_CHECK_CONTAINS(not_found(longest), "unknown model \"xxx");
+}
+
+TEST(unknown_tags_list_the_tags) {
+  const char *message = not_found("resnet34.a9_in1k");
+  TEST_CHECK_CONTAINS(message, "did you mean resnet34.a1_in1k");
+  TEST_CHECK_CONTAINS(message,
+                      "tags of resnet34: a1_in1k, a2_in1k, a3_in1k, bt_in1k, ra4_e3600_r224_in1k, "
+                      "tv_in1k, gluon_in1k");
+  TEST_CHECK_CONTAINS(not_found("resnet50_gn_nonsense"), "tags of resnet50_gn: a1h_in1k");
+  TEST_CHECK_CONTAINS(not_found("resnet50."), "unknown model \"resnet50.\"");
+}
+
+/* ---- graphs ---- */
+
+TEST(names_follow_the_scopes) {
+  jimm_graph *graph = build("resnet26t", -1, -1, NULL);
+  static const char *const names[] = {"conv1.0.weight",
+                                      "conv1.6",
+                                      "bn1",
+                                      "act1",
+                                      "maxpool",
+                                      "layer1.0.conv3.weight",
+                                      "layer1.0.add",
+                                      "layer1.0.act3",
+                                      "layer2.0.downsample.0",
+                                      "global_pool.pool",
+                                      "global_pool.flatten",
+                                      "layer4.1.drop_path",
+                                      "fc",
+                                      "layer2.0.downsample.2.num_batches_tracked"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    TEST_CHECK_MSG(jimm_graph_find(graph, names[i]) != JIMM_NO_VALUE, "%s", names[i]);
+  }
+  /* The pool before the shortcut's projection is the identity at stride 1: no node. */
+  TEST_CHECK(jimm_graph_find(graph, "layer1.0.downsample.0") == JIMM_NO_VALUE);
+  jimm_graph_close(&graph);
+}
+
+/* PyTorch's order of the state_dict: modules in order of construction, the shortcut last. */
+TEST(parameters_are_in_the_order_of_the_state_dict) {
+  static const char *const want[] = {"layer2.0.conv1.weight",
+                                     "layer2.0.bn1.weight",
+                                     "layer2.0.bn1.bias",
+                                     "layer2.0.bn1.running_mean",
+                                     "layer2.0.bn1.running_var",
+                                     "layer2.0.bn1.num_batches_tracked",
+                                     "layer2.0.conv2.weight",
+                                     "layer2.0.bn2.weight",
+                                     "layer2.0.bn2.bias",
+                                     "layer2.0.bn2.running_mean",
+                                     "layer2.0.bn2.running_var",
+                                     "layer2.0.bn2.num_batches_tracked",
+                                     "layer2.0.downsample.0.weight",
+                                     "layer2.0.downsample.1.weight"};
+  jimm_graph *graph = build("resnet18", -1, -1, NULL);
+  size_t next = 0;
+  for (jimm_value v = jimm_graph_find(graph, want[0]); next < sizeof want / sizeof want[0]; v++) {
+    const jimm_node *node = jimm_graph_node(graph, v);
+    TEST_REQUIRE(node != NULL);
+    if (node->kind == JIMM_NODE_PARAMETER) {
+      TEST_CHECK_STR(node->name, want[next]);
+      next++;
+    }
+  }
+  jimm_graph_close(&graph);
+}
+
+TEST(roles) {
+  static const char *const archs[] = {"resnet18", "resnet18d"};
+  static const char *const convs[] = {"conv1.weight", "conv1.0.weight"};
+  for (int i = 0; i < 2; i++) {
+    jimm_graph *graph = build(archs[i], -1, -1, NULL);
+    for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
+      const jimm_node *node = jimm_graph_node(graph, v);
+      if (node->kind == JIMM_NODE_PARAMETER) {
+        const bool input = strcmp(node->name, convs[i]) == 0;
+        const bool head =
+            strcmp(node->name, "fc.weight") == 0 || strcmp(node->name, "fc.bias") == 0;
+        TEST_CHECK_INT(((const jimm_parameter_attrs *)node->attrs)->role,
+                       input  ? JIMM_ROLE_INPUT_CONV
+                       : head ? JIMM_ROLE_CLASSIFIER
+                              : JIMM_ROLE_NONE);
+      }
+    }
+    jimm_graph_close(&graph);
+  }
+}
+
+TEST(heads) {
+  jimm_graph *graph = build("resnet18", 10, 3, "avg");
+  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 10]");
+  jimm_graph_close(&graph);
+
+  graph = build("resnet18", 0, 3, "max");
+  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 512]");
+  TEST_CHECK_INT(jimm_graph_find_output(graph, "logits"),
+                 jimm_graph_find_output(graph, "pre_logits"));
+  TEST_CHECK(jimm_graph_find(graph, "fc.weight") == JIMM_NO_VALUE);
+  jimm_graph_close(&graph);
+
+  graph = build("resnet18", 0, 3, "");
+  TEST_CHECK_STR(output_shape(graph, "features", 3), "[2, 512, 2, 2]");
+  TEST_CHECK_STR(output_shape(graph, "pre_logits", 3), "[2, 512, 2, 2]");
+  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 512, 2, 2]");
+  jimm_graph_close(&graph);
+
+  graph = build("resnet18", 10, 3, "catavgmax");
+  TEST_CHECK_STR(output_shape(graph, "pre_logits", 3), "[2, 1024]");
+  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 10]");
+  jimm_graph_close(&graph);
+
+  graph = build("resnet18", 10, 3, "avgmax");
+  TEST_CHECK_STR(output_shape(graph, "pre_logits", 3), "[2, 512]");
+  jimm_graph_close(&graph);
+
+  graph = build("resnet18d", 10, 5, NULL);
+  TEST_CHECK_STR(output_shape(graph, "logits", 5), "[2, 10]");
+  jimm_graph_close(&graph);
+}
+
+static const char *bad_options(int64_t num_classes, int64_t in_chans, const char *global_pool) {
+  const jimm_model_name found = find("resnet18");
+  jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
+  options.num_classes = num_classes;
+  options.in_chans = in_chans;
+  options.global_pool = global_pool;
+  jimm_graph *graph = NULL;
+  TEST_CHECK_INT(jimm_graph_build(&found, &options, &graph), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK(graph == NULL);
+  return jimm_error_message();
+}
+
+TEST(bad_options) {
+  TEST_CHECK_CONTAINS(bad_options(10, 3, ""), "num_classes is 10");
+  TEST_CHECK_CONTAINS(bad_options(10, 3, "median"), "global_pool \"median\": expected");
+  TEST_CHECK_CONTAINS(bad_options(-2, 3, NULL), "num_classes: expected 0 or more, got -2");
+  TEST_CHECK_CONTAINS(bad_options(10, 0, NULL), "in_chans: expected 1 or more, got 0");
+  jimm_graph *graph = NULL;
+  const jimm_model_name nobody = {0};
+  TEST_CHECK_INT(jimm_graph_build(&nobody, NULL, &graph), JIMM_ERROR_INVALID_ARGUMENT);
+  const jimm_model_name found = find("resnet18");
+  jimm_model_options unset = {0};
+  TEST_CHECK_INT(jimm_graph_build(&found, &unset, &graph), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "JIMM_..._INIT");
+}
+
+/* ---- families of one's own (last: the registry keeps them) ---- */
+
+static void build_toy(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options) {
+  (void)arch;
+  const jimm_input_attrs input = {{4, {-1, options->in_chans, -1, -1}}, JIMM_F32};
+  jimm_graph_output(graph, "logits", jimm_graph_input(graph, "input", &input));
+}
+
+TEST(zz_register_a_family) {
+  static const jimm_variant toy_tags[] = {{.tag = "a_b", .num_classes = 7}, {.tag = "x"}};
+  static const jimm_variant toy_a_tags[] = {{.tag = "b", .num_classes = 8}};
+  static const jimm_arch archs[] = {
+      {.name = "toy", .variants = toy_tags, .variant_count = 2},
+      {.name = "toy_a", .variants = toy_a_tags, .variant_count = 1},
+  };
+  static const jimm_family toys = {
+      sizeof(jimm_family), "toys", build_toy, "avg", archs, 2, NULL, NULL, 0};
+  TEST_REQUIRE_MSG(jimm_family_register(&toys) == JIMM_OK, "%s", jimm_error_message());
+  TEST_CHECK_STR(find("toy_a_b").arch->name, "toy_a"); /* the longest architecture */
+  TEST_CHECK_STR(find("toy.a_b").arch->name, "toy");
+  TEST_CHECK_STR(find("toy_x").variant->tag, "x");
+  jimm_graph *graph = build("toy", -1, 4, NULL);
+  TEST_CHECK_STR(output_shape(graph, "logits", 4), "[2, 4, 64, 64]");
+  jimm_graph_close(&graph);
+
+  TEST_CHECK_INT(jimm_family_register(&toys), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_family_register(NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  static const jimm_arch taken[] = {{.name = "resnet18", .variants = toy_tags, .variant_count = 1}};
+  jimm_family bad = toys;
+  bad.name = "others";
+  bad.archs = taken;
+  bad.arch_count = 1;
+  TEST_CHECK_INT(jimm_family_register(&bad), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "resnet18 already, in family resnet");
+  static const jimm_variant twice[] = {{.tag = "x"}, {.tag = "x"}};
+  static const jimm_arch doubled[] = {{.name = "toy_b", .variants = twice, .variant_count = 2}};
+  bad.archs = doubled;
+  TEST_CHECK_INT(jimm_family_register(&bad), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "tag \"x\"");
+}
+
+TEST_MAIN()
