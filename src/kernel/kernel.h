@@ -1,0 +1,148 @@
+/* Kernels: the tasks that plans are made of, one per operator and instruction set (kernels.def).
+ *
+ * A task has the signature of jimm_pool_run: task(args, index), index below the count that the
+ * args' split says; every index writes its own part of the output, so the split over threads never
+ * changes a result. Activations are channels-last: [images][pixels][channels], dense, float32. All
+ * counts and strides are in elements.
+ */
+#ifndef JIMM_KERNEL_KERNEL_H
+#define JIMM_KERNEL_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jimm/base.h>
+#include <jimm/tensor.h>
+
+typedef void (*jimm_task)(void *args, size_t index);
+
+typedef struct jimm_kernel {
+  const char *name; /* "conv2d_igemm_f32_avx2" */
+  const char *op;
+  jimm_dtype dtype;
+  jimm_isa isa;
+  jimm_task task;
+  int32_t rows, columns;
+} jimm_kernel;
+
+/* The kernel of operator `op` (a name of kernels.def) for at most this instruction set; NULL when
+ * there is none. */
+const jimm_kernel *jimm_kernel_find(const char *op, jimm_dtype dtype, jimm_isa isa);
+
+/* ---- convolution and matrix product: implicit GEMM ----
+ *
+ * y[m][o] = relu(sum over taps t and channels c of x(m, t)[c] * w[o][t][c] + bias[o] +
+ * residual[m][o])
+ *
+ * m runs over images, output rows and output columns. Weights are packed in panels of `columns`
+ * outputs, [group][panel][tap][channel][columns], zero-filled at the end of a group; bias likewise,
+ * [group][panel][columns]. Sums run over taps and channels in blocks of at most JIMM_CONV_BLOCK
+ * products, each summed from zero, then added up in order: the same order for every element,
+ * whatever the split. */
+#define JIMM_CONV_BLOCK 256
+#define JIMM_CONV_MAX_ROWS 96 /* rows of one task's block */
+
+typedef struct jimm_conv_args {
+  const float *x, *weights, *bias,
+      *zeros;            /* zeros: at least `channels` zeros, stands for padding */
+  const float *residual; /* laid out as y; NULL: none */
+  float *y;
+  size_t rows; /* images * out_height * out_width */
+  size_t out_height, out_width;
+  int64_t in_height, in_width;                    /* taps outside read zeros */
+  size_t image_stride, row_stride, column_stride; /* of x */
+  size_t kernel_height, kernel_width;
+  int64_t stride[2], padding[2], dilation[2];
+  size_t channels, outputs, groups; /* channels and outputs of one group */
+  size_t output_stride;             /* of y and residual from row to row */
+  bool relu;
+  /* the split: index = group_of_panels * row_blocks + row_block */
+  size_t block_rows, row_blocks, task_panels, panels; /* panels: of all groups */
+} jimm_conv_args;
+
+/* ---- layout ---- */
+
+/* channels_last: [images][channels][pixels] at *source to channels-last rows, with a border of
+ * zeros when `pad` says so; index = image * height + row (padding rows of the top belong to the
+ * first row, those of the bottom to the last). channels_first: the way back, to *target; no
+ * padding; index = image * row_blocks + block. */
+typedef struct jimm_layout_args {
+  const float *const *source; /* channels_last: where the pointer of the caller's tensor is */
+  float *const *target;       /* channels_first, likewise */
+  float *inner;               /* the channels-last side */
+  size_t images, channels, height, width;
+  size_t pad[4]; /* top, bottom, left, right */
+} jimm_layout_args;
+
+/* ---- pooling ---- */
+
+/* max_pool2d, avg_pool2d: index = image * out_height + output row. */
+typedef struct jimm_pool_args {
+  const float *x;
+  float *y;
+  size_t images, channels;
+  int64_t in_height, in_width, out_height, out_width;
+  int64_t kernel[2], stride[2], padding[2];
+  bool count_include_pad;
+} jimm_pool_args;
+
+/* global_pool: index = image * channel_blocks + block, blocks of JIMM_CHANNEL_BLOCK channels. */
+#define JIMM_CHANNEL_BLOCK 64
+typedef struct jimm_global_pool_args {
+  const float *x;
+  float *y;
+  size_t images, pixels, channels;
+  int32_t type; /* jimm_pool_type */
+} jimm_global_pool_args;
+
+/* ---- normalisation and pointwise ---- */
+
+/* moments: per channel, sums in float64 of x - s and (x - s)^2 over the pixels of a block, s the
+ * channel's value at the image's first pixel; index = image * blocks + block. sums is
+ * [images][blocks][2][channels]. */
+typedef struct jimm_moments_args {
+  const float *x;
+  double *sums;
+  size_t images, pixels, channels, blocks;
+} jimm_moments_args;
+
+/* group_norm: from the sums to center, scale and shift [images][3][channels]; index = image. */
+typedef struct jimm_group_norm_args {
+  const float *x, *weight, *bias;
+  const double *sums;
+  float *affine;
+  size_t images, pixels, channels, blocks, groups;
+  double eps;
+} jimm_group_norm_args;
+
+/* affine: y = relu((x - center) * scale + shift + residual) per channel; the three vectors lie one
+ * after the other, for each image anew when affine_stride is not 0. index = image * blocks + block,
+ * blocks of pixels. */
+typedef struct jimm_affine_args {
+  const float *x, *affine, *residual; /* residual: NULL for none */
+  float *y;
+  size_t images, pixels, channels, blocks, affine_stride;
+  bool relu;
+} jimm_affine_args;
+
+/* sum: y = relu(x + other), other NULL for none; index: blocks of JIMM_SUM_BLOCK elements. */
+#define JIMM_SUM_BLOCK 16384
+typedef struct jimm_sum_args {
+  const float *x, *other;
+  float *y;
+  size_t count;
+  bool relu;
+} jimm_sum_args;
+
+/* The tasks, and the register tiles as constants. */
+#define KERNEL(op, variant, dtype, isa, rows, columns)                    \
+  void jimm_##op##_##variant##_##dtype##_##isa(void *args, size_t index); \
+  enum {                                                                  \
+    jimm_##op##_##variant##_##dtype##_##isa##_rows = rows,                \
+    jimm_##op##_##variant##_##dtype##_##isa##_columns = columns           \
+  };
+#include "kernel/kernels.def"
+#undef KERNEL
+
+#endif

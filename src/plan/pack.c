@@ -1,0 +1,241 @@
+/* Weights as kernels want them: in panels, batch_norm folded in. They belong to the model and do
+ * not depend on batch or image size, so that plans share them. */
+#include <math.h>
+#include <string.h>
+
+#include "model/model.h"
+#include "plan/plan.h"
+
+/* scale and shift of output o: y = scale * x + shift in float64 */
+typedef struct fold {
+  double *scale, *shift;
+} fold;
+
+static const char *name_of(const jimm_pack *pack, jimm_value value) {
+  return value == JIMM_NO_VALUE ? "" : jimm_graph_node(jimm_model_graph(pack->model), value)->name;
+}
+
+/* Reads parameter `value` (NULL tensor data when it is absent) and checks its size. */
+static jimm_status read_parameter(const jimm_model *model, jimm_value value, size_t count,
+                                  jimm_tensor *tensor) {
+  memset(tensor, 0, sizeof(*tensor));
+  if (value == JIMM_NO_VALUE) {
+    return JIMM_OK;
+  }
+  const jimm_status status = jimm_model_parameter_f32(model, value, tensor);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  if (jimm_shape_count(&tensor->shape) != (int64_t)count) {
+    const char *name = jimm_graph_node(jimm_model_graph(model), value)->name;
+    const long long got = (long long)jimm_shape_count(&tensor->shape);
+    jimm_tensor_close(tensor);
+    return jimm_fail(JIMM_ERROR_SHAPE, "%s: expected %zu elements, got %lld", name, count, got);
+  }
+  return JIMM_OK;
+}
+
+/* For a batch_norm node: scale = weight / sqrt(var + eps), mean and bias, all float64 [channels].
+ */
+static jimm_status read_norm(const jimm_model *model, jimm_value norm, size_t channels,
+                             double *scale, double *mean, double *bias) {
+  const jimm_node *node = jimm_graph_node(jimm_model_graph(model), norm);
+  const double eps = ((const jimm_batch_norm_attrs *)node->attrs)->eps;
+  jimm_tensor t[4];
+  jimm_status status = JIMM_OK;
+  int32_t have = 0;
+  for (; have < 4 && status == JIMM_OK; have++) {
+    const jimm_value in = have + 1 < node->input_count ? node->inputs[have + 1] : JIMM_NO_VALUE;
+    status = read_parameter(model, in, channels, &t[have]);
+  }
+  for (size_t c = 0; c < channels && status == JIMM_OK; c++) {
+    const double w = t[0].data != NULL ? (double)((const float *)t[0].data)[c] : 1.0;
+    const double var = t[3].data != NULL ? (double)((const float *)t[3].data)[c] : 1.0;
+    bias[c] = t[1].data != NULL ? (double)((const float *)t[1].data)[c] : 0.0;
+    mean[c] = t[2].data != NULL ? (double)((const float *)t[2].data)[c] : 0.0;
+    scale[c] = w / sqrt(var + eps);
+  }
+  for (int32_t i = 0; i < have; i++) {
+    jimm_tensor_close(&t[i]);
+  }
+  for (int32_t i = 1; i < node->input_count && status == JIMM_OK; i++) {
+    if (node->inputs[i] != JIMM_NO_VALUE) {
+      jimm_model_release(model, node->inputs[i]);
+    }
+  }
+  return status;
+}
+
+/* The factor of every output's weights and the bias after folding. */
+static jimm_status fold_outputs(const jimm_pack *p, double *scale, double *bias) {
+  const size_t outputs = p->outputs * p->groups;
+  jimm_tensor b;
+  jimm_status status = read_parameter(p->model, p->bias, outputs, &b);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  for (size_t o = 0; o < outputs; o++) {
+    scale[o] = 1.0;
+    bias[o] = b.data != NULL ? (double)((const float *)b.data)[o] : 0.0;
+  }
+  jimm_tensor_close(&b);
+  if (p->bias != JIMM_NO_VALUE) {
+    jimm_model_release(p->model, p->bias);
+  }
+  if (p->norm == JIMM_NO_VALUE) {
+    return JIMM_OK;
+  }
+  double *mean = jimm_calloc(outputs, 2 * sizeof(double));
+  if (mean == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  double *shift = mean + outputs;
+  status = read_norm(p->model, p->norm, outputs, scale, mean, shift);
+  for (size_t o = 0; o < outputs && status == JIMM_OK; o++) {
+    bias[o] = (bias[o] - mean[o]) * scale[o] + shift[o];
+  }
+  jimm_free(mean);
+  return status;
+}
+
+static size_t panel_count(const jimm_pack *p) {
+  return p->groups * ((p->outputs + p->columns - 1) / p->columns);
+}
+
+/* Output `o` of a group into its column: [taps][channels][columns] from [channels][taps]. */
+static void pack_column(const jimm_pack *p, const float *from, double scale, float *to) {
+  for (size_t c = 0; c < p->channels; c++) {
+    for (size_t t = 0; t < p->taps; t++) {
+      to[(t * p->channels + c) * p->columns] = (float)((double)from[c * p->taps + t] * scale);
+    }
+  }
+}
+
+static jimm_status pack_panels(void *context, void *data) {
+  const jimm_pack *p = context;
+  const size_t outputs = p->outputs * p->groups;
+  const size_t size = p->channels * p->taps;
+  const size_t group_panels = panel_count(p) / p->groups;
+  float *bias = data;
+  float *weights = bias + panel_count(p) * p->columns;
+  jimm_tensor w;
+  double *scale = jimm_calloc(outputs, 2 * sizeof(double));
+  if (scale == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  jimm_status status = fold_outputs(p, scale, scale + outputs);
+  if (status == JIMM_OK) {
+    status = read_parameter(p->model, p->weight, outputs * size, &w);
+  }
+  if (status == JIMM_OK) {
+    const float *from = w.data;
+    for (size_t o = 0; o < outputs; o++) {
+      const size_t panel = o / p->outputs * group_panels + o % p->outputs / p->columns;
+      const size_t column = o % p->outputs % p->columns;
+      bias[panel * p->columns + column] = (float)scale[outputs + o];
+      pack_column(p, from + o * size, scale[o], weights + panel * size * p->columns + column);
+    }
+    jimm_tensor_close(&w);
+    jimm_model_release(p->model, p->weight);
+  }
+  jimm_free(scale);
+  return status;
+}
+
+static uint64_t eps_bits(const jimm_model *model, jimm_value norm) {
+  uint64_t bits = 0;
+  if (norm != JIMM_NO_VALUE) {
+    const jimm_batch_norm_attrs *a = jimm_graph_node(jimm_model_graph(model), norm)->attrs;
+    memcpy(&bits, &a->eps, sizeof(bits));
+  }
+  return bits;
+}
+
+/* The parameters of a batch_norm, by name; "" for none. The caller frees. */
+static char *norm_key(const jimm_model *model, jimm_value norm) {
+  const jimm_graph *graph = jimm_model_graph(model);
+  jimm_text text = {0};
+  const jimm_node *node = norm == JIMM_NO_VALUE ? NULL : jimm_graph_node(graph, norm);
+  for (int32_t i = 1; node != NULL && i < node->input_count; i++) {
+    const jimm_value in = node->inputs[i];
+    jimm_text_append(&text, "%s%s", i > 1 ? "," : "",
+                     in == JIMM_NO_VALUE ? "" : jimm_graph_node(graph, in)->name);
+  }
+  if (node != NULL) {
+    jimm_text_append(&text, ",eps=%016llx", (unsigned long long)eps_bits(model, norm));
+  }
+  return jimm_text_take(&text);
+}
+
+jimm_status jimm_pack_conv(const jimm_pack *pack, const float **bias, const float **weights,
+                           size_t *bytes) {
+  jimm_pack p = *pack;
+  const size_t panels = panel_count(&p);
+  size_t size;
+  if (!jimm_size_product(&size, panels * p.columns, p.channels, p.taps, sizeof(float)) ||
+      __builtin_add_overflow(size, panels * p.columns * sizeof(float), &size)) {
+    return jimm_fail(JIMM_ERROR_LIMIT, "%s: too large to pack", name_of(&p, p.weight));
+  }
+  char *norm = norm_key(p.model, p.norm);
+  char *key = norm == NULL ? NULL
+                           : jimm_format("%s|%s|%s|groups=%zu|%s", name_of(&p, p.weight),
+                                         name_of(&p, p.bias), norm, p.groups, p.kernel);
+  const void *data = NULL;
+  const jimm_status status = key == NULL
+                                 ? JIMM_ERROR_OUT_OF_MEMORY
+                                 : jimm_model_packed(p.model, key, size, pack_panels, &p, &data);
+  jimm_free(key);
+  jimm_free(norm);
+  if (status == JIMM_OK) {
+    *bias = data;
+    *weights = *bias + panels * p.columns;
+    *bytes = size;
+  }
+  return status;
+}
+
+typedef struct affine_context {
+  jimm_model *model;
+  jimm_value norm;
+  size_t channels;
+} affine_context;
+
+static jimm_status pack_affine(void *context, void *data) {
+  const affine_context *a = context;
+  const size_t n = a->channels;
+  double *scale = jimm_calloc(n, 3 * sizeof(double));
+  if (scale == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  double *mean = scale + n;
+  double *bias = mean + n;
+  const jimm_status status = read_norm(a->model, a->norm, n, scale, mean, bias);
+  float *out = data;
+  for (size_t c = 0; c < n && status == JIMM_OK; c++) {
+    /* means are float32 numbers: nothing is lost */
+    out[c] = (float)mean[c];
+    out[n + c] = (float)scale[c];
+    out[2 * n + c] = (float)bias[c];
+  }
+  jimm_free(scale);
+  return status;
+}
+
+jimm_status jimm_pack_affine(jimm_model *model, jimm_value norm, size_t channels,
+                             const float **affine, size_t *bytes) {
+  affine_context context = {model, norm, channels};
+  char *names = norm_key(model, norm);
+  char *key = names == NULL ? NULL : jimm_format("%s|affine", names);
+  const void *data = NULL;
+  const jimm_status status = key == NULL
+                                 ? JIMM_ERROR_OUT_OF_MEMORY
+                                 : jimm_model_packed(model, key, 3 * channels * sizeof(float),
+                                                     pack_affine, &context, &data);
+  jimm_free(key);
+  jimm_free(names);
+  if (status == JIMM_OK) {
+    *affine = data;
+    *bytes = 3 * channels * sizeof(float);
+  }
+  return status;
+}
