@@ -1,0 +1,164 @@
+"""Writes test/golden/ops.def: PyTorch's float64 answers on the example cases of jimm's operators.
+
+    dump_op_goldens.py BUILD/test/test_op            writes the file
+    dump_op_goldens.py --check BUILD/test/test_op    computes it anew and compares
+
+The cases come from the operators' own tables (`test_op --examples`), so there is no second list.
+Inputs are those of docs/synthetic.md: stream (seed 1, "OP/EXAMPLE/INPUT"), offset + scale * u,
+rounded to float32. Per case: the output's shape, its largest magnitude, 16 entries at hashed
+positions and 3 sums with hashed signs. The file also holds PyTorch's output sizes of pooling and
+convolution for many combinations of size, kernel, stride, padding, dilation and rounding.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import timm.layers
+import torch
+import torch.nn.functional as F
+
+import synthetic
+
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
+SEED = 1
+ENTRIES = 16
+PROJECTIONS = 3
+SIZES = range(1, 13)
+
+
+def dropout(x, mask=None, *, rate):
+    if mask is None:
+        return F.dropout(x, rate, training=False)
+    return x * (mask / (1 - rate) if rate < 1 else torch.zeros_like(mask))
+
+
+def drop_path(x, mask=None, *, rate):
+    if mask is None:
+        return timm.layers.drop_path(x, rate, training=False)
+    keep = 1 - rate
+    mask = mask.reshape([-1] + [1] * (x.ndim - 1))
+    return x * (mask / keep if keep > 0 else mask)
+
+
+# What each operator is in PyTorch: inputs by position, attributes by jimm's names.
+OPERATORS = {
+    "conv2d": lambda x, w, b=None, **a: F.conv2d(x, w, b, **a),
+    "batch_norm": lambda x, w, b, mean, var, eps: F.batch_norm(x, mean, var, w, b, eps=eps),
+    "group_norm": lambda x, w, b, groups, eps: F.group_norm(x, groups, w, b, eps),
+    "relu": F.relu,
+    "add": torch.add,
+    "max_pool2d": lambda x, kernel, **a: F.max_pool2d(x, kernel, **a),
+    "avg_pool2d": lambda x, kernel, **a: F.avg_pool2d(x, kernel, **a),
+    "global_pool": lambda x, type: timm.layers.SelectAdaptivePool2d(pool_type=type)(x),
+    "flatten": torch.flatten,
+    "linear": F.linear,
+    "dropout": dropout,
+    "drop_path": drop_path,
+}
+
+
+def make_input(case, index):
+    shape = case["inputs"][index]
+    if shape is None:
+        return None
+    offset, scale = case["fills"][index]
+    stream = synthetic.key(SEED, f"{case['op']}/{case['example']}/{index}")
+    values = offset + scale * synthetic.uniform(stream, 0, math.prod(shape))
+    return torch.from_numpy(values.astype(np.float32).astype(np.float64).reshape(shape))
+
+
+def braces(items):
+    return "{" + ", ".join(items) + "}"
+
+
+def row(case):
+    inputs = [make_input(case, i) for i in range(len(case["inputs"]))]
+    attrs = {name: tuple(v) if isinstance(v, list) else v for name, v in case["attrs"].items()}
+    y = OPERATORS[case["op"]](*inputs, **attrs)
+    assert y.dtype == torch.float64
+    flat = y.detach().contiguous().numpy().ravel()
+    name = f"{case['op']}/{case['example']}"
+    chosen = synthetic.bits(synthetic.key(SEED, name + "/entries"), 0, ENTRIES) % np.uint64(flat.size)
+    sums = []
+    for p in range(PROJECTIONS):
+        bits = synthetic.bits(synthetic.key(SEED, f"{name}/projection/{p}"), 0, flat.size)
+        sums.append(math.fsum(np.where(bits >> np.uint64(63) != 0, -flat, flat)))
+    shape = braces([str(y.ndim), braces(str(d) for d in y.shape) if y.ndim else "{0}"])
+    entries = braces(braces([str(int(i)), repr(float(flat[int(i)]))]) for i in chosen)
+    return (
+        f'{{"{case["op"]}", "{case["example"]}",\n "{case["signature"]}",\n {shape}, '
+        f"{float(np.abs(flat).max())!r},\n {entries},\n {braces(repr(s) for s in sums)}}},\n"
+    )
+
+
+def size_or_dash(compute):
+    """The output's height as one character, - when PyTorch refuses."""
+    try:
+        height = compute().shape[2]
+    except RuntimeError:
+        return "-"
+    return "0123456789abcdefghijklmnopqrstuvwxyz"[height]
+
+
+def pool_sizes():
+    for kernel in range(1, 6):
+        for stride in range(1, 5):
+            for padding in range(0, kernel // 2 + 2):
+                for ceil in (False, True):
+                    rows = [
+                        "".join(
+                            size_or_dash(
+                                lambda: pool(torch.zeros(1, 1, n, n), kernel, stride, padding, ceil_mode=ceil)
+                            )
+                            for n in SIZES
+                        )
+                        for pool in (F.avg_pool2d, F.max_pool2d)
+                    ]
+                    assert rows[0] == rows[1]
+                    yield f'POOL({kernel}, {stride}, {padding}, {str(ceil).lower()}, "{rows[0]}")\n'
+
+
+def conv_sizes():
+    for kernel in (1, 2, 3, 5, 7):
+        for stride in (1, 2, 3):
+            for padding in range(0, 4):
+                for dilation in (1, 2):
+                    weight = torch.zeros(1, 1, kernel, kernel)
+                    text = "".join(
+                        size_or_dash(
+                            lambda: F.conv2d(torch.zeros(1, 1, n, n), weight, None, stride, padding, dilation)
+                        )
+                        for n in SIZES
+                    )
+                    yield f'CONV({kernel}, {stride}, {padding}, {dilation}, "{text}")\n'
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("test_op", help="the built test program")
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    lines = subprocess.run([args.test_op, "--examples"], check=True, capture_output=True, text=True).stdout
+    head = f"/* Made by test/parity/dump_op_goldens.py with PyTorch {torch.__version__.split('+')[0]}, timm {timm.__version__}. */\n"
+    texts = {
+        "ops.def": head + "".join(row(json.loads(line)) for line in lines.splitlines()),
+        "window_sizes.def": head + "".join(pool_sizes()) + "".join(conv_sizes()),
+    }
+    differ = False
+    for name, text in texts.items():
+        if not args.check:
+            (GOLDEN / name).write_text(text)
+        elif (GOLDEN / name).read_text() != text:
+            print(f"{GOLDEN / name} differs from what PyTorch says now", file=sys.stderr)
+            differ = True
+    return 1 if differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+/* Every example of every operator: the float64 reference against PyTorch's float64 answers
+ * (test/golden/ops.def), the float32 reference against the float64 one, shapes, untouched inputs.
+ * An operator or an example without a golden fails, and so does a golden without an example.
+ *
+ *   test_op --examples    lists the examples as JSON lines, for test/parity/dump_op_goldens.py */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jimm-test/jimm-test.h>
+#include <jimm/graph.h>
+
+#include "base/alloc.h"
+#include "base/locale.h"
+#include "base/stream.h"
+#include "op_examples.h"
+
+#define ENTRIES 16
+#define PROJECTIONS 3
+
+typedef struct golden {
+  const char *op, *example, *signature;
+  jimm_shape shape;
+  double largest; /* max |y| */
+  struct {
+    int64_t index;
+    double value;
+  } entries[ENTRIES];
+  double projections[PROJECTIONS]; /* sums of y_i, each with a sign from a hashed stream */
+} golden;
+
+static const golden goldens[] = {
+#include "golden/ops.def"
+};
+
+#define GOLDEN_COUNT (sizeof(goldens) / sizeof(goldens[0]))
+
+static const golden *find_golden(const char *op, const char *example) {
+  for (size_t i = 0; i < GOLDEN_COUNT; i++) {
+    if (strcmp(goldens[i].op, op) == 0 && strcmp(goldens[i].example, example) == 0) {
+      return &goldens[i];
+    }
+  }
+  return NULL;
+}
+
+typedef struct example_case {
+  const jimm_op *op;
+  const jimm_op_example *example;
+} example_case;
+
+/* Evaluates into a new tensor that held NaN before, so that an element left unwritten shows. */
+static jimm_status forward(const example_case *c, jimm_dtype dtype, const jimm_shape *shape,
+                           const jimm_tensor *inputs, jimm_tensor *output) {
+  jimm_status status = jimm_tensor_create(dtype, shape, output);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  memset(output->data, 0xFF, jimm_tensor_bytes(output));
+  const jimm_op_call call = {c->example->attrs, c->example->input_count, inputs, output};
+  return dtype == JIMM_F64 ? c->op->forward_f64(&call) : c->op->forward_f32(&call);
+}
+
+static void make_inputs(const example_case *c, jimm_dtype dtype, jimm_tensor *inputs) {
+  for (int32_t i = 0; i < c->example->input_count; i++) {
+    TEST_REQUIRE_INT(op_example_input(c->op, c->example, i, dtype, &inputs[i]), JIMM_OK);
+  }
+}
+
+static void close_inputs(const example_case *c, jimm_tensor *inputs) {
+  for (int32_t i = 0; i < c->example->input_count; i++) {
+    jimm_tensor_close(&inputs[i]);
+  }
+}
+
+/* 1e-12 of the largest value: the sums of float64 differ in order only. */
+static void check_golden(const example_case *c, const golden *g, const jimm_tensor *y) {
+  const double *value = y->data;
+  const int64_t count = jimm_shape_count(&y->shape);
+  const double bound = 1e-12 * g->largest;
+  double largest = 0;
+  for (int64_t i = 0; i < count; i++) {
+    TEST_REQUIRE_MSG(!isnan(value[i]), "element %" PRId64 " is NaN or was not written", i);
+    largest = fmax(largest, fabs(value[i]));
+  }
+  TEST_CHECK_DOUBLE(largest, g->largest, bound, 0);
+  for (int i = 0; i < ENTRIES; i++) {
+    TEST_REQUIRE(g->entries[i].index >= 0 && g->entries[i].index < count);
+    TEST_CHECK_DOUBLE(value[g->entries[i].index], g->entries[i].value, bound, 0);
+  }
+  for (int p = 0; p < PROJECTIONS; p++) {
+    char name[256];
+    jimm_snprintf(name, sizeof(name), "%s/%s/projection/%d", c->op->name, c->example->name, p);
+    const uint64_t key = jimm_stream_key(1, name);
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+      sum += jimm_stream_bits(key, (uint64_t)i) >> 63 != 0 ? -value[i] : value[i];
+    }
+    TEST_CHECK_DOUBLE(sum, g->projections[p], bound * sqrt((double)count), 0);
+  }
+}
+
+static double worst_difference(const jimm_tensor *a, const jimm_tensor *b) {
+  const int64_t count = jimm_shape_count(&a->shape);
+  double worst = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const double x =
+        a->dtype == JIMM_F32 ? (double)((const float *)a->data)[i] : ((const double *)a->data)[i];
+    const double difference = fabs(x - ((const double *)b->data)[i]);
+    if (!(difference <= worst)) { /* NaN too */
+      worst = difference;
+    }
+  }
+  return worst;
+}
+
+/* How far the output moves, per unit, when every element of every input is multiplied by 1 + e or
+ * 1 - e at random: the error that one rounding of each term makes. The largest of four draws. */
+static double rounding_response(const example_case *c, const jimm_tensor *inputs,
+                                const jimm_tensor *y) {
+  const double e = 0x1p-30;
+  double response = 0;
+  for (uint64_t draw = 0; draw < 4; draw++) {
+    jimm_tensor moved[JIMM_MAX_INPUTS];
+    for (int32_t i = 0; i < c->example->input_count; i++) {
+      moved[i] = inputs[i];
+      if (inputs[i].shape.rank < 0) {
+        continue;
+      }
+      TEST_REQUIRE_INT(jimm_tensor_convert(&inputs[i], JIMM_F64, &moved[i]), JIMM_OK);
+      const int64_t count = jimm_shape_count(&moved[i].shape);
+      const uint64_t key = jimm_stream_mix(4 * (uint64_t)i + draw);
+      for (int64_t k = 0; k < count; k++) {
+        const bool up = jimm_stream_bits(key, (uint64_t)k) >> 63 != 0;
+        ((double *)moved[i].data)[k] *= up ? 1 + e : 1 - e;
+      }
+    }
+    jimm_tensor z;
+    TEST_REQUIRE_INT(forward(c, JIMM_F64, &y->shape, moved, &z), JIMM_OK);
+    response = fmax(response, worst_difference(&z, y) / e);
+    jimm_tensor_close(&z);
+    close_inputs(c, moved);
+  }
+  return response;
+}
+
+/* The float32 reference rounds each of K terms and each of their partial sums. Roundings are
+ * independent, so the error is that of one rounding of each term times sqrt(K): the bound is
+ * 2 u (sqrt(K) response + largest), with u = 2^-24 and K the multiply-adds of an output element,
+ * or, when the operator counts none, the elements of a sample. */
+static void check_float32(const example_case *c, const jimm_tensor *inputs, const jimm_tensor *y) {
+  jimm_tensor inputs32[JIMM_MAX_INPUTS], y32;
+  make_inputs(c, JIMM_F32, inputs32);
+  TEST_REQUIRE_INT(forward(c, JIMM_F32, &y->shape, inputs32, &y32), JIMM_OK);
+  const int64_t outputs = jimm_shape_count(&y->shape);
+  double terms = 1;
+  if (c->op->macs != NULL) {
+    terms = (double)c->op->macs(c->example->attrs, c->example->input_count, c->example->inputs,
+                                &y->shape) /
+            (double)outputs;
+  } else if (c->example->inputs[0].rank > 0) {
+    terms = (double)jimm_shape_count(&c->example->inputs[0]) / (double)c->example->inputs[0].dim[0];
+  }
+  double largest = 0;
+  for (int64_t i = 0; i < outputs; i++) {
+    largest = fmax(largest, fabs(((const double *)y->data)[i]));
+  }
+  const double response = rounding_response(c, inputs, y);
+  const double bound = 2 * 0x1p-24 * (sqrt(terms) * response + largest);
+  const double error = worst_difference(&y32, y);
+  TEST_CHECK_MSG(error <= bound, "float32 differs by %g, bound %g (%g terms, response %g)", error,
+                 bound, terms, response);
+  if (getenv("JIMM_TEST_OP_ERRORS") != NULL) {
+    TEST_NOTE("float32 error / bound = %.3f", bound > 0 ? error / bound : 0);
+  }
+  jimm_tensor_close(&y32);
+  close_inputs(c, inputs32);
+}
+
+static void check_example(void *context) {
+  const example_case *c = context;
+  const golden *g = find_golden(c->op->name, c->example->name);
+  TEST_REQUIRE_MSG(g != NULL, "no golden; run test/parity/dump_op_goldens.py");
+  char signature[OP_EXAMPLE_TEXT];
+  op_example_signature(c->op, c->example, signature, sizeof(signature));
+  TEST_REQUIRE_STR(signature, g->signature);
+
+  jimm_shape shape = {.rank = -1};
+  TEST_REQUIRE_INT(
+      c->op->infer(c->example->attrs, c->example->input_count, c->example->inputs, &shape),
+      JIMM_OK);
+  char got[JIMM_SHAPE_TEXT], want[JIMM_SHAPE_TEXT];
+  TEST_REQUIRE_STR(jimm_shape_format(&shape, got, sizeof(got)),
+                   jimm_shape_format(&g->shape, want, sizeof(want)));
+
+  jimm_tensor inputs[JIMM_MAX_INPUTS], again[JIMM_MAX_INPUTS], y;
+  make_inputs(c, JIMM_F64, inputs);
+  TEST_REQUIRE_INT(forward(c, JIMM_F64, &shape, inputs, &y), JIMM_OK);
+  check_golden(c, g, &y);
+  make_inputs(c, JIMM_F64, again);
+  for (int32_t i = 0; i < c->example->input_count; i++) {
+    if (inputs[i].shape.rank >= 0) {
+      TEST_CHECK_MEM(inputs[i].data, again[i].data, jimm_tensor_bytes(&inputs[i]));
+    }
+  }
+  close_inputs(c, again);
+  check_float32(c, inputs, &y);
+  jimm_tensor_close(&y);
+  close_inputs(c, inputs);
+}
+
+static void check_goldens_used(void *context) {
+  (void)context;
+  for (size_t i = 0; i < GOLDEN_COUNT; i++) {
+    const jimm_op *op = jimm_op_find(goldens[i].op);
+    bool found = false;
+    for (int32_t k = 0; op != NULL && k < op->example_count; k++) {
+      found = found || strcmp(op->examples[k].name, goldens[i].example) == 0;
+    }
+    TEST_CHECK_MSG(found, "golden %s/%s has no example", goldens[i].op, goldens[i].example);
+  }
+}
+
+TEST_SETUP() {
+  for (int32_t i = 0; i < jimm_op_count(); i++) {
+    const jimm_op *op = jimm_op_at(i);
+    TEST_CHECK_MSG(op->example_count > 0, "%s has no example", op->name);
+    for (int32_t k = 0; k < op->example_count; k++) {
+      char name[256];
+      jimm_snprintf(name, sizeof(name), "%s/%s", op->name, op->examples[k].name);
+      example_case *c = malloc(sizeof(*c)); /* borrowed by the test until the program ends */
+      TEST_REQUIRE(c != NULL);
+      *c = (example_case){op, &op->examples[k]};
+      jt_add(name, check_example, c, NULL);
+    }
+  }
+  jt_add("every golden has an example", check_goldens_used, NULL, NULL);
+}
+
+int main(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "--examples") == 0) {
+    op_example_list();
+    return 0;
+  }
+  return jt_main(argc, argv);
+}
