@@ -240,8 +240,8 @@ static bool depth_fits_color(unsigned depth, unsigned color) {
 
 /* ---- the cleaned stream ---- */
 
-/* Appends a chunk, or only counts it while there is no memory yet. Data of image pieces after the
- * first have no checksum: libspng is told not to look. */
+/* Appends a chunk, or only counts it while there is no memory yet. Image data after the first
+ * 64 KiB get no checksum: libspng is told not to look. */
 static void put_chunk(png *p, const char *type, const uint8_t *data, size_t length, bool checked) {
   if (p->stream != NULL) {
     uint8_t *out = p->stream + p->stream_size;
@@ -272,41 +272,30 @@ static void put_stream(png *p) {
     put_chunk(p, "PLTE", black, sizeof(black), true);
   }
   chunk c;
-  bool first = true;
+  size_t total = 0;
   for (size_t offset = p->data_offset; read_chunk(p->file, offset, &c) && is_type(&c, "IDAT");
        offset = next_offset(&c)) {
-    for (size_t at = 0; at < c.available;) {
-      /* The first piece holds zlib's two-byte header, checksummed; see decode_rows. */
-      const size_t piece = first ? 2 : PIECE - at % PIECE;
-      const size_t length = c.available - at < piece ? c.available - at : piece;
-      put_chunk(p, "IDAT", c.data + at, length, first);
-      first = false;
-      at += length;
-    }
-    if (c.available < c.length) {
-      break;
+    for (size_t at = 0; at < c.length; at += PIECE) {
+      const size_t length = c.length - at < PIECE ? c.length - at : PIECE;
+      /* The first data are checksummed: libspng looks at them; see decode_rows. */
+      put_chunk(p, "IDAT", c.data + at, length, total < PIECE);
+      total += length;
     }
   }
   put_chunk(p, "IEND", NULL, 0, true);
 }
 
-/* Walks the chunks behind the image data, where Pillow refuses a chunk that is cut off. */
+/* Walks the chunks from the image data on, where Pillow refuses a chunk that is cut off. */
 static jimm_status check_rest(const png *p) {
   chunk c;
   size_t offset = p->data_offset;
   while (read_chunk(p->file, offset, &c) && has_type(&c) && !is_type(&c, "IEND")) {
-    if (is_type(&c, "IDAT")) {
-      /* What matters of the image data was there: it was decoded. */
-      if (c.available < c.length) {
-        break;
-      }
-    } else if (is_type(&c, "fcTL")) {
+    const jimm_status status = check_chunk(p, &c);
+    if (status != JIMM_OK) {
+      return status;
+    }
+    if (is_type(&c, "fcTL")) {
       break; /* the next frame of an animation */
-    } else {
-      const jimm_status status = check_chunk(p, &c);
-      if (status != JIMM_OK) {
-        return status;
-      }
     }
     offset = next_offset(&c);
   }
@@ -435,6 +424,10 @@ static jimm_status decode(png *p, jimm_image *image) {
   if (status != JIMM_OK) {
     return status;
   }
+  status = check_rest(p);
+  if (status != JIMM_OK) {
+    return status;
+  }
   put_stream(p);
   p->stream = jimm_alloc(p->stream_size);
   if (p->stream == NULL) {
@@ -445,7 +438,7 @@ static jimm_status decode(png *p, jimm_image *image) {
   if (status == JIMM_OK) {
     status = decode_rows(p, image);
   }
-  return status == JIMM_OK ? check_rest(p) : status;
+  return status;
 }
 
 jimm_status jimm_png_decode(const jimm_image_file *file, jimm_image *image) {
