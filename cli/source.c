@@ -3,19 +3,6 @@
 
 #include "cli.h"
 
-/* Resolves a name and says on stderr when it is a deprecated alias. */
-static int find_model(const char *text, jimm_model_name *name) {
-  if (jimm_model_find(text, name) != JIMM_OK) {
-    return cli_fail_library(text);
-  }
-  if (name->deprecated != NULL) {
-    char now[CLI_NAME_SIZE];
-    cli_note("note: '%s' is deprecated in timm; it stands for '%s'", name->deprecated,
-             cli_variant_name(name->arch, name->variant, now));
-  }
-  return CLI_OK;
-}
-
 static int open_folder(const char *path, cli_source *source) {
   if (jimm_folder_open(path, &source->folder) != JIMM_OK) {
     return cli_fail_library(path);
@@ -35,9 +22,9 @@ static int open_folder(const char *path, cli_source *source) {
 int cli_source_open(const char *model, const char *weights, cli_source *source) {
   *source = (cli_source){.options = JIMM_MODEL_OPTIONS_INIT};
   if (model != NULL) {
-    int status = find_model(model, &source->name);
-    if (status != CLI_OK) {
-      return status;
+    /* A deprecated alias is logged by the library, and so reaches stderr. */
+    if (jimm_model_find(model, &source->name) != JIMM_OK) {
+      return cli_fail_library(model);
     }
     source->variant = source->name.variant;
   }
