@@ -10,9 +10,12 @@
 
 /* As vsnprintf and snprintf, in the C locale. */
 #if defined(__GNUC__)
-__attribute__((format(printf, 3, 0)))
+#define JIMM_VPRINTF(fmt) __attribute__((format(printf, fmt, 0)))
+#else
+#define JIMM_VPRINTF(fmt)
 #endif
-int jimm_vsnprintf(char *buffer, size_t size, const char *format, va_list args);
+JIMM_SIBLING int jimm_vsnprintf(char *buffer, size_t size, const char *format, va_list args)
+    JIMM_VPRINTF(3);
 JIMM_SIBLING int jimm_snprintf(char *buffer, size_t size, const char *format, ...)
     JIMM_PRINTF(3, 4);
 /* As strtod, in the C locale; correctly rounded. */
