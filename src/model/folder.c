@@ -1,11 +1,10 @@
 /* A weights folder as timm's save_for_hf writes it: what config.json says, read as timm's
  * load_model_config_from_path and PretrainedCfg read it. */
-#include <math.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "model/config.h"
 #include "model/registry.h"
 
 #define CONFIG_LIMIT ((size_t)64 << 20) /* bytes; 21841 label descriptions need two million */
@@ -22,242 +21,73 @@ struct jimm_folder {
   const jimm_json *descriptions; /* label name -> text; may be NULL */
 };
 
-/* ---- values of config.json, or the clear error ---- */
-
-static jimm_status wrong(const jimm_folder *folder, const jimm_json *value, const char *key,
-                         const char *expected) {
-  return jimm_fail(JIMM_ERROR_FORMAT, "%s: byte %zu: \"%s\": expected %s", folder->config_path,
-                   value->offset, key, expected);
-}
-
-static jimm_status unsupported(const jimm_folder *folder, const jimm_json *value, const char *key,
-                               const char *got, const char *expected) {
-  return jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: byte %zu: \"%s\": expected %s, got \"%s\"",
-                   folder->config_path, value->offset, key, expected, got);
-}
-
-/* The member of that name; NULL when it is absent or null, which timm takes for its default. */
-static const jimm_json *member(const jimm_json *object, const char *key) {
-  const jimm_json *value = jimm_json_get(object, key);
-  return value == NULL || value->type == JIMM_JSON_NULL ? NULL : value;
-}
-
-/* Each reader leaves *result as it is when the member is absent. */
-static jimm_status read_string(const jimm_folder *folder, const jimm_json *object, const char *key,
-                               const char **result) {
-  const jimm_json *value = member(object, key);
-  if (value == NULL) {
-    return JIMM_OK;
-  }
-  if (value->type != JIMM_JSON_STRING || strlen(value->string) != value->length) {
-    return wrong(folder, value, key, "a string without zero bytes");
-  }
-  *result = value->string;
-  return JIMM_OK;
-}
-
-static jimm_status read_integer(const jimm_folder *folder, const jimm_json *object, const char *key,
-                                int64_t least, int64_t most, int64_t *result) {
-  const jimm_json *value = member(object, key);
-  if (value == NULL) {
-    return JIMM_OK;
-  }
-  if (value->type != JIMM_JSON_NUMBER || !value->is_integer || value->integer < least ||
-      value->integer > most) {
-    return jimm_fail(JIMM_ERROR_FORMAT,
-                     "%s: byte %zu: \"%s\": expected an integer from %lld to %lld",
-                     folder->config_path, value->offset, key, (long long)least, (long long)most);
-  }
-  *result = value->integer;
-  return JIMM_OK;
-}
-
-/* timm takes 0 for "not given". */
-static jimm_status read_crop_pct(const jimm_folder *folder, const jimm_json *object,
-                                 const char *key, double *result) {
-  const jimm_json *value = member(object, key);
-  if (value == NULL) {
-    return JIMM_OK;
-  }
-  if (value->type != JIMM_JSON_NUMBER || !isfinite(value->number) || value->number < 0) {
-    return wrong(folder, value, key, "a number that is not negative");
-  }
-  *result = value->number > 0 ? value->number : *result;
-  return JIMM_OK;
-}
-
-/* Three numbers; or one, which then holds for all channels. */
-static jimm_status read_channels(const jimm_folder *folder, const jimm_json *object,
-                                 const char *key, bool positive, double result[3]) {
-  const jimm_json *value = member(object, key);
-  if (value == NULL) {
-    return JIMM_OK;
-  }
-  const char *expected = positive ? "a list of 3 positive numbers" : "a list of 3 numbers";
-  if (value->type != JIMM_JSON_ARRAY || (value->length != 3 && value->length != 1)) {
-    return wrong(folder, value, key, expected);
-  }
-  const jimm_json *item = value->first;
-  for (int i = 0; i < 3; i++) {
-    if (item->type != JIMM_JSON_NUMBER || !isfinite(item->number) ||
-        (positive && !(item->number > 0))) {
-      return wrong(folder, item, key, expected);
-    }
-    result[i] = item->number;
-    item = item->next == NULL ? item : item->next;
-  }
-  return JIMM_OK;
-}
-
-/* [channels, height, width]. */
-static jimm_status read_size(const jimm_folder *folder, const jimm_json *object, const char *key,
-                             int64_t result[3]) {
-  const jimm_json *value = member(object, key);
-  if (value == NULL) {
-    return JIMM_OK;
-  }
-  static const char expected[] = "a list of 3 integers from 1 to 65535: channels, height, width";
-  if (value->type != JIMM_JSON_ARRAY || value->length != 3) {
-    return wrong(folder, value, key, expected);
-  }
-  int i = 0;
-  for (const jimm_json *item = value->first; item != NULL; item = item->next) {
-    if (item->type != JIMM_JSON_NUMBER || !item->is_integer || item->integer < 1 ||
-        item->integer > 65535) {
-      return wrong(folder, item, key, expected);
-    }
-    result[i++] = item->integer;
-  }
-  return JIMM_OK;
-}
-
-/* One of `count` words; *result is its index. */
-static jimm_status read_word(const jimm_folder *folder, const jimm_json *object, const char *key,
-                             const char *const *words, int count, const char *expected,
-                             int *result) {
-  const char *word = NULL;
-  const jimm_status status = read_string(folder, object, key, &word);
-  if (status != JIMM_OK || word == NULL) {
-    return status;
-  }
-  for (int i = 0; i < count; i++) {
-    if (strcmp(words[i], word) == 0) {
-      *result = i;
-      return JIMM_OK;
-    }
-  }
-  return unsupported(folder, jimm_json_get(object, key), key, word, expected);
-}
-
 /* ---- parts of config.json ---- */
 
 /* timm.models._pretrained.PretrainedCfg with its defaults. */
-static jimm_status read_variant(jimm_folder *folder, const jimm_json *cfg) {
+static void read_variant(jimm_folder *folder, const jimm_json *cfg, jimm_config *config) {
   static const char *const interpolations[] = {
       [JIMM_BILINEAR] = "bilinear", [JIMM_BICUBIC] = "bicubic"};
   static const char *const crop_modes[] = {
       [JIMM_CROP_CENTER] = "center", [JIMM_CROP_SQUASH] = "squash"};
+  static const jimm_variant defaults = {
+      .tag = "",
+      .has_weights = true,
+      .num_classes = 1000,
+      .data = {.crop_pct = 0.875, .mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}}};
   jimm_variant *variant = &folder->variant;
-  *variant = (jimm_variant){.tag = "",
-                            .has_weights = true,
-                            .num_classes = 1000,
-                            .data = {3,
-                                     224,
-                                     224,
-                                     JIMM_BICUBIC,
-                                     JIMM_CROP_CENTER,
-                                     0.875,
-                                     {0.485, 0.456, 0.406},
-                                     {0.229, 0.224, 0.225}}};
   int interpolation = JIMM_BICUBIC;
   int crop_mode = JIMM_CROP_CENTER;
   int64_t label_offset = 0;
   int64_t size[3] = {3, 224, 224};
-  jimm_status status = read_string(folder, cfg, "tag", &variant->tag);
-  if (status == JIMM_OK) {
-    status = read_integer(folder, cfg, "num_classes", 0, CLASSES_LIMIT, &variant->num_classes);
-  }
-  if (status == JIMM_OK) {
-    status = read_size(folder, cfg, "input_size", size);
-  }
-  if (status == JIMM_OK) {
-    status = read_size(folder, cfg, "test_input_size", variant->test_input_size);
-  }
-  if (status == JIMM_OK) {
-    status = read_word(folder, cfg, "interpolation", interpolations, 2, "bilinear or bicubic",
-                       &interpolation);
-  }
-  if (status == JIMM_OK) {
-    status = read_word(folder, cfg, "crop_mode", crop_modes, 2, "center or squash", &crop_mode);
-  }
-  if (status == JIMM_OK) {
-    status = read_crop_pct(folder, cfg, "crop_pct", &variant->data.crop_pct);
-  }
-  if (status == JIMM_OK) {
-    status = read_crop_pct(folder, cfg, "test_crop_pct", &variant->test_crop_pct);
-  }
-  if (status == JIMM_OK) {
-    status = read_channels(folder, cfg, "mean", false, variant->data.mean);
-  }
-  if (status == JIMM_OK) {
-    status = read_channels(folder, cfg, "std", true, variant->data.std);
-  }
-  if (status == JIMM_OK) {
-    status = read_string(folder, cfg, "license", &variant->license);
-  }
-  if (status == JIMM_OK) {
-    status = read_string(folder, cfg, "origin_url", &variant->origin_url);
-  }
-  if (status == JIMM_OK) {
-    status = read_integer(folder, cfg, "label_offset", 0, CLASSES_LIMIT, &label_offset);
-  }
-  if (status == JIMM_OK && label_offset > 0) {
-    status = unsupported(folder, jimm_json_get(cfg, "label_offset"), "label_offset",
-                         "a positive number", "0 or null");
+  *variant = defaults;
+  jimm_config_string(config, cfg, "tag", &variant->tag);
+  jimm_config_integer(config, cfg, "num_classes", 0, CLASSES_LIMIT, &variant->num_classes);
+  jimm_config_size(config, cfg, "input_size", size);
+  jimm_config_size(config, cfg, "test_input_size", variant->test_input_size);
+  jimm_config_word(config, cfg, "interpolation", interpolations, 2, "bilinear or bicubic",
+                   &interpolation);
+  jimm_config_word(config, cfg, "crop_mode", crop_modes, 2, "center or squash", &crop_mode);
+  jimm_config_crop_pct(config, cfg, "crop_pct", &variant->data.crop_pct);
+  jimm_config_crop_pct(config, cfg, "test_crop_pct", &variant->test_crop_pct);
+  jimm_config_channels(config, cfg, "mean", false, variant->data.mean);
+  jimm_config_channels(config, cfg, "std", true, variant->data.std);
+  jimm_config_string(config, cfg, "license", &variant->license);
+  jimm_config_string(config, cfg, "origin_url", &variant->origin_url);
+  jimm_config_integer(config, cfg, "label_offset", 0, CLASSES_LIMIT, &label_offset);
+  if (label_offset > 0) {
+    jimm_config_unsupported(config, jimm_json_get(cfg, "label_offset"), "label_offset",
+                            "a positive number", "0 or null");
   }
   variant->data.channels = size[0];
   variant->data.height = size[1];
   variant->data.width = size[2];
   variant->data.interpolation = (jimm_interpolation)interpolation;
   variant->data.crop_mode = (jimm_crop_mode)crop_mode;
-  return status;
 }
 
 /* model_args are keyword arguments of timm.create_model: those that change nothing at inference are
  * let pass, those that jimm does not know are an error, for the model would be another one. */
-static jimm_status read_model_args(jimm_folder *folder, const jimm_json *root) {
-  static const char *const harmless[] = {"drop_rate", "drop_path_rate", "drop_block_rate",
+static void read_model_args(jimm_folder *folder, const jimm_json *root, jimm_config *config) {
+  static const char *const accepted[] = {"num_classes",   "in_chans",       "global_pool",
+                                         "drop_rate",     "drop_path_rate", "drop_block_rate",
                                          "zero_init_last"};
-  static const char *const known[] = {"num_classes", "in_chans", "global_pool"};
-  const jimm_json *args = member(root, "model_args");
-  if (args == NULL) {
-    return JIMM_OK;
-  }
-  if (args->type != JIMM_JSON_OBJECT) {
-    return wrong(folder, args, "model_args", "an object");
-  }
-  for (const jimm_json *item = args->first; item != NULL; item = item->next) {
-    bool accepted = false;
-    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
-      accepted = accepted || strcmp(item->key, harmless[i]) == 0;
+  const jimm_json *args =
+      jimm_config_typed(config, root, "model_args", JIMM_JSON_OBJECT, "an object");
+  for (const jimm_json *item = args == NULL ? NULL : args->first; item != NULL; item = item->next) {
+    size_t i = 0;
+    while (i < sizeof accepted / sizeof accepted[0] && strcmp(item->key, accepted[i]) != 0) {
+      i++;
     }
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-      accepted = accepted || strcmp(item->key, known[i]) == 0;
-    }
-    if (!accepted) {
-      return unsupported(folder, item, "model_args", item->key,
-                         "num_classes, in_chans, global_pool or drop rates");
+    if (i == sizeof accepted / sizeof accepted[0]) {
+      jimm_config_unsupported(config, item, "model_args", item->key,
+                              "num_classes, in_chans, global_pool or drop rates");
+      return;
     }
   }
-  jimm_status status =
-      read_integer(folder, args, "num_classes", 0, CLASSES_LIMIT, &folder->options.num_classes);
-  if (status == JIMM_OK) {
-    status = read_integer(folder, args, "in_chans", 1, 65535, &folder->options.in_chans);
-  }
-  if (status == JIMM_OK) {
-    status = read_string(folder, args, "global_pool", &folder->options.global_pool);
-  }
-  return status;
+  jimm_model_options *options = &folder->options;
+  jimm_config_integer(config, args, "num_classes", 0, CLASSES_LIMIT, &options->num_classes);
+  jimm_config_integer(config, args, "in_chans", 1, 65535, &options->in_chans);
+  jimm_config_string(config, args, "global_pool", &options->global_pool);
 }
 
 /* The class of a member of label_names when that is an object {"0": name, ...}. */
@@ -273,128 +103,130 @@ static bool parse_class(const char *key, int64_t *class) {
   return key[0] != 0 && value < CLASSES_LIMIT;
 }
 
-static jimm_status class_of(const jimm_folder *folder, const jimm_json *names,
-                            const jimm_json *item, int64_t place, int64_t *class) {
+/* Gives the class of each name in turn; false after an error. */
+static bool class_of(const jimm_json *names, const jimm_json *item, int64_t place,
+                     jimm_config *config, int64_t *class) {
   *class = place;
   if (names->type == JIMM_JSON_OBJECT && !parse_class(item->key, class)) {
-    return wrong(folder, item, "label_names", "class numbers as keys");
+    jimm_config_wrong(config, item, "label_names", "class numbers as keys");
+    return false;
   }
-  if (item->type != JIMM_JSON_STRING || strlen(item->string) != item->length) {
-    return wrong(folder, item, "label_names", "names that are strings without zero bytes");
+  if (!jimm_config_is_text(item)) {
+    jimm_config_wrong(config, item, "label_names", "names that are strings without zero bytes");
+    return false;
   }
-  return JIMM_OK;
+  return true;
 }
 
-static jimm_status read_labels(jimm_folder *folder, const jimm_json *root, const jimm_json *cfg,
-                               bool flat) {
-  const jimm_json *names = member(root, "label_names");
+static void read_labels(jimm_folder *folder, const jimm_json *names, jimm_config *config) {
   if (names == NULL) {
-    names = member(cfg, "label_names");
-  }
-  if (names == NULL && flat) {
-    names = member(root, "labels");
-  }
-  if (names == NULL) {
-    return JIMM_OK;
+    return;
   }
   if (names->type != JIMM_JSON_ARRAY && names->type != JIMM_JSON_OBJECT) {
-    return wrong(folder, names, "label_names", "a list of names or an object of names by class");
+    jimm_config_wrong(config, names, "label_names",
+                      "a list of names or an object of names by class");
+    return;
   }
   int64_t place = 0;
   int64_t class = 0;
   for (const jimm_json *item = names->first; item != NULL; item = item->next) {
-    const jimm_status status = class_of(folder, names, item, place++, &class);
-    if (status != JIMM_OK) {
-      return status;
+    if (!class_of(names, item, place++, config, &class)) {
+      return;
     }
     folder->label_count = class < folder->label_count ? folder->label_count : class + 1;
   }
+  if (folder->label_count == 0) {
+    return;
+  }
   folder->labels =
-      jimm_arena_alloc(&folder->arena, (size_t)folder->label_count * sizeof *folder->labels + 1);
+      jimm_arena_alloc(&folder->arena, (size_t)folder->label_count * sizeof *folder->labels);
   if (folder->labels == NULL) {
-    return JIMM_ERROR_OUT_OF_MEMORY;
+    config->status = JIMM_ERROR_OUT_OF_MEMORY;
+    return;
   }
   place = 0;
   for (const jimm_json *item = names->first; item != NULL; item = item->next) {
-    class_of(folder, names, item, place++, &class);
+    class_of(names, item, place++, config, &class);
     folder->labels[class] = item->string;
   }
   if (folder->label_count > folder->variant.num_classes && folder->variant.num_classes > 0) {
-    jimm_log(JIMM_LOG_WARNING, "%s: names for %lld classes, but num_classes is %lld",
-             folder->config_path, (long long)folder->label_count,
-             (long long)folder->variant.num_classes);
+    jimm_log(JIMM_LOG_WARNING, "%s: names for %lld classes, but num_classes is %lld", config->path,
+             (long long)folder->label_count, (long long)folder->variant.num_classes);
   }
-  return JIMM_OK;
 }
 
-static jimm_status read_descriptions(jimm_folder *folder, const jimm_json *root,
-                                     const jimm_json *cfg) {
-  const jimm_json *texts = member(root, "label_descriptions");
+/* A member at the top, else in pretrained_cfg. */
+static const jimm_json *either(const jimm_config *config, const jimm_json *root,
+                               const jimm_json *cfg, const char *key) {
+  const jimm_json *value = jimm_config_member(config, root, key);
+  return value != NULL ? value : jimm_config_member(config, cfg, key);
+}
+
+static void read_descriptions(jimm_folder *folder, const jimm_json *texts, jimm_config *config) {
   if (texts == NULL) {
-    texts = member(cfg, "label_descriptions");
-  }
-  if (texts == NULL) {
-    return JIMM_OK;
+    return;
   }
   if (texts->type != JIMM_JSON_OBJECT) {
-    return wrong(folder, texts, "label_descriptions", "an object of texts by label name");
+    jimm_config_wrong(config, texts, "label_descriptions", "an object of texts by label name");
+    return;
   }
   for (const jimm_json *item = texts->first; item != NULL; item = item->next) {
-    if (item->type != JIMM_JSON_STRING || strlen(item->string) != item->length) {
-      return wrong(folder, item, "label_descriptions", "texts without zero bytes");
+    if (!jimm_config_is_text(item)) {
+      jimm_config_wrong(config, item, "label_descriptions", "texts without zero bytes");
+      return;
     }
   }
   folder->descriptions = texts;
-  return JIMM_OK;
 }
 
-static jimm_status read_architecture(jimm_folder *folder, const jimm_json *root) {
+static void read_architecture(jimm_folder *folder, const jimm_json *root, jimm_config *config) {
   const char *architecture = NULL;
-  jimm_status status = read_string(folder, root, "architecture", &architecture);
-  if (status != JIMM_OK) {
-    return status;
+  jimm_config_string(config, root, "architecture", &architecture);
+  if (config->status != JIMM_OK) {
+    return;
   }
   if (architecture == NULL) {
-    return jimm_fail(JIMM_ERROR_FORMAT, "%s: expected \"architecture\", the name of the model",
-                     folder->config_path);
+    config->status = jimm_fail(
+        JIMM_ERROR_FORMAT, "%s: expected \"architecture\", the name of the model", config->path);
+    return;
   }
-  status = jimm_model_find(architecture, &folder->name);
-  return status == JIMM_OK ? status : jimm_fail_context(status, "%s", folder->config_path);
+  config->status = jimm_model_find(architecture, &folder->name);
+  if (config->status != JIMM_OK) {
+    jimm_fail_context(config->status, "%s", config->path);
+  }
 }
 
 /* timm.models._hub._parse_model_cfg, and what create_model does with it. */
 static jimm_status read_config(jimm_folder *folder, const jimm_json *root) {
+  jimm_config config = {folder->config_path, JIMM_OK};
   if (root->type != JIMM_JSON_OBJECT) {
-    return jimm_fail(JIMM_ERROR_FORMAT, "%s: expected an object", folder->config_path);
+    return jimm_fail(JIMM_ERROR_FORMAT, "%s: expected an object", config.path);
   }
   /* The old layout has the fields of pretrained_cfg at the top. */
   const bool flat = jimm_json_get(root, "pretrained_cfg") == NULL;
   const jimm_json *cfg = flat ? root : jimm_json_get(root, "pretrained_cfg");
   if (cfg->type != JIMM_JSON_OBJECT) {
-    return wrong(folder, cfg, "pretrained_cfg", "an object");
+    jimm_config_wrong(&config, cfg, "pretrained_cfg", "an object");
+    return config.status;
   }
-  jimm_status status = read_architecture(folder, root);
-  if (status == JIMM_OK) {
-    status = read_variant(folder, cfg);
-  }
-  if (status == JIMM_OK) {
-    status =
-        read_integer(folder, root, "num_classes", 0, CLASSES_LIMIT, &folder->variant.num_classes);
-  }
-  folder->name.variant = &folder->variant;
+  read_architecture(folder, root, &config);
+  read_variant(folder, cfg, &config);
+  jimm_variant *variant = &folder->variant;
+  jimm_config_integer(&config, root, "num_classes", 0, CLASSES_LIMIT, &variant->num_classes);
+  folder->name.variant = variant;
   folder->options = (jimm_model_options)JIMM_MODEL_OPTIONS_INIT;
-  folder->options.num_classes = folder->variant.num_classes;
-  folder->options.in_chans = folder->variant.data.channels;
-  if (status == JIMM_OK && !flat) {
-    status = read_model_args(folder, root);
+  folder->options.num_classes = variant->num_classes;
+  folder->options.in_chans = variant->data.channels;
+  if (!flat) {
+    read_model_args(folder, root, &config);
   }
-  if (status == JIMM_OK) {
-    status = read_labels(folder, root, cfg, flat);
+  const jimm_json *names = either(&config, root, cfg, "label_names");
+  if (names == NULL && flat) {
+    names = jimm_config_member(&config, root, "labels");
   }
-  if (status == JIMM_OK) {
-    status = read_descriptions(folder, root, cfg);
-  }
-  return status;
+  read_labels(folder, names, &config);
+  read_descriptions(folder, either(&config, root, cfg, "label_descriptions"), &config);
+  return config.status;
 }
 
 /* ---- the folder ---- */
