@@ -148,8 +148,9 @@ TEST(types) {
   jimm_state *state = weights("bn1.bias");
   const int32_t integers[2] = {1, 2};
   add(state, "bn1.bias", JIMM_I32, VECTOR(2), integers);
-  TEST_CHECK_CONTAINS(mismatch(toy(3, 4), state),
-                      "bn1.bias: expected floating-point values, got I32");
+  TEST_CHECK_CONTAINS(
+      mismatch(toy(3, 4), state),
+      "1 mistyped\n  mistyped: bn1.bias: expected floating-point values, got I32 [2]");
 
   state = weights("bn1.bias");
   const uint16_t halves[2] = {0x3C00, 0xC100}; /* 1, -2.5 */
@@ -201,7 +202,7 @@ TEST(num_batches_tracked_may_be_there) {
 TEST(long_lists_are_cut) {
   jimm_state *state = weights("bn1.bias");
   for (int i = 0; i < 25; i++) {
-    char name[16];
+    char name[32];
     snprintf(name, sizeof name, "extra%d", i);
     add(state, name, JIMM_F32, VECTOR(1), NULL);
   }

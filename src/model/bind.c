@@ -12,6 +12,8 @@
 
 typedef enum misfit { MISSING, UNEXPECTED, MISSHAPEN, MISTYPED, PROBLEMS } misfit;
 
+static const char *const words[] = {"missing", "unexpected", "misshapen", "mistyped"};
+
 typedef struct misfits {
   jimm_text lines[PROBLEMS];
   int64_t counts[PROBLEMS];
@@ -22,7 +24,6 @@ typedef struct misfits {
 static void note(misfits *report, misfit problem, const char *name, const jimm_shape *shape) {
   char text[JIMM_SHAPE_TEXT];
   if (report->counts[problem]++ < LISTED) {
-    static const char *const words[] = {"missing", "unexpected", "misshapen", "not numbers"};
     jimm_text_append(&report->lines[problem], "\n  %s: %s %s", words[problem], name,
                      jimm_shape_format(shape, text, sizeof text));
   }
@@ -34,7 +35,6 @@ static void note_role(misfits *report, int32_t role) {
 }
 
 static jimm_status finish_report(misfits *report, const jimm_state *state) {
-  static const char *const words[] = {"missing", "unexpected", "misshapen", "of a wrong type"};
   jimm_text text = {0};
   const char *separator = "";
   for (int i = 0; i < PROBLEMS; i++) {
@@ -44,12 +44,9 @@ static jimm_status finish_report(misfits *report, const jimm_state *state) {
     }
   }
   for (int i = 0; i < PROBLEMS; i++) {
-    char *lines = jimm_text_take(&report->lines[i]);
-    if (lines != NULL) {
-      jimm_text_append(&text, "%s", lines);
-      jimm_free(lines);
-    } else {
-      text.failed = 1;
+    if (report->counts[i] > 0) {
+      text.failed |= report->lines[i].failed;
+      jimm_text_append(&text, "%s", text.failed ? "" : report->lines[i].data);
     }
     if (report->counts[i] > LISTED) {
       jimm_text_append(&text, "\n  and %lld more %s", (long long)report->counts[i] - LISTED,
@@ -58,12 +55,10 @@ static jimm_status finish_report(misfits *report, const jimm_state *state) {
   }
   if (report->foreign) {
     jimm_text names = {0};
-    const int count = jimm_model_guess(state, &names, 3);
-    char *guess = jimm_text_take(&names);
-    if (guess != NULL && count > 0) {
-      jimm_text_append(&text, "\nThese are weights of another model: they fit %s", guess);
+    if (jimm_model_guess(state, &names, 3) > 0 && !names.failed) {
+      jimm_text_append(&text, "\nThese are weights of another model: they fit %s", names.data);
     }
-    jimm_free(guess);
+    jimm_free(names.data);
   } else if (report->head) {
     jimm_text_append(&text,
                      "\nThe classifier is of another size: ask for the number of classes that the "
@@ -80,7 +75,7 @@ static jimm_status finish_report(misfits *report, const jimm_state *state) {
 
 static void close_report(misfits *report) {
   for (int i = 0; i < PROBLEMS; i++) {
-    jimm_free(jimm_text_take(&report->lines[i]));
+    jimm_free(report->lines[i].data);
   }
 }
 
