@@ -1,14 +1,687 @@
 /* Graphs: building, names, errors, inference, printing, attributes, operators of one's own. */
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include <jimm-test/jimm-test.h>
+#include <jimm/base.h>
 #include <jimm/graph.h>
 
-TEST(empty_graph_is_refused) {
+#include "graph/attrs.h"
+
+#define SHAPE(...)                                        \
+  {                                                       \
+    sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), { \
+      __VA_ARGS__                                         \
+    }                                                     \
+  }
+
+static const jimm_conv2d_attrs conv3 = {{1, 1}, {1, 1}, {1, 1}, 1};
+
+static jimm_graph *new_graph(void) {
   jimm_graph *g = NULL;
   TEST_REQUIRE_INT(jimm_graph_create(&g), JIMM_OK);
-  TEST_CHECK_INT(jimm_graph_finish(g), JIMM_ERROR_INVALID_ARGUMENT);
-  TEST_CHECK_CONTAINS(jimm_error_message(), "no output");
+  return g;
+}
+
+static jimm_value add_input(jimm_graph *g) {
+  return jimm_graph_input(g, "input", &(jimm_input_attrs){SHAPE(-1, 3, -1, -1), JIMM_F32});
+}
+
+static jimm_value add_weight(jimm_graph *g, const char *name, int64_t out, int64_t in) {
+  return jimm_graph_parameter(
+      g, name, &(jimm_parameter_attrs){SHAPE(out, in, 3, 3), JIMM_F32, JIMM_PARAMETER, 0, false});
+}
+
+/* A conv2d of 3x3 under the scope `name`, with its weight. */
+static jimm_value add_conv(jimm_graph *g, const char *name, jimm_value x, int64_t out, int64_t in) {
+  jimm_graph_push(g, "%s", name);
+  const jimm_value inputs[] = {x, add_weight(g, "weight", out, in)};
+  const jimm_value y = jimm_graph_add(g, "conv2d", "", &conv3, 2, inputs);
+  jimm_graph_pop(g);
+  return y;
+}
+
+/* input -> layer1.0.conv1 -> layer1.0.act1 -> output */
+static jimm_graph *small_graph(int64_t in) {
+  jimm_graph *g = new_graph();
+  jimm_value x = add_input(g);
+  jimm_graph_push(g, "layer%d", 1);
+  jimm_graph_push(g, "%d", 0);
+  x = add_conv(g, "conv1", x, 4, in);
+  x = jimm_graph_add(g, "relu", "act1", NULL, 1, &x);
+  jimm_graph_pop(g);
+  jimm_graph_pop(g);
+  jimm_graph_output(g, "features", x);
+  return g;
+}
+
+/* Checks that finish fails with `status` and a message that contains `message`; closes. */
+static void check_error(jimm_graph *g, jimm_status status, const char *message) {
+  jimm_fail(JIMM_ERROR_IO, "something that happened meanwhile");
+  TEST_CHECK_INT(jimm_graph_finish(g), status);
+  TEST_CHECK_CONTAINS(jimm_error_message(), message);
+  jimm_graph_close(&g);
+}
+
+TEST(scopes_make_names) {
+  jimm_graph *g = small_graph(3);
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  TEST_CHECK_INT(jimm_graph_finish(g), JIMM_OK);
+  TEST_REQUIRE_INT(jimm_graph_node_count(g), 4);
+  static const char *const names[] = {"input", "layer1.0.conv1.weight", "layer1.0.conv1",
+                                      "layer1.0.act1"};
+  for (int32_t i = 0; i < 4; i++) {
+    TEST_CHECK_STR(jimm_graph_node(g, i)->name, names[i]);
+    TEST_CHECK_INT(jimm_graph_find(g, names[i]), i);
+  }
+  TEST_CHECK_INT(jimm_graph_find(g, "layer1.0"), JIMM_NO_VALUE);
+  TEST_CHECK_INT(jimm_graph_find(g, NULL), JIMM_NO_VALUE);
+  TEST_CHECK(jimm_graph_node(g, 4) == NULL);
+  TEST_CHECK(jimm_graph_node(g, -1) == NULL);
+  const jimm_node *conv = jimm_graph_node(g, 2);
+  TEST_CHECK_INT(conv->kind, JIMM_NODE_OP);
+  TEST_CHECK_STR(conv->op->name, "conv2d");
+  TEST_CHECK_INT(conv->dtype, JIMM_F32);
+  TEST_CHECK_INT(conv->input_count, 2);
+  TEST_CHECK(conv->inputs[0] == 0 && conv->inputs[1] == 1 && conv->inputs[2] == JIMM_NO_VALUE);
+  TEST_CHECK(conv->attrs != &conv3);
+  TEST_CHECK_MEM(conv->attrs, &conv3, sizeof(conv3));
+  TEST_CHECK_INT(jimm_graph_node(g, 0)->kind, JIMM_NODE_INPUT);
+  TEST_CHECK_INT(jimm_graph_node(g, 1)->kind, JIMM_NODE_PARAMETER);
+  TEST_CHECK(jimm_graph_node(g, 1)->op == NULL);
+  TEST_CHECK_INT(jimm_graph_output_count(g), 1);
+  TEST_CHECK_STR(jimm_graph_output_name(g, 0), "features");
+  TEST_CHECK_INT(jimm_graph_output_value(g, 0), 3);
+  TEST_CHECK_INT(jimm_graph_find_output(g, "features"), 3);
+  TEST_CHECK_INT(jimm_graph_find_output(g, "logits"), JIMM_NO_VALUE);
+  TEST_CHECK_INT(jimm_graph_output_value(g, 1), JIMM_NO_VALUE);
+  TEST_CHECK(jimm_graph_output_name(g, 1) == NULL);
+  TEST_CHECK_INT(jimm_graph_parameter_count(g), 4 * 3 * 9);
+  jimm_graph_close(&g);
+}
+
+TEST(empty_scopes_add_nothing) {
+  jimm_graph *g = new_graph();
+  jimm_graph_push(g, "%s", "");
+  jimm_value x = add_input(g);
+  jimm_graph_push(g, "head");
+  jimm_graph_push(g, "%s", "");
+  x = jimm_graph_add(g, "relu", "", NULL, 1, &x);
+  x = jimm_graph_add(g, "relu", "act", NULL, 1, &x);
+  jimm_graph_pop(g);
+  jimm_graph_pop(g);
+  x = jimm_graph_add(g, "relu", "last", NULL, 1, &x);
+  jimm_graph_pop(g);
+  jimm_graph_output(g, "y", x);
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  TEST_CHECK_STR(jimm_graph_node(g, 0)->name, "input");
+  TEST_CHECK_STR(jimm_graph_node(g, 1)->name, "head");
+  TEST_CHECK_STR(jimm_graph_node(g, 2)->name, "head.act");
+  TEST_CHECK_STR(jimm_graph_node(g, 3)->name, "last");
+  jimm_graph_close(&g);
+}
+
+TEST(first_error_sticks) {
+  jimm_graph *g = new_graph();
+  jimm_value x = add_input(g);
+  jimm_graph_push(g, "layer1");
+  const jimm_value bad = jimm_graph_add(g, "conv3d", "conv", &conv3, 1, &x);
+  TEST_CHECK_INT(bad, JIMM_NO_VALUE);
+  const int32_t count = jimm_graph_node_count(g);
+  TEST_CHECK_INT(jimm_graph_add(g, "relu", "act", NULL, 1, &bad), JIMM_NO_VALUE);
+  TEST_CHECK_INT(jimm_graph_add(g, "relu", "act", NULL, 1, &x), JIMM_NO_VALUE);
+  TEST_CHECK_INT(add_weight(g, "weight", 1, 1), JIMM_NO_VALUE);
+  TEST_CHECK_INT(add_input(g), JIMM_NO_VALUE);
+  jimm_graph_output(g, "y", x);
+  jimm_graph_fail(g, JIMM_ERROR_LIMIT, "a later error");
+  TEST_CHECK_INT(jimm_graph_node_count(g), count);
+  TEST_CHECK_INT(jimm_graph_output_count(g), 0);
+  TEST_CHECK_INT(jimm_graph_finish(g), JIMM_ERROR_NOT_FOUND);
+  check_error(g, JIMM_ERROR_NOT_FOUND, "layer1.conv: there is no operator \"conv3d\"");
+}
+
+TEST(building_errors_name_the_node) {
+  jimm_graph *g = new_graph();
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "the graph has no output");
+
+  g = small_graph(3);
+  jimm_graph_push(g, "layer4");
+  jimm_graph_push(g, "1");
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "the scope \"layer4.1\" is open (2 pushes");
+
+  g = small_graph(3);
+  jimm_graph_pop(g);
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "jimm_graph_pop without a push");
+
+  g = small_graph(3);
+  add_conv(g, "layer1.0.conv1", 0, 4, 3);
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT,
+              "layer1.0.conv1.weight: there is a node of that name already");
+
+  g = small_graph(3);
+  jimm_graph_add(g, "relu", NULL, NULL, 1, (jimm_value[]){0});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "a node has no name and no scope");
+
+  g = small_graph(3);
+  jimm_graph_add(g, NULL, "x", NULL, 1, (jimm_value[]){0});
+  check_error(g, JIMM_ERROR_NOT_FOUND, "x: there is no operator \"(NULL)\"");
+
+  g = small_graph(3);
+  jimm_graph_add(g, "conv2d", "conv9", &conv3, 1, (jimm_value[]){0});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "conv9 (conv2d): expected 2 to 3 inputs, got 1");
+
+  g = small_graph(3);
+  jimm_graph_add(g, "conv2d", "conv9", &conv3, 4, (jimm_value[]){0, 1, 1, 1});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "conv9 (conv2d): expected 2 to 3 inputs, got 4");
+
+  g = small_graph(3);
+  jimm_graph_add(g, "conv2d", "conv9", &conv3, 2, (jimm_value[]){0, JIMM_NO_VALUE});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT,
+              "conv9 (conv2d): input weight is required but absent");
+
+  g = small_graph(3);
+  jimm_graph_add(g, "conv2d", "conv9", &conv3, 3, (jimm_value[]){0, 1, 77});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT,
+              "conv9 (conv2d): input bias is no value of this graph (77; the graph has 4 nodes");
+
+  g = small_graph(3);
+  jimm_graph_add(g, "conv2d", "conv9", NULL, 2, (jimm_value[]){0, 1});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "conv9 (conv2d): attributes are required but NULL");
+
+  g = small_graph(3);
+  jimm_graph_add(g, "conv2d", "conv9", &conv3, 2, NULL);
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "conv9 (conv2d): inputs is NULL");
+
+  g = small_graph(3);
+  jimm_graph_add(g, "relu", "act9", &conv3, 1, (jimm_value[]){0});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT,
+              "act9 (relu): attributes are given, but it takes none");
+
+  g = small_graph(3);
+  jimm_graph_add(g, "global_pool", "pool", &(jimm_global_pool_attrs){9}, 1, (jimm_value[]){0});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "pool (global_pool): type must be 0 to 3, got 9");
+
+  g = small_graph(3);
+  jimm_graph_output(g, "features", 0);
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "output features: there is an output of that name");
+
+  g = small_graph(3);
+  jimm_graph_output(g, "logits", 99);
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "output logits: 99 is no value of this graph");
+
+  g = small_graph(3);
+  jimm_graph_output(g, "", 0);
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "an output of the graph has no name");
+
+  g = small_graph(3);
+  jimm_graph_push(g, "stages");
+  jimm_graph_push(g, "2");
+  jimm_graph_fail(g, JIMM_ERROR_UNSUPPORTED, "stride %d", 5);
+  check_error(g, JIMM_ERROR_UNSUPPORTED, "stages.2: stride 5");
+
+  g = small_graph(3);
+  char longest[600];
+  memset(longest, 'a', sizeof(longest) - 1);
+  longest[sizeof(longest) - 1] = 0;
+  jimm_graph_push(g, "%s", longest);
+  check_error(g, JIMM_ERROR_LIMIT, "scope's name is longer than 511 bytes");
+}
+
+TEST(parameters_and_inputs_are_checked) {
+  jimm_graph *g = small_graph(3);
+  jimm_graph_parameter(g, "w", &(jimm_parameter_attrs){SHAPE(4, -1), JIMM_F32, 0, 0, false});
+  check_error(g, JIMM_ERROR_SHAPE, "w (parameter): [4, -1] is no shape of a parameter");
+
+  g = small_graph(3);
+  jimm_graph_parameter(g, "w", &(jimm_parameter_attrs){{99, {1}}, JIMM_F32, 0, 0, false});
+  check_error(g, JIMM_ERROR_SHAPE, "w (parameter): too many dimensions");
+
+  g = small_graph(3);
+  const int64_t big = INT64_C(1) << 32;
+  jimm_graph_parameter(g, "w", &(jimm_parameter_attrs){SHAPE(big, big), JIMM_F32, 0, 0, false});
+  check_error(g, JIMM_ERROR_SHAPE, "w (parameter): [4294967296, 4294967296] is no shape");
+
+  g = small_graph(3);
+  jimm_graph_parameter(g, "w", &(jimm_parameter_attrs){SHAPE(4), 77, 0, 0, false});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "w (parameter): it needs a dtype");
+
+  g = small_graph(3);
+  jimm_graph_parameter(g, "w", NULL);
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "w (parameter)");
+
+  g = small_graph(3);
+  jimm_graph_input(g, "input2", &(jimm_input_attrs){SHAPE(-2, 3), JIMM_F32});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "input2 (input): it needs a dtype and a shape");
+
+  g = small_graph(3);
+  jimm_graph_input(g, "input2", &(jimm_input_attrs){SHAPE(-1, 3), JIMM_DTYPE_NONE});
+  check_error(g, JIMM_ERROR_INVALID_ARGUMENT, "input2 (input)");
+}
+
+TEST(finished_graph_is_immutable) {
+  jimm_graph *g = small_graph(3);
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  TEST_CHECK_INT(jimm_graph_add(g, "relu", "late", NULL, 1, (jimm_value[]){0}), JIMM_NO_VALUE);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "finished");
+  TEST_CHECK_INT(add_input(g), JIMM_NO_VALUE);
+  TEST_CHECK_INT(add_weight(g, "late", 1, 1), JIMM_NO_VALUE);
+  jimm_graph_push(g, "scope");
+  jimm_graph_pop(g);
+  jimm_graph_pop(g);
+  jimm_graph_output(g, "late", 0);
+  jimm_graph_fail(g, JIMM_ERROR_LIMIT, "late");
+  TEST_CHECK_INT(jimm_graph_node_count(g), 4);
+  TEST_CHECK_INT(jimm_graph_output_count(g), 1);
+  TEST_CHECK_INT(jimm_graph_finish(g), JIMM_OK);
+  jimm_graph_close(&g);
+}
+
+TEST(null_is_accepted) {
+  TEST_CHECK_INT(jimm_graph_create(NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK(jimm_graph_retain(NULL) == NULL);
+  jimm_graph_close(NULL);
+  jimm_graph *none = NULL;
+  jimm_graph_close(&none);
+  jimm_graph_push(NULL, "x");
+  jimm_graph_pop(NULL);
+  jimm_graph_output(NULL, "x", 0);
+  jimm_graph_fail(NULL, JIMM_ERROR_LIMIT, "x");
+  TEST_CHECK_INT(jimm_graph_add(NULL, "relu", "x", NULL, 0, NULL), JIMM_NO_VALUE);
+  TEST_CHECK_INT(jimm_graph_finish(NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_graph_node_count(NULL), 0);
+  TEST_CHECK_INT(jimm_graph_output_count(NULL), 0);
+  TEST_CHECK(jimm_graph_node(NULL, 0) == NULL);
+  TEST_CHECK_INT(jimm_graph_find(NULL, "x"), JIMM_NO_VALUE);
+  TEST_CHECK_INT(jimm_graph_find_output(NULL, "x"), JIMM_NO_VALUE);
+  TEST_CHECK_INT(jimm_graph_parameter_count(NULL), 0);
+  char *text = NULL;
+  TEST_CHECK_INT(jimm_graph_print(NULL, NULL, &text), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_graph_infer(NULL, NULL, NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  jimm_text_free(NULL);
+}
+
+/* ---- inference ---- */
+
+TEST(infer_gives_every_shape) {
+  jimm_graph *g = small_graph(3);
+  jimm_shape shapes[4], input = SHAPE(2, 3, 5, 7);
+  TEST_CHECK_INT(jimm_graph_infer(g, &input, shapes), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "not finished");
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  TEST_REQUIRE_INT(jimm_graph_infer(g, &input, shapes), JIMM_OK);
+  TEST_CHECK(jimm_shape_equal(&shapes[0], &input));
+  TEST_CHECK(jimm_shape_equal(&shapes[1], &(jimm_shape)SHAPE(4, 3, 3, 3)));
+  TEST_CHECK(jimm_shape_equal(&shapes[2], &(jimm_shape)SHAPE(2, 4, 5, 7)));
+  TEST_CHECK(jimm_shape_equal(&shapes[3], &(jimm_shape)SHAPE(2, 4, 5, 7)));
+  input.dim[0] = 0;
+  TEST_CHECK_INT(jimm_graph_infer(g, &input, shapes), JIMM_OK);
+  jimm_graph_close(&g);
+}
+
+static void check_infer(jimm_graph *g, jimm_shape input, jimm_status status, const char *message) {
+  jimm_shape shapes[8];
+  TEST_REQUIRE(jimm_graph_node_count(g) <= 8);
+  TEST_CHECK_INT(jimm_graph_infer(g, &input, shapes), status);
+  TEST_CHECK_CONTAINS(jimm_error_message(), message);
+}
+
+TEST(infer_errors_name_the_node) {
+  jimm_graph *g = small_graph(3);
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  check_infer(g, (jimm_shape)SHAPE(1, 4, 5, 7), JIMM_ERROR_SHAPE,
+              "input (input): expected shape [-1, 3, -1, -1] (-1: any), got [1, 4, 5, 7]: "
+              "dimension 1 is 4 instead of 3");
+  check_infer(g, (jimm_shape)SHAPE(3, 5, 7), JIMM_ERROR_SHAPE,
+              "input (input): expected 4 dimensions [-1, 3, -1, -1] (-1: any), got 3 dimensions");
+  check_infer(g, (jimm_shape)SHAPE(1, 3, -5, 7), JIMM_ERROR_SHAPE, "dimension 2 of [1, 3, -5, 7]");
+  check_infer(g, (jimm_shape){.rank = -1}, JIMM_ERROR_SHAPE, "input (input): the rank must be 0");
+  check_infer(g, (jimm_shape){.rank = 99}, JIMM_ERROR_SHAPE, "got 99");
+  check_infer(g, (jimm_shape)SHAPE(1, 3, INT64_C(1) << 40, 7), JIMM_ERROR_LIMIT,
+              "input (input): dimension 2");
+  check_infer(g, (jimm_shape)SHAPE(2147483647, 3, 2147483647, 7), JIMM_ERROR_LIMIT,
+              "input (input): [2147483647, 3, 2147483647, 7] has too many elements");
+  check_infer(g, (jimm_shape)SHAPE(1, 3, 0, 7), JIMM_ERROR_SHAPE,
+              "layer1.0.conv1 (conv2d): only the batch may be empty, got x [1, 3, 0, 7]");
+  jimm_graph_close(&g);
+
+  g = small_graph(5);
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  check_infer(g, (jimm_shape)SHAPE(1, 3, 5, 7), JIMM_ERROR_SHAPE,
+              "layer1.0.conv1 (conv2d): weight [4, 5, 3, 3] with groups 1 expects x with 5 "
+              "channels, got x [1, 3, 5, 7]");
+  jimm_graph_close(&g);
+
+  g = small_graph(3); /* the output is larger than the input: 4 channels for 3 */
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  check_infer(g, (jimm_shape)SHAPE(1, 3, 617640000, 617640000), JIMM_ERROR_LIMIT,
+              "layer1.0.conv1 (conv2d): output: [1, 4, 617640000, 617640000] has too many");
+  jimm_graph_close(&g);
+}
+
+TEST(infer_needs_one_input) {
+  jimm_graph *g = new_graph();
+  const jimm_value a = add_input(g);
+  const jimm_value b =
+      jimm_graph_input(g, "mask", &(jimm_input_attrs){SHAPE(-1, 3, -1, -1), JIMM_F32});
+  jimm_graph_output(g, "y", jimm_graph_add(g, "add", "sum", NULL, 2, (jimm_value[]){a, b}));
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  check_infer(g, (jimm_shape)SHAPE(1, 3, 5, 7), JIMM_ERROR_UNSUPPORTED, "got 2 inputs");
+  jimm_graph_close(&g);
+}
+
+/* ---- printing, attributes ---- */
+
+TEST(print_lists_every_node) {
+  jimm_graph *g = new_graph();
+  jimm_value x = add_input(g);
+  x = add_conv(g, "conv1", x, 4, 3);
+  const jimm_shape c = SHAPE(4), none = {0, {0}};
+  jimm_graph_push(g, "bn1");
+  const jimm_value norm[] = {
+      x, jimm_graph_parameter(g, "weight", &(jimm_parameter_attrs){c, JIMM_F32, 0, 0, false}),
+      jimm_graph_parameter(g, "bias", &(jimm_parameter_attrs){c, JIMM_F16, 0, 0, false}),
+      jimm_graph_parameter(g, "running_mean",
+                           &(jimm_parameter_attrs){c, JIMM_F32, JIMM_BUFFER, 0, false}),
+      jimm_graph_parameter(g, "running_var",
+                           &(jimm_parameter_attrs){c, JIMM_F32, JIMM_BUFFER, 0, false})};
+  jimm_graph_parameter(g, "num_batches_tracked",
+                       &(jimm_parameter_attrs){none, JIMM_I64, JIMM_BUFFER, 0, true});
+  x = jimm_graph_add(g, "batch_norm", "", &(jimm_batch_norm_attrs){1e-5}, 5, norm);
+  jimm_graph_pop(g);
+  x = jimm_graph_add(g, "max_pool2d", "maxpool",
+                     &(jimm_max_pool2d_attrs){{3, 3}, {2, 2}, {1, 1}, true}, 1, &x);
+  const jimm_value dropped[] = {x, JIMM_NO_VALUE};
+  x = jimm_graph_add(g, "dropout", "drop", &(jimm_dropout_attrs){0.1}, 2, dropped);
+  x = jimm_graph_add(g, "global_pool", "pool", &(jimm_global_pool_attrs){JIMM_POOL_AVGMAX}, 1, &x);
+  jimm_graph_output(g, "y", x);
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  TEST_CHECK_INT(jimm_graph_parameter_count(g), 4 * 27 + 8);
+  char *text = NULL;
+  TEST_REQUIRE_INT(jimm_graph_print(g, &(jimm_shape)SHAPE(1, 3, 8, 8), &text), JIMM_OK);
+  TEST_CHECK_STR(
+      text,
+      "   0 input = input [-1, 3, -1, -1] F32 -> [1, 3, 8, 8]\n"
+      "   1 conv1.weight = parameter [4, 3, 3, 3] F32\n"
+      "   2 conv1 = conv2d(input, conv1.weight) stride=[1, 1] padding=[1, 1] dilation=[1, 1] "
+      "groups=1 -> [1, 4, 8, 8]\n"
+      "   3 bn1.weight = parameter [4] F32\n"
+      "   4 bn1.bias = parameter [4] F16\n"
+      "   5 bn1.running_mean = buffer [4] F32\n"
+      "   6 bn1.running_var = buffer [4] F32\n"
+      "   7 bn1.num_batches_tracked = buffer [] I64 optional\n"
+      "   8 bn1 = batch_norm(conv1, bn1.weight, bn1.bias, bn1.running_mean, bn1.running_var) "
+      "eps=1e-05 -> [1, 4, 8, 8]\n"
+      "   9 maxpool = max_pool2d(bn1) kernel=[3, 3] stride=[2, 2] padding=[1, 1] ceil_mode=true "
+      "-> [1, 4, 5, 5]\n"
+      "  10 drop = dropout(maxpool, -) rate=0.1 -> [1, 4, 5, 5]\n"
+      "  11 pool = global_pool(drop) type=avgmax -> [1, 4, 1, 1]\n"
+      "output y = pool\n");
+  jimm_text_free(text);
+  TEST_REQUIRE_INT(jimm_graph_print(g, NULL, &text), JIMM_OK);
+  TEST_CHECK_CONTAINS(text, "  11 pool = global_pool(drop) type=avgmax\n");
+  jimm_text_free(text);
+  TEST_CHECK_INT(jimm_graph_print(g, &(jimm_shape)SHAPE(1, 1, 8, 8), &text), JIMM_ERROR_SHAPE);
+  TEST_CHECK(text == NULL);
+  jimm_graph_close(&g);
+}
+
+typedef struct every_attr {
+  int64_t number, pair[2];
+  double real;
+  bool flag;
+  int32_t choice;
+  jimm_shape shape;
+} every_attr;
+
+static const char *const choices[] = {"none", "some", NULL};
+static const jimm_attr_spec every_spec[] = {
+    {"number", JIMM_ATTR_INT, offsetof(every_attr, number), NULL},
+    {"pair", JIMM_ATTR_PAIR, offsetof(every_attr, pair), NULL},
+    {"real", JIMM_ATTR_FLOAT, offsetof(every_attr, real), NULL},
+    {"flag", JIMM_ATTR_BOOL, offsetof(every_attr, flag), NULL},
+    {"choice", JIMM_ATTR_ENUM, offsetof(every_attr, choice), choices},
+    {"shape", JIMM_ATTR_SHAPE, offsetof(every_attr, shape), NULL},
+};
+
+static void check_text(const every_attr *a, int field, const char *want) {
+  char text[JIMM_ATTR_TEXT];
+  TEST_CHECK_STR(jimm_attr_format(&every_spec[field], a, text, sizeof(text)), want);
+}
+
+TEST(attributes_are_written) {
+  every_attr a = {-7, {2, 3}, 1e-5, true, 1, SHAPE(4, 5)};
+  check_text(&a, 0, "-7");
+  check_text(&a, 1, "[2, 3]");
+  check_text(&a, 2, "1e-05");
+  check_text(&a, 3, "true");
+  check_text(&a, 4, "some");
+  check_text(&a, 5, "[4, 5]");
+  a.choice = 2;
+  check_text(&a, 4, "2");
+  a.real = 0.1;
+  check_text(&a, 2, "0.1");
+  a.real = 0.1 + 0.2;
+  check_text(&a, 2, "0.30000000000000004");
+  a.real = -0.0;
+  check_text(&a, 2, "-0");
+  a.real = INFINITY;
+  check_text(&a, 2, "inf");
+  a.real = NAN;
+  char text[JIMM_ATTR_TEXT];
+  TEST_CHECK_CONTAINS(jimm_attr_format(&every_spec[2], &a, text, sizeof(text)), "nan");
+  char tiny[4];
+  TEST_CHECK_STR(jimm_attr_format(&every_spec[1], &a, tiny, sizeof(tiny)), "[2,");
+}
+
+TEST(attributes_are_compared) {
+  const every_attr a = {-7, {2, 3}, 1e-5, true, 1, SHAPE(4, 5)};
+  const every_attr changed[] = {
+      {-8, {2, 3}, 1e-5, true, 1, SHAPE(4, 5)},   {-7, {2, 4}, 1e-5, true, 1, SHAPE(4, 5)},
+      {-7, {2, 3}, 1.1e-5, true, 1, SHAPE(4, 5)}, {-7, {2, 3}, 1e-5, false, 1, SHAPE(4, 5)},
+      {-7, {2, 3}, 1e-5, true, 0, SHAPE(4, 5)},   {-7, {2, 3}, 1e-5, true, 1, SHAPE(4, 6)}};
+  for (int i = 0; i < 6; i++) {
+    for (int k = 0; k < 6; k++) {
+      TEST_CHECK_MSG(jimm_attr_equal(&every_spec[i], &a, &changed[k]) == (i != k), "%d %d", i, k);
+    }
+  }
+  every_attr x = a, y = a;
+  x.real = y.real = NAN;
+  TEST_CHECK(jimm_attr_equal(&every_spec[2], &x, &y));
+  x.shape.rank = JIMM_MAX_RANK + 1;
+  TEST_CHECK_INT(jimm_attr_check(&every_spec[5], &x), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "shape must have rank -1 to 8, got 9");
+}
+
+/* ---- an operator of one's own ---- */
+
+typedef struct scale_attrs {
+  double factor;
+} scale_attrs;
+
+static jimm_status scale_infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
+                               jimm_shape *output) {
+  (void)input_count;
+  if (((const scale_attrs *)attrs)->factor == 0) {
+    return JIMM_OK; /* a defect: no shape is given */
+  }
+  *output = inputs[0];
+  return JIMM_OK;
+}
+
+static jimm_status scale_forward(const jimm_op_call *call) {
+  (void)call;
+  return JIMM_OK;
+}
+
+static const char *const scale_inputs[] = {"x"};
+static const jimm_attr_spec scale_specs[] = {
+    {"factor", JIMM_ATTR_FLOAT, offsetof(scale_attrs, factor), NULL}};
+static const jimm_op scale_op = {.size = sizeof(jimm_op),
+                                 .name = "test_scale",
+                                 .summary = "factor * x",
+                                 .min_inputs = 1,
+                                 .max_inputs = 1,
+                                 .input_names = scale_inputs,
+                                 .attrs_size = sizeof(scale_attrs),
+                                 .attrs = scale_specs,
+                                 .attr_count = 1,
+                                 .infer = scale_infer,
+                                 .forward_f32 = scale_forward,
+                                 .forward_f64 = scale_forward};
+
+TEST(operators_can_be_registered) {
+  const int32_t count = jimm_op_count();
+  TEST_CHECK(jimm_op_find("test_scale") == NULL);
+  TEST_REQUIRE_INT(jimm_op_register(&scale_op), JIMM_OK);
+  TEST_CHECK_INT(jimm_op_count(), count + 1);
+  TEST_CHECK(jimm_op_find("test_scale") == &scale_op);
+  TEST_CHECK(jimm_op_at(count) == &scale_op);
+  TEST_CHECK_INT(jimm_op_register(&scale_op), JIMM_ERROR_INVALID_ARGUMENT);
+  static jimm_op second;
+  second = scale_op;
+  second.name = "test_scale_2";
+  TEST_REQUIRE_INT(jimm_op_register(&second), JIMM_OK);
+  TEST_CHECK(jimm_op_at(count) == &scale_op && jimm_op_at(count + 1) == &second);
+
+  for (int defect = 0; defect < 2; defect++) {
+    jimm_graph *g = new_graph();
+    const jimm_value x = add_input(g);
+    const jimm_value y =
+        jimm_graph_add(g, "test_scale", "double", &(scale_attrs){defect ? 0 : 2}, 1, &x);
+    jimm_graph_output(g, "y", y);
+    TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+    jimm_shape shapes[2], input = SHAPE(1, 3, 2, 2);
+    if (defect) {
+      TEST_CHECK_INT(jimm_graph_infer(g, &input, shapes), JIMM_ERROR_SHAPE);
+      TEST_CHECK_CONTAINS(jimm_error_message(), "double (test_scale): output: the rank must be");
+    } else {
+      TEST_CHECK_INT(jimm_graph_infer(g, &input, shapes), JIMM_OK);
+      char *text = NULL;
+      TEST_REQUIRE_INT(jimm_graph_print(g, NULL, &text), JIMM_OK);
+      TEST_CHECK_CONTAINS(text, "double = test_scale(input) factor=2\n");
+      jimm_text_free(text);
+    }
+    jimm_graph_close(&g);
+  }
+}
+
+/* ---- owners, size, memory ---- */
+
+static void *retain_and_close(void *context) {
+  for (int i = 0; i < 1000; i++) {
+    jimm_graph *mine = jimm_graph_retain(context);
+    if (jimm_graph_find(mine, "layer1.0.act1") != 3) {
+      return context;
+    }
+    jimm_graph_close(&mine);
+  }
+  return NULL;
+}
+
+TEST(owners_are_counted) {
+  jimm_graph *g = small_graph(3);
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  pthread_t threads[4];
+  for (int i = 0; i < 4; i++) {
+    TEST_REQUIRE_INT(pthread_create(&threads[i], NULL, retain_and_close, g), 0);
+  }
+  for (int i = 0; i < 4; i++) {
+    void *result = NULL;
+    TEST_REQUIRE_INT(pthread_join(threads[i], &result), 0);
+    TEST_CHECK(result == NULL);
+  }
+  jimm_graph *other = jimm_graph_retain(g);
+  TEST_CHECK(other == g);
   jimm_graph_close(&g);
   TEST_CHECK(g == NULL);
+  TEST_CHECK_STR(jimm_graph_node(other, 0)->name, "input");
+  jimm_graph_close(&other);
+}
+
+TEST(nodes_stay_where_they_are) {
+  jimm_graph *g = new_graph();
+  jimm_value x = add_input(g);
+  const jimm_node *first = jimm_graph_node(g, x);
+  for (int i = 0; i < 5000; i++) {
+    jimm_graph_push(g, "blocks.%d", i);
+    x = jimm_graph_add(g, "relu", "act", NULL, 1, &x);
+    jimm_graph_pop(g);
+  }
+  jimm_graph_output(g, "y", x);
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  TEST_CHECK(jimm_graph_node(g, 0) == first);
+  TEST_CHECK_STR(first->name, "input");
+  TEST_CHECK_INT(jimm_graph_find(g, "blocks.4321.act"), 4322);
+  jimm_graph_close(&g);
+}
+
+typedef struct failing_memory {
+  int left;  /* allocations until one fails */
+  int alive; /* allocated and not released */
+} failing_memory;
+
+static void *failing_allocate(void *context, size_t bytes, size_t alignment) {
+  failing_memory *memory = context;
+  if (memory->left-- == 0) {
+    return NULL;
+  }
+  void *pointer = aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  memory->alive += pointer != NULL;
+  return pointer;
+}
+
+static void failing_release(void *context, void *pointer) {
+  ((failing_memory *)context)->alive--;
+  free(pointer);
+}
+
+/* Every allocation fails once, in turn: the graph reports it and leaks nothing. */
+TEST_OPTIONS(failing_allocations_are_reported, .isolate = true) {
+  failing_memory memory = {0};
+  const jimm_allocator allocator = {sizeof(allocator), failing_allocate, failing_release, &memory};
+  TEST_REQUIRE_INT(jimm_set_allocator(&allocator), JIMM_OK);
+  bool succeeded = false;
+  int refused = 0;
+  for (int n = 0; n < 1000 && !succeeded; n++) {
+    memory = (failing_memory){n, 0};
+    jimm_graph *g = NULL;
+    jimm_status status = jimm_graph_create(&g);
+    char *text = NULL;
+    if (status == JIMM_OK) {
+      jimm_value x = add_input(g);
+      for (int i = 0; i < 70; i++) {
+        jimm_graph_push(g, "layer%d", i);
+        jimm_graph_push(g, "a_rather_long_scope_name_that_makes_the_prefix_grow_%d", i);
+        x = jimm_graph_add(g, "relu", "act", NULL, 1, &x);
+      }
+      for (int i = 0; i < 140; i++) {
+        jimm_graph_pop(g);
+      }
+      for (int i = 0; i < 6; i++) {
+        char name[8] = {(char)('a' + i), 0};
+        jimm_graph_output(g, name, x);
+      }
+      status = jimm_graph_finish(g);
+      if (status == JIMM_OK) {
+        status = jimm_graph_print(g, &(jimm_shape)SHAPE(1, 3, 2, 2), &text);
+      }
+    }
+    succeeded = status == JIMM_OK;
+    refused += status == JIMM_ERROR_OUT_OF_MEMORY;
+    if (!succeeded && status != JIMM_ERROR_OUT_OF_MEMORY) {
+      TEST_FAIL("allocation %d: %s: %s", n, jimm_status_name(status), jimm_error_message());
+    }
+    jimm_text_free(text);
+    jimm_graph_close(&g);
+    if (memory.alive != 0) {
+      TEST_FAIL("allocation %d: %d blocks leak", n, memory.alive);
+    }
+  }
+  TEST_CHECK(succeeded);
+  TEST_CHECK_MSG(refused > 20, "only %d allocations were tried", refused);
+  TEST_CHECK_INT(jimm_set_allocator(NULL), JIMM_OK);
 }
 
 TEST_MAIN()
