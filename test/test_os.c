@@ -1,0 +1,299 @@
+// Files, mappings, the writer that leaves a whole file or none, processors.
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jimm-test/jimm-test.h>
+
+#include "base/alloc.h"
+#include "base/os.h"
+#include "folder.h"
+
+TEST(map_gives_the_bytes_of_regular_files_only) {
+  jimm_mapping mapping;
+  const char *path = in_folder("mapped");
+  TEST_REQUIRE(write_bytes(path, "hello", 5));
+  TEST_REQUIRE_INT(jimm_os_map(path, &mapping), JIMM_OK);
+  TEST_CHECK_UINT(mapping.size, 5);
+  TEST_CHECK_MEM(mapping.data, "hello", 5);
+  jimm_os_unmap(&mapping);
+  TEST_CHECK(mapping.data == NULL);
+  TEST_REQUIRE(write_bytes(path, "", 0));
+  TEST_CHECK_INT(jimm_os_map(path, &mapping), JIMM_OK);
+  TEST_CHECK(mapping.data == NULL && mapping.size == 0);
+  jimm_os_unmap(&mapping);
+  TEST_CHECK_INT(jimm_os_map(in_folder("absent"), &mapping), JIMM_ERROR_NOT_FOUND);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "absent: cannot open: No such file");
+  TEST_CHECK_INT(jimm_os_map(in_folder("mapped/inside"), &mapping), JIMM_ERROR_NOT_FOUND);
+  TEST_CHECK_INT(jimm_os_map(in_folder("."), &mapping), JIMM_ERROR_IO);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "found a folder");
+  TEST_REQUIRE_INT(mkfifo(in_folder("pipe"), 0600), 0);
+  TEST_CHECK_INT(jimm_os_map(in_folder("pipe"), &mapping), JIMM_ERROR_IO);  // and does not wait
+  TEST_CHECK_CONTAINS(jimm_error_message(), "found a pipe");
+  TEST_CHECK_INT(jimm_os_map("/dev/null", &mapping), JIMM_ERROR_IO);
+}
+
+TEST(release_pages_keeps_the_content) {
+  enum { SIZE = 5 * 4096 + 100 };
+  static unsigned char bytes[SIZE];
+  for (int i = 0; i < SIZE; i++) {
+    bytes[i] = (unsigned char)(i * 7);
+  }
+  const char *path = in_folder("pages");
+  TEST_REQUIRE(write_bytes(path, bytes, SIZE));
+  jimm_mapping mapping;
+  TEST_REQUIRE_INT(jimm_os_map(path, &mapping), JIMM_OK);
+  TEST_CHECK_MEM(mapping.data, bytes, SIZE);
+  jimm_os_release_pages(mapping.data + 10, SIZE - 20);
+  jimm_os_release_pages(mapping.data + 10, 5);  // no whole page
+  jimm_os_release_pages(mapping.data, 0);
+  TEST_CHECK_MEM(mapping.data, bytes, SIZE);
+  jimm_os_unmap(&mapping);
+}
+
+TEST(read_file_reads_whole_files_up_to_a_limit) {
+  unsigned char *data;
+  size_t size;
+  const char *path = in_folder("read");
+  static char large[200000];
+  memset(large, 'q', sizeof large);
+  TEST_REQUIRE(write_bytes(path, large, sizeof large));
+  TEST_REQUIRE_INT(jimm_os_read_file(path, sizeof large, &data, &size), JIMM_OK);
+  TEST_CHECK_UINT(size, sizeof large);
+  TEST_CHECK_MEM(data, large, sizeof large);
+  TEST_CHECK_INT(data[size], 0);
+  jimm_free(data);
+  TEST_CHECK_INT(jimm_os_read_file(path, sizeof large - 1, &data, &size), JIMM_ERROR_LIMIT);
+  TEST_CHECK(data == NULL && size == 0);
+  TEST_CHECK_INT(jimm_os_read_file(in_folder("."), 10, &data, &size), JIMM_ERROR_IO);
+  TEST_CHECK_INT(jimm_os_read_file(in_folder("absent"), 10, &data, &size), JIMM_ERROR_NOT_FOUND);
+  TEST_CHECK_INT(jimm_os_read_file("/dev/zero", 100000, &data, &size), JIMM_ERROR_LIMIT);
+  TEST_CHECK(data == NULL);
+  TEST_REQUIRE(write_bytes(path, "", 0));
+  TEST_REQUIRE_INT(jimm_os_read_file(path, 0, &data, &size), JIMM_OK);
+  TEST_CHECK(size == 0 && data != NULL && data[0] == 0);
+  jimm_free(data);
+  int ends[2];
+  TEST_REQUIRE_INT(pipe(ends), 0);
+  TEST_CHECK_INT(write(ends[1], "piped", 5), 5);
+  close(ends[1]);
+  char name[64];
+  snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+  TEST_REQUIRE_INT(jimm_os_read_file(name, 100, &data, &size), JIMM_OK);
+  TEST_CHECK_STR((char *)data, "piped");
+  jimm_free(data);
+  close(ends[0]);
+}
+
+static jimm_status write_text(const char *path, const char *text) {
+  jimm_writer writer;
+  jimm_status status = jimm_writer_open(path, &writer);
+  if (status == JIMM_OK) {
+    status = jimm_writer_write(&writer, text, strlen(text));
+  }
+  if (status == JIMM_OK) {
+    return jimm_writer_commit(&writer);
+  }
+  jimm_writer_abandon(&writer);
+  return status;
+}
+
+static void check_content(const char *path, const char *want) {
+  char text[64] = "";
+  long size = read_bytes(path, text, sizeof text - 1);
+  TEST_CHECK_INT(size, (long)strlen(want));
+  TEST_CHECK_STR(text, want);
+}
+
+TEST(writer_makes_and_replaces_files) {
+  mkdir(in_folder("w"), 0777);
+  const char *path = in_folder("w/file");
+  TEST_CHECK_INT(write_text(path, "one"), JIMM_OK);
+  check_content(path, "one");
+  TEST_CHECK_INT(write_text(path, "second"), JIMM_OK);
+  check_content(path, "second");
+  TEST_CHECK_INT(count_in_folder(in_folder("w")), 1);  // no temporary file is left
+  jimm_writer writer;
+  TEST_REQUIRE_INT(jimm_writer_open(path, &writer), JIMM_OK);
+  TEST_CHECK_INT(jimm_writer_write(&writer, "third", 5), JIMM_OK);
+  TEST_CHECK_INT(count_in_folder(in_folder("w")), 2);
+  TEST_CHECK(jimm_os_exists(jimm_writer_path(&writer)));
+  jimm_writer_abandon(&writer);
+  jimm_writer_abandon(&writer);  // harmless
+  TEST_CHECK_INT(count_in_folder(in_folder("w")), 1);
+  check_content(path, "second");
+}
+
+TEST(writer_follows_the_umask) {
+  const char *path = in_folder("masked");
+  struct stat info;
+  mode_t before = umask(027);
+  TEST_CHECK_INT(write_text(path, "x"), JIMM_OK);
+  umask(before);
+  TEST_REQUIRE_INT(stat(path, &info), 0);
+  TEST_CHECK_INT(info.st_mode & 07777, 0640);
+  before = umask(0);
+  TEST_CHECK_INT(write_text(path, "x"), JIMM_OK);
+  umask(before);
+  TEST_REQUIRE_INT(stat(path, &info), 0);
+  TEST_CHECK_INT(info.st_mode & 07777, 0666);
+}
+
+TEST(writer_keeps_links_and_refuses_what_is_no_file) {
+  mkdir(in_folder("k"), 0777);
+  const char *file = in_folder("k/file"), *link = in_folder("k/link");
+  struct stat info;
+  TEST_REQUIRE(write_bytes(file, "old", 3));
+  TEST_REQUIRE_INT(symlink("file", link), 0);
+  TEST_CHECK_INT(write_text(link, "new"), JIMM_OK);
+  TEST_CHECK(lstat(link, &info) == 0 && S_ISLNK(info.st_mode));
+  check_content(file, "new");
+  TEST_REQUIRE_INT(symlink("nowhere", in_folder("k/dangling")), 0);
+  TEST_CHECK_INT(write_text(in_folder("k/dangling"), "x"), JIMM_ERROR_IO);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "leads nowhere");
+  TEST_CHECK_INT(write_text(in_folder("k"), "x"), JIMM_ERROR_IO);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "found a folder");
+  TEST_CHECK_INT(write_text(in_folder("k/absent/file"), "x"), JIMM_ERROR_NOT_FOUND);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "k/absent/file: cannot write: No such file");
+  TEST_CHECK_INT(write_text(in_folder("k/file/inside"), "x"), JIMM_ERROR_NOT_FOUND);
+  TEST_CHECK_INT(write_text(in_folder("k/new/"), "x"), JIMM_ERROR_IO);
+  TEST_CHECK_INT(write_text("", "x"), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(write_text("/dev/null", "x"), JIMM_ERROR_IO);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "found a device");
+  TEST_CHECK(stat("/dev/null", &info) == 0 && S_ISCHR(info.st_mode));
+  TEST_CHECK_INT(count_in_folder(in_folder("k")), 3);
+}
+
+// A folder without write permission does not stop root, so /proc, where nobody makes files, too.
+TEST(writer_reports_folders_that_refuse) {
+  TEST_CHECK(write_text("/proc/jimm-test", "x") != JIMM_OK);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "/proc/jimm-test: cannot write: ");
+  if (geteuid() != 0) {
+    mkdir(in_folder("locked"), 0555);
+    TEST_CHECK_INT(write_text(in_folder("locked/file"), "x"), JIMM_ERROR_IO);
+    TEST_CHECK_CONTAINS(jimm_error_message(), "Permission denied");
+  }
+}
+
+// The disk is full: the old file stays, the temporary one goes. A file-size limit stands for it.
+TEST_OPTIONS(writer_failure_leaves_the_old_file, .isolate = true) {
+  mkdir(in_folder("full"), 0777);
+  const char *path = in_folder("full/file");
+  TEST_REQUIRE(write_bytes(path, "old", 3));
+  signal(SIGXFSZ, SIG_IGN);
+  struct rlimit before, limit;
+  TEST_REQUIRE_INT(getrlimit(RLIMIT_FSIZE, &before), 0);
+  limit = before;
+  limit.rlim_cur = 10000;
+  TEST_REQUIRE_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  static char bytes[100000];
+  jimm_writer writer;
+  jimm_status opened = jimm_writer_open(path, &writer);
+  jimm_status large = opened == JIMM_OK ? jimm_writer_write(&writer, bytes, sizeof bytes) : opened;
+  char message[256];
+  snprintf(message, sizeof message, "%s", jimm_error_message());
+  jimm_writer_abandon(&writer);
+  // Few bytes stay in the buffer until commit: that is where the failure shows then.
+  jimm_status buffered = JIMM_OK, committed = JIMM_OK;
+  limit.rlim_cur = 100;
+  setrlimit(RLIMIT_FSIZE, &limit);
+  if (jimm_writer_open(path, &writer) == JIMM_OK) {
+    buffered = jimm_writer_write(&writer, bytes, 200);
+    committed = jimm_writer_commit(&writer);
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  TEST_CHECK_INT(opened, JIMM_OK);
+  TEST_CHECK_INT(large, JIMM_ERROR_IO);
+  TEST_CHECK_CONTAINS(message, "full/file: cannot write: File too large");
+  TEST_CHECK_INT(buffered, JIMM_OK);
+  TEST_CHECK_INT(committed, JIMM_ERROR_IO);
+  check_content(path, "old");
+  TEST_CHECK_INT(count_in_folder(in_folder("full")), 1);
+}
+
+TEST(folders_and_existence) {
+  TEST_REQUIRE(write_bytes(in_folder("plain"), "x", 1));
+  TEST_CHECK(jimm_os_is_folder(in_folder(".")));
+  TEST_CHECK(!jimm_os_is_folder(in_folder("plain")));
+  TEST_CHECK(!jimm_os_is_folder(in_folder("absent")));
+  TEST_CHECK(jimm_os_exists(in_folder("plain")));
+  TEST_CHECK(!jimm_os_exists(in_folder("absent")));
+}
+
+// ---- processors ---------------------------------------------------------------------------------
+
+static void make_file(const char *root, const char *path, const char *text) {
+  char full[1024];
+  snprintf(full, sizeof full, "%s%s", root, path);
+  for (char *slash = strchr(full + strlen(root) + 1, '/'); slash != NULL;
+       slash = strchr(slash + 1, '/')) {
+    *slash = 0;
+    mkdir(full, 0777);
+    *slash = '/';
+  }
+  TEST_CHECK(write_bytes(full, text, strlen(text)));
+}
+
+TEST(quota_is_that_of_the_control_group) {
+  static const struct {
+    const char *files[8];  // path, text
+    int want;
+  } rows[] = {
+      {{"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "150000 100000\n"}, 2},
+      {{"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "max 100000\n"}, 0},
+      {{"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "100000 100000\n"}, 1},
+      {{"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "1000 100000\n"}, 1},
+      {{"/proc/self/cgroup", "0::/a/b\n", "/sys/fs/cgroup/a/b/cpu.max", "max 100000\n",
+        "/sys/fs/cgroup/a/cpu.max", "300000 100000\n"},
+       3},
+      {{"/proc/self/cgroup", "0::/a/b\n", "/sys/fs/cgroup/a/b/cpu.max", "200000 100000\n",
+        "/sys/fs/cgroup/a/cpu.max", "300000 100000\n"},
+       2},
+      {{"/proc/self/cgroup", "0::/not/visible\n", "/sys/fs/cgroup/cpu.max", "400000 100000\n"}, 4},
+      {{"/proc/self/cgroup", "5:cpuset:/\n4:cpu,cpuacct:/x\n0::/\n",
+        "/sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "250000\n",
+        "/sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "50000\n"},
+       5},
+      {{"/proc/self/cgroup", "4:cpu:/\n", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n",
+        "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "50000\n"},
+       0},
+      {{"/proc/self/cgroup", "4:cpuset,cpuacct:/\n", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+        "50000\n", "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "50000\n"},
+       0},
+      {{"/proc/self/cgroup", "0::/\n"}, 0},
+      {{"/proc/self/cgroup", "nonsense\n::\n"}, 0},
+      {{"/elsewhere", "x"}, 0}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "root%zu", i);
+    const char *root = in_folder(name);
+    mkdir(root, 0777);
+    for (int k = 0; k < 8 && rows[i].files[k] != NULL; k += 2) {
+      make_file(root, rows[i].files[k], rows[i].files[k + 1]);
+    }
+    TEST_CHECK_MSG(jimm_os_quota(root) == rows[i].want, "row %zu: got %d, want %d", i,
+                   jimm_os_quota(root), rows[i].want);
+  }
+}
+
+TEST_OPTIONS(processors_follow_the_affinity_mask, .isolate = true) {
+  TEST_CHECK(jimm_os_processors() >= 1);
+  cpu_set_t all, one;
+  TEST_REQUIRE_INT(sched_getaffinity(0, sizeof all, &all), 0);
+  CPU_ZERO(&one);
+  for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++) {
+    if (CPU_ISSET(i, &all)) {
+      CPU_SET(i, &one);
+    }
+  }
+  TEST_CHECK(jimm_os_processors() <= CPU_COUNT(&all));
+  TEST_REQUIRE_INT(sched_setaffinity(0, sizeof one, &one), 0);
+  TEST_CHECK_INT(jimm_os_processors(), 1);
+  TEST_CHECK_INT(jimm_default_threads(), 1);
+}
