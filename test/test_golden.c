@@ -50,18 +50,37 @@ static jimm_graph *build(const char *arch, const jimm_json *test_case, int64_t i
   return graph;
 }
 
-static void evaluation_open(const char *arch, uint64_t weights_seed, const jimm_json *test_case,
+/* The weights of a case; made anew only when its head is another than that of the case before. */
+typedef struct weights {
+  jimm_state *state;
+  int64_t num_classes;
+  const char *global_pool;
+} weights;
+
+static jimm_state *weights_of(weights *w, const char *arch, uint64_t seed,
+                              const jimm_json *test_case) {
+  const int64_t num_classes = golden_integer(test_case, "num_classes");
+  const char *global_pool = golden_get(test_case, "global_pool", JIMM_JSON_STRING)->string;
+  if (w->state != NULL && w->num_classes == num_classes &&
+      strcmp(w->global_pool, global_pool) == 0) {
+    return w->state;
+  }
+  jimm_state_close(&w->state);
+  jimm_graph *graph = build(arch, test_case, 3);
+  REQUIRE_OK(jimm_state_synthetic(graph, seed, &w->state));
+  jimm_graph_close(&graph);
+  w->num_classes = num_classes;
+  w->global_pool = global_pool;
+  return w->state;
+}
+
+/* `state` holds weights of 3 channels, which are adapted when they are bound, as released ones. */
+static void evaluation_open(const char *arch, jimm_state *state, const jimm_json *test_case,
                             evaluation *e) {
   const int64_t in_chans = golden_integer(test_case, "in_chans");
   *e = (evaluation){.test_case = test_case};
-  /* Weights are those of 3 channels, adapted when they are bound, as released weights are. */
-  jimm_graph *three = build(arch, test_case, 3);
   jimm_graph *graph = build(arch, test_case, in_chans);
-  jimm_state *state = NULL;
-  REQUIRE_OK(jimm_state_synthetic(three, weights_seed, &state));
   REQUIRE_OK(jimm_model_create(graph, state, NULL, &e->model));
-  jimm_state_close(&state);
-  jimm_graph_close(&three);
   jimm_graph_close(&graph);
 
   const jimm_shape shape = {
@@ -176,11 +195,12 @@ static void check_arch(void *context) {
   jimm_graph_close(&graph);
 
   measured total = {0};
+  weights shared = {.state = NULL};
   double reference = 0;
   int references = 0;
   for (const jimm_json *item = cases->first; item != NULL; item = item->next) {
     evaluation e;
-    evaluation_open(arch, weights_seed, item, &e);
+    evaluation_open(arch, weights_of(&shared, arch, weights_seed, item), item, &e);
     check_plan(&e, &total);
     if (reference_runs(arch, golden_get(item, "name", JIMM_JSON_STRING)->string)) {
       reference = fmax(reference, check_reference(&e));
@@ -188,6 +208,7 @@ static void check_arch(void *context) {
     }
     evaluation_close(&e);
   }
+  jimm_state_close(&shared.state);
   TEST_NOTE("%s: %zu cases, error of features %.2g (timm's own %.2g), logits %.2g (%.2g)", arch,
             cases->length, total.worst[0].error, total.worst[0].timm_error, total.worst[2].error,
             total.worst[2].timm_error);

@@ -248,7 +248,7 @@ def main():
     archs = args.archs
     if args.all:
         command = [str(args.jimm), "list", "--archs", "--json", "--family", args.family]
-        archs = [row["arch"] for row in json.loads(subprocess.check_output(command))]
+        archs = [row["name"] for row in json.loads(subprocess.check_output(command))]
     if args.check and not archs:
         archs = sorted(path.stem for path in GOLDEN.glob("*.json"))
     if not archs:

@@ -1,0 +1,39 @@
+"""The jimm program against timm: what it lists, computes, classifies and refuses.
+
+    check_cli.py [--jimm PROGRAM] [--quick] [list|forward|predict ...]
+
+Needs no download: weights are synthetic (docs/synthetic.md) or the demo's. The last line counts.
+"""
+
+import argparse
+import importlib
+import sys
+import tempfile
+
+import torch
+
+import _dump_common
+from _checks import Checks
+
+GROUPS = ("list", "forward", "predict")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Compares the jimm program with timm.")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
+    parser.add_argument("--jimm", default=_dump_common.ROOT / "build" / "jimm")
+    parser.add_argument("--quick", action="store_true", help="a subset, under four minutes")
+    args = parser.parse_args()
+    if set(args.groups) - set(GROUPS):
+        parser.error(f"groups are {', '.join(GROUPS)}")
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(prefix="jimm-parity-") as folder:
+        checks = Checks(args.jimm, folder)
+        for group in args.groups or GROUPS:
+            importlib.import_module(f"check_{group}").check(checks, args.quick)
+    print(f"cli: {checks.counts()}")
+    return 0 if checks.failed == 0 and checks.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

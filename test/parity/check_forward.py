@@ -1,0 +1,210 @@
+"""`jimm forward` with weights that Python saved, against timm in float64: the house bar."""
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+from safetensors.torch import save_file
+
+import _dump_common
+import synthetic
+from _checks import REFERENCE_BAR, house_bar, relative
+
+OUTPUTS = ("features", "pre_logits", "logits")
+QUICK = ("test_resnet", "resnet18")
+LIVE = ("test_resnet", "resnet18", "resnet34", "resnet26t", "resnet50", "resnet50d", "resnet50_gn")
+SIZES = ((1, 224, 224), (3, 64, 64), (1, 33, 47), (1, 1, 1), (2, 7, 300), (1, 2, 31))
+
+
+def timm_answers(model, x):
+    """Per output: the exact float64 values and the error of timm's float32 run."""
+    single = _dump_common.run(model.float(), x)
+    exact = _dump_common.run(model.double(), x.double())
+    return {
+        name: (e.numpy(), relative(s.numpy(), e.numpy()))
+        for name, e, s in zip(OUTPUTS, exact, single)
+    }
+
+
+class Forward:
+    def __init__(self, checks, arch):
+        self.checks = checks
+        self.arch = arch
+        self.weights = checks.folder / f"{arch}.safetensors"
+        self.worst = 0.0
+
+    def input(self, shape, seed=1):
+        path = self.checks.folder / "x.npy"
+        x = synthetic.tensor_input(seed, shape)
+        np.save(path, x)
+        return path, torch.from_numpy(x)
+
+    def compare(self, what, model, shape, *flags, bar=None, weights=None):
+        """jimm with these flags against timm's model on a synthetic input."""
+        path, x = self.input(shape)
+        out = self.checks.folder / "y.safetensors"
+        out.unlink(missing_ok=True)
+        what = f"forward {self.arch} {list(shape)} {what}"
+        process = self.checks.succeeds(
+            what, "forward", self.arch, "-w", weights or self.weights, "--input", path,
+            "--output", out, "--what", "all", *flags)
+        if process is None:
+            return
+        got = load_file(out)
+        for name, (exact, timm_error) in timm_answers(model, x).items():
+            error = relative(got.get(name, np.empty(0)), exact)
+            limit = bar or house_bar(timm_error)
+            if bar is None:
+                self.worst = max(self.worst, error)
+            self.checks.check(
+                error <= limit, f"{what}: {name}: error {error:.3g}, bar {limit:.3g}")
+
+
+def model_of(arch, **options):
+    return _dump_common.create_model(arch, 1, **options)
+
+
+def save(model, path):
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+
+
+def check_sizes(run, quick):
+    model = model_of(run.arch)
+    save(model, run.weights)
+    for shape in SIZES[: 4 if quick else None]:
+        run.compare("", model, (shape[0], 3) + shape[1:])
+    run.compare("--threads 1", model, (2, 3, 65, 50), "--threads", "1")
+
+
+def check_channels(run, quick):
+    """Weights of 3 channels are adapted; weights that fit are used as they are."""
+    for channels in (1,) if quick else (1, 2, 5):
+        model = model_of(run.arch, in_chans=channels)
+        flags = ("--in-chans", str(channels))
+        run.compare("adapted", model, (1, channels, 64, 64), *flags)
+        own = run.checks.folder / "own.safetensors"
+        _dump_common.load_synthetic(model.float(), 7, adapt=False)
+        save(model, own)
+        run.compare("as they are", model, (1, channels, 64, 64), *flags, weights=own)
+
+
+def check_heads(run):
+    own = run.checks.folder / "own.safetensors"
+    for pool in ("avg", "max", "avgmax", "catavgmax"):
+        model = model_of(run.arch, num_classes=10, global_pool=pool)
+        save(model, own)
+        run.compare(f"pool {pool}", model, (2, 3, 70, 58), "--num-classes", "10", "--global-pool",
+                    pool, weights=own)
+    for pool in ("avg", ""):
+        model = model_of(run.arch, num_classes=0, global_pool=pool)
+        save(model, own)
+        run.compare(f"no head, pool '{pool}'", model, (1, 3, 70, 58), "--num-classes", "0",
+                    "--global-pool", pool, weights=own)
+    path, _ = run.input((1, 3, 64, 64))
+    out = run.checks.folder / "z.npy"
+    run.checks.refuses("a head of another size", "forward", run.arch, "-w", run.weights, "--input",
+                       path, "--output", out, "--num-classes", "10", mentions=("fc.weight",))
+    run.compare("reset head", model_of(run.arch, num_classes=0), (1, 3, 64, 64), "--num-classes",
+                "0", "--reset-head")
+
+
+def check_evaluators(run):
+    model = model_of(run.arch)
+    for shape in ((1, 3, 33, 47), (2, 3, 64, 40)):
+        run.compare("reference", model, shape, "--evaluator", "reference")
+        run.compare("reference64", model, shape, "--evaluator", "reference64", bar=REFERENCE_BAR)
+
+
+def check_dtypes(run):
+    """Weights in other floating types: timm computes with the same rounded values."""
+    own = run.checks.folder / "own.safetensors"
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        model = model_of(run.arch)
+        state = {
+            name: value.to(dtype) if value.is_floating_point() else value
+            for name, value in model.state_dict().items()
+        }
+        save_file(state, own)
+        model.load_state_dict(state)
+        run.compare(f"{dtype}", model, (1, 3, 64, 64), weights=own)
+    model = model_of(run.arch)
+    state = {n: v for n, v in model.state_dict().items() if "num_batches_tracked" not in n}
+    save_file(state, own)
+    run.compare("without num_batches_tracked", model, (1, 3, 64, 64), weights=own)
+
+
+def timm_takes(model, x):
+    try:
+        _dump_common.run(model.float(), x)
+        return True
+    except (RuntimeError, ValueError, IndexError):
+        return False
+
+
+def check_inputs(run):
+    """What timm refuses jimm refuses, and what it takes jimm takes."""
+    model = model_of(run.arch)
+    path, out = run.checks.folder / "x.npy", run.checks.folder / "y.npy"
+    shapes = [(1, 3, 1, 1), (1, 3, 1, 9), (0, 3, 32, 32), (1, 3, 0, 32), (1, 3, 32, 0), (1, 0, 32, 32),
+              (1, 1, 32, 32), (1, 4, 32, 32), (3, 32, 32), (32, 32), (1, 1, 3, 32, 32), ()]
+    for shape in shapes:
+        x = np.zeros(shape, np.float32)
+        np.save(path, x)
+        takes = timm_takes(model, torch.from_numpy(x))
+        process = run.checks.run("forward", run.arch, "-w", run.weights, "--input", path, "--output",
+                                 out)
+        message = process.stderr.decode(errors="replace").strip()
+        run.checks.check(
+            process.returncode == 0 if takes else process.returncode in (1, 2) and message != "",
+            f"input {list(shape)}: timm {'takes' if takes else 'refuses'} it, jimm exits "
+            f"{process.returncode}: {message}")
+    for name, x in {
+        "int64": np.zeros((1, 3, 32, 32), np.int64),
+        "uint8": np.zeros((1, 3, 32, 32), np.uint8),
+        "big-endian": np.zeros((1, 3, 32, 32), ">f4"),
+        "complex": np.zeros((1, 3, 32, 32), np.complex64),
+    }.items():
+        np.save(path, x)
+        run.checks.refuses(f"input of {name}", "forward", run.arch, "-w", run.weights, "--input",
+                           path, "--output", out)
+
+
+def check_wrong_weights(run):
+    """One tensor missing, one too many, one transposed: timm's strict loading and jimm refuse."""
+    model = model_of(run.arch)
+    state = model.state_dict()
+    path, _ = run.input((1, 3, 32, 32))
+    out, own = run.checks.folder / "y.npy", run.checks.folder / "own.safetensors"
+    name = "layer1.0.conv1.weight"
+    wrong = {
+        "missing": ({n: v for n, v in state.items() if n != name}, name),
+        "unexpected": ({**state, "layer9.weight": torch.zeros(3)}, "layer9.weight"),
+        "transposed": ({**state, "fc.weight": state["fc.weight"].T.contiguous()}, "fc.weight"),
+        "scalar": ({**state, "bn1.bias": torch.zeros(())}, "bn1.bias"),
+    }
+    for what, (tensors, mention) in wrong.items():
+        try:
+            model.load_state_dict(tensors)
+            refused = False
+        except RuntimeError:
+            refused = True
+        run.checks.check(refused, f"timm refuses {what} weights")
+        save_file(tensors, own)
+        run.checks.refuses(f"{what} weights", "forward", run.arch, "-w", own, "--input", path,
+                           "--output", out, mentions=(mention,))
+
+
+def check(checks, quick):
+    for arch in QUICK if quick else LIVE:
+        run = Forward(checks, arch)
+        check_sizes(run, quick)
+        check_channels(run, quick)
+        if arch in QUICK:
+            check_evaluators(run)
+            check_dtypes(run)
+        if arch == "test_resnet" or not quick:
+            check_heads(run)
+        if arch == "test_resnet":
+            check_inputs(run)
+            check_wrong_weights(run)
+        print(f"forward: {arch}: worst error {run.worst:.2g}", flush=True)
+        run.weights.unlink()

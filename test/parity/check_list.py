@@ -1,0 +1,87 @@
+"""`jimm list --json` against timm: every field of every tag of every architecture."""
+
+import json
+
+import timm
+import torch
+from timm.models import get_pretrained_cfg, model_entrypoint
+
+
+def expected(name, default, params):
+    """What timm says of a tag, in the fields of `jimm list --json`."""
+    arch, _, tag = name.partition(".")
+    cfg = get_pretrained_cfg(name)
+    return {
+        "name": name,
+        "arch": arch,
+        "tag": tag,
+        "key": name.replace(".", "_"),
+        "family": model_entrypoint(arch).__module__.rsplit(".", 1)[-1],
+        "default": default,
+        "has_weights": bool(cfg.has_weights),
+        "params": params[0],
+        "num_features": params[1],
+        "num_classes": cfg.num_classes,
+        "input_size": list(cfg.input_size),
+        "interpolation": cfg.interpolation,
+        "crop_pct": cfg.crop_pct,
+        "crop_mode": cfg.crop_mode,
+        "mean": list(cfg.mean),
+        "std": list(cfg.std),
+        "test_input_size": list(cfg.test_input_size) if cfg.test_input_size else None,
+        "test_crop_pct": cfg.test_crop_pct,
+        "license": cfg.license or None,
+        "hub_id": cfg.hf_hub_id or None,
+        "url": cfg.url or None,
+        "origin_url": cfg.origin_url or None,
+        "paper_ids": cfg.paper_ids or None,
+    }
+
+
+def sizes(arch, num_classes):
+    """(parameters, channels of features) of a model that holds no memory."""
+    with torch.device("meta"):
+        model = timm.create_model(arch, num_classes=num_classes)
+    return sum(p.numel() for p in model.parameters()), model.num_features
+
+
+def check(checks, quick):
+    del quick
+    listed = {}
+    for flags in ((), ("--all",), ("--archs",)):
+        process = checks.succeeds(f"list --json {' '.join(flags)}", "list", "--json", *flags)
+        if process is None:
+            return
+        listed[flags] = json.loads(process.stdout)
+
+    archs = [row["name"] for row in listed[("--archs",)]]
+    checks.equal(len(archs), len(set(archs)), "architectures listed once")
+    configs = [n for a in archs for n in timm.list_models(a + ".*", include_tags=True)] or []
+    configs = sorted({n for n in configs if n.partition(".")[0] in archs})
+    untagged = [a for a in archs if not any(c.partition(".")[0] == a for c in configs)]
+    all_names = {row["name"] for row in listed[("--all",)]}
+    released = {row["name"] for row in listed[()]}
+    timm_released = set(timm.list_pretrained()) & set(timm.list_models(include_tags=True))
+    timm_released = {n for n in timm_released if n.partition(".")[0] in archs}
+    checks.equal(sorted(released), sorted(timm_released), "released tags")
+    checks.equal(sorted(all_names), sorted(set(configs) | set(untagged)), "all configurations")
+
+    cache = {}
+    seen_defaults = set()
+    for row in listed[("--all",)]:
+        name, arch = row["name"], row["arch"]
+        cfg = get_pretrained_cfg(name)
+        if not checks.check(cfg is not None, f"{name}: timm has no such configuration"):
+            continue
+        first = get_pretrained_cfg(arch)
+        default = (first.tag or "") == row["tag"]
+        seen_defaults |= {arch} if default else set()
+        size_key = (arch, cfg.num_classes)
+        if size_key not in cache:
+            cache[size_key] = sizes(arch, cfg.num_classes)
+        want = expected(name, default, cache[size_key])
+        checks.equal(sorted(row), sorted(want), f"{name}: fields")
+        for field in want:
+            checks.equal(row.get(field), want[field], f"{name}: {field}")
+    checks.equal(sorted(seen_defaults), sorted(archs), "a default tag for each architecture")
+    print(f"list: {len(archs)} architectures, {len(released)} released tags", flush=True)
