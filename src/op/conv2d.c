@@ -23,6 +23,25 @@ static int64_t minimum(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
+/* Adds the terms of four channels to sums[0 .. count - 1], one after the other: four at a time
+ * because loading and storing the sums costs more than the arithmetic. */
+static void add_four(REAL *restrict sums, int64_t count, int64_t stride, const REAL *source,
+                     int64_t step, const REAL *weight, int64_t weight_step) {
+  const REAL *a = source, *b = a + step, *c = b + step, *d = c + step;
+  const REAL w0 = weight[0], w1 = weight[weight_step], w2 = weight[2 * weight_step],
+             w3 = weight[3 * weight_step];
+  if (stride == 1) {
+    for (int64_t i = 0; i < count; i++) {
+      sums[i] = sums[i] + w0 * a[i] + w1 * b[i] + w2 * c[i] + w3 * d[i];
+    }
+  } else {
+    for (int64_t i = 0; i < count; i++) {
+      const int64_t k = i * stride;
+      sums[i] = sums[i] + w0 * a[k] + w1 * b[k] + w2 * c[k] + w3 * d[k];
+    }
+  }
+}
+
 /* Adds the terms of channels from .. to - 1 to partial[0 .. run->count - 1]. */
 static void add_channels(const row_run *run, int64_t from, int64_t to, REAL *partial) {
   const int64_t stride = run->stride_w;
@@ -40,17 +59,18 @@ static void add_channels(const row_run *run, int64_t from, int64_t to, REAL *par
       if (low >= high) {
         continue;
       }
-      for (int64_t c = from; c < to; c++) {
-        const REAL w = run->weight[(c * run->kernel_h + ky) * run->kernel_w + kx];
-        const REAL *source = run->x + (c * run->height + iy) * run->width;
-        if (stride == 1) {
-          for (int64_t i = low; i < high; i++) {
-            partial[i] += w * source[first + i];
-          }
-        } else {
-          for (int64_t i = low; i < high; i++) {
-            partial[i] += w * source[first + i * stride];
-          }
+      REAL *sums = partial + low;
+      const int64_t count = high - low;
+      const REAL *w = run->weight + ky * run->kernel_w + kx;
+      const REAL *source = run->x + iy * run->width + first + low * stride;
+      const int64_t w_step = run->kernel_h * run->kernel_w, step = run->height * run->width;
+      int64_t c = from;
+      for (; c + 4 <= to; c += 4) {
+        add_four(sums, count, stride, source + c * step, step, w + c * w_step, w_step);
+      }
+      for (; c < to; c++) {
+        for (int64_t i = 0; i < count; i++) {
+          sums[i] += w[c * w_step] * source[c * step + i * stride];
         }
       }
     }
@@ -60,7 +80,7 @@ static void add_channels(const row_run *run, int64_t from, int64_t to, REAL *par
 static void run_row(const row_run *run, REAL bias, REAL *output) {
   REAL total[TILE] = {0};
   const int64_t taps = run->kernel_h * run->kernel_w;
-  const int64_t block = taps >= TERMS ? 1 : TERMS / taps;
+  const int64_t block = taps >= TERMS ? 4 : (TERMS / taps + 3) / 4 * 4;
   for (int64_t c = 0; c < run->channels; c += block) {
     REAL partial[TILE];
     for (int64_t i = 0; i < run->count; i++) {
