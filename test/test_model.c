@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/stream.h"
 #include "model/layers.h"
@@ -421,6 +422,7 @@ static jimm_status pack(void *context, void *data) {
       return jimm_fail(JIMM_ERROR_INTERNAL, "not zeroed");
     }
   }
+  usleep(20000); /* long enough that all threads ask before the first is done */
   memset(data, 42, 100);
   return JIMM_OK;
 }

@@ -191,6 +191,7 @@ TEST(suggestions) {
   TEST_CHECK_STR(not_found("resnet50dd"),
                  "unknown model \"resnet50dd\"; did you mean resnet50d, resnet50c or resnet50?");
   TEST_CHECK_CONTAINS(not_found("renset101"), "did you mean resnet101");
+  TEST_CHECK_CONTAINS(not_found("resnet62"), "did you mean resnet26,"); /* two digits swapped */
   TEST_CHECK_CONTAINS(not_found("gluon_resnet50_v1e"), "gluon_resnet50_v1");
   TEST_CHECK_CONTAINS(not_found("resnet5O.a1_in1k"), "did you mean resnet50.a1_in1k");
   TEST_CHECK_STR(not_found("mobilenetv3_large_100"), "unknown model \"mobilenetv3_large_100\"");
