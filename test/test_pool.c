@@ -14,6 +14,14 @@
 #include "base/alloc.h"
 #include "base/pool.h"
 
+#if defined(__has_feature)  // clang
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 enum { COUNT = 1000 };
 
 typedef struct work {
@@ -186,7 +194,7 @@ TEST_OPTIONS(pool_starts_no_thread_before_its_time, .isolate = true) {
 
 // Little address space stands for a limit on threads: their stacks do not fit.
 TEST_OPTIONS(pool_reports_threads_that_cannot_start, .timeout = 30.0) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SANITIZED
   TEST_SKIP("sanitizers need the address space");
 #endif
   jimm_pool *pool;
