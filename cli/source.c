@@ -1,5 +1,7 @@
 /* Where a model comes from: a name, a weights file, a weights folder, a seed. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -30,6 +32,9 @@ int cli_source_open(const char *model, const char *weights, cli_source *source) 
   }
   if (weights != NULL && cli_is_folder(weights)) {
     return open_folder(weights, source);
+  }
+  if (model == NULL && access(weights, F_OK) != 0) {
+    return cli_fail("%s: %s", weights, strerror(errno));
   }
   if (model == NULL) {
     return cli_usage(

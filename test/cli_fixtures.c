@@ -111,6 +111,7 @@ static void write_folder(void) {
       "64],\n"
       "  \"fixed_input_size\": false, \"interpolation\": \"bilinear\", \"crop_pct\": 0.9,\n"
       "  \"crop_mode\": \"center\", \"mean\": [0.1, 0.2, 0.3], \"std\": [0.4, 0.5, 0.6],\n"
+      "  \"test_input_size\": [3, 80, 72], \"test_crop_pct\": 1.0,\n"
       "  \"num_classes\": 4, \"pool_size\": [2, 2], \"first_conv\": \"conv1.0\",\n"
       "  \"classifier\": \"fc\", \"license\": \"apache-2.0\"},\n"
       " \"label_names\": [\"ant\", \"bee\", \"cat\", \"dog\"]}\n";
@@ -169,6 +170,10 @@ static void write_images(void) {
   TEST_REQUIRE(mkdir(scratch_path("images/deeper.png"), 0700) == 0);
   write_ppm("images/deeper.png/d.ppm", 60, 80, 1);
   TEST_REQUIRE(mkdir(scratch_path("nothing"), 0700) == 0);
+  TEST_REQUIRE(mkdir(scratch_path("mixed"), 0700) == 0);
+  write_ppm("mixed/a.ppm", 90, 70, 3);
+  scratch_write("mixed/b.png", "", 0);
+  write_ppm("mixed/c.ppm", 90, 70, 3);
   scratch_write("empty.png", "", 0);
   scratch_write("text.png", "this is no image\n", 17);
   scratch_write("short.ppm", "P6\n90 70\n255\nabc", 16);

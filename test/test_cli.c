@@ -190,6 +190,18 @@ TEST(info_text) {
   TEST_CHECK_CONTAINS(run->out, "cc-by-nc-4.0 (no commercial use)");
 }
 
+TEST(info_json) {
+  check_quiet(RUN("info", "resnet50", "--json"), 0);
+  json_t *object = run_json();
+  /* 25,557,032 parameters and 53,120 running statistics */
+  TEST_CHECK_INT(json_integer_value(json_object_get(object, "weight_bytes")), 4 * 25610152);
+  TEST_CHECK_INT(json_integer_value(json_object_get(object, "macs")), 4089184256);
+  TEST_CHECK_INT(json_integer_value(json_object_get(object, "largest_activation_bytes")),
+                 4 * 64 * 112 * 112);
+  TEST_CHECK(json_is_null(json_object_get(object, "license_note")));
+  json_decref(object);
+}
+
 TEST(info_key_and_alias) {
   TEST_CHECK_CONTAINS(RUN("info", "resnet50_a1_in1k")->out, "resnet50.a1_in1k\n");
   const run_result *run = RUN("info", "tv_resnet34");

@@ -56,10 +56,21 @@ TEST(predict_with_a_weights_folder) {
   json_decref(array);
 }
 
+TEST(predict_at_the_test_size) {
+  jimm_data_config data = folder_data;
+  data.height = 80;
+  data.width = 72;
+  data.crop_pct = 1.0;
+  check_quiet(RUN("predict", "-wfolder", "--json", "--threads=1", "--test-size", "a.ppm"), 0);
+  json_t *array = run_json();
+  check_top(json_array_get(array, 0), "a.ppm", "a.ppm", true, &data, 4);
+  json_decref(array);
+}
+
 TEST(predict_text) {
   const run_result *run = RUN("predict", "-w", "folder", "-k", "100", "a.ppm");
   check_quiet(run, 0);
-  TEST_CHECK_INT(count_lines(run->out), 1 + FOLDER_CLASSES); /* k is cut to the classes */
+  TEST_REQUIRE_INT(count_lines(run->out), 1 + FOLDER_CLASSES); /* k is cut to the classes */
   TEST_CHECK(strncmp(run->out, "a.ppm\n", 6) == 0);
   double sum = 0;
   double before = 1;
@@ -108,6 +119,14 @@ TEST(predict_goes_on_after_a_bad_image) {
   TEST_CHECK_INT(length_of(array), 1);
   check_top(json_array_get(array, 0), "a.ppm", "a.ppm", true, &folder_data, 4);
   json_decref(array);
+}
+
+TEST(predict_goes_on_in_a_folder) {
+  const run_result *run = RUN("predict", "-wfolder", "mixed", "a.ppm", "-k1");
+  TEST_CHECK_INT(run->status, 1);
+  TEST_CHECK_CONTAINS(run->err, "jimm predict: mixed/b.png: ");
+  TEST_CHECK_INT(count_lines(run->err), 1);
+  TEST_CHECK_INT(count_lines(run->out), 6);
 }
 
 /* ---- forward ---- */
