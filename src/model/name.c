@@ -206,16 +206,16 @@ jimm_status jimm_model_find(const char *name, jimm_model_name *result) {
   const jimm_family *family = NULL;
   const jimm_variant *variant = NULL;
   const jimm_arch *arch = jimm_arch_find(sought, &family);
+  const jimm_arch *tagged = NULL;
   if (arch != NULL) {
     variant = &arch->variants[0];
   } else {
-    arch = split(sought, '.', &family, &variant);
-    if (arch == NULL) {
-      arch = split(sought, '_', &family, &variant);
-    }
+    tagged = split(sought, '.', &family, &variant);
+    tagged = tagged != NULL ? tagged : split(sought, '_', &family, &variant);
+    arch = tagged;
   }
   if (variant == NULL) {
-    return not_found(sought, arch);
+    return not_found(sought, tagged);
   }
   *result = (jimm_model_name){family, arch, variant, alias == NULL ? NULL : alias->name};
   if (alias != NULL) {
