@@ -119,6 +119,13 @@ TEST(what_is_missing_is_timms_default) {
   }
 }
 
+TEST(tag_of_its_own) {
+  jimm_folder *folder = must_open("{\"architecture\": \"resnet18.my_birds\"}");
+  TEST_CHECK_STR(jimm_folder_model(folder)->arch->name, "resnet18");
+  TEST_CHECK(jimm_folder_model(folder)->variant == jimm_folder_variant(folder));
+  jimm_folder_close(&folder);
+}
+
 TEST(old_flat_layout) {
   jimm_folder *folder = must_open(
       "{\"architecture\": \"resnet18\", \"num_classes\": 2, \"num_features\": 512,"

@@ -191,6 +191,16 @@ static void read_architecture(jimm_folder *folder, const jimm_json *root, jimm_c
     return;
   }
   config->status = jimm_model_find(architecture, &folder->name);
+  if (config->status == JIMM_ERROR_NOT_FOUND) {
+    /* A tag of the folder's own ("resnet50.my_birds"): timm looks at the architecture alone. */
+    char *name = jimm_strndup(architecture, strcspn(architecture, "."));
+    if (name == NULL) {
+      config->status = JIMM_ERROR_OUT_OF_MEMORY;
+    } else if (jimm_arch_find(name, &folder->name.family) != NULL) {
+      config->status = jimm_model_find(name, &folder->name);
+    }
+    jimm_free(name);
+  }
   if (config->status != JIMM_OK) {
     jimm_fail_context(config->status, "%s", config->path);
   }
