@@ -5,7 +5,6 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jimm-test/jimm-test.h>
@@ -420,29 +419,32 @@ TEST(global_average_of_a_large_map) {
   jimm_graph_close(&g);
 }
 
+#define MOST_CASES 1024
+static example_case example_cases[MOST_CASES];
+static fused_case fused_cases[MOST_CASES];
+
 TEST_SETUP() {
   char name[160];
+  size_t examples = 0;
+  size_t fused = 0;
   for (int isa = 0; isa <= (int)jimm_cpu_isa(); isa++) {
     const char *level = jimm_isa_name((jimm_isa)isa);
     for (int32_t i = 0; i < jimm_op_count(); i++) {
       const jimm_op *op = jimm_op_at(i);
       for (int32_t e = 0; e < op->example_count; e++) {
-        example_case *c = malloc(sizeof(*c));
-        if (c == NULL) {
-          continue;
-        }
+        TEST_REQUIRE(examples < MOST_CASES);
+        example_case *c = &example_cases[examples++];
         *c = (example_case){op, &op->examples[e], (jimm_isa)isa};
         snprintf(name, sizeof(name), "%s/%s on %s", op->name, op->examples[e].name, level);
         jt_add(name, check_example, c, NULL);
       }
     }
     for (size_t i = 0; i < sizeof(conv_cases) / sizeof(conv_cases[0]); i++) {
-      fused_case *f = malloc(sizeof(*f));
-      if (f != NULL) {
-        *f = (fused_case){&conv_cases[i], (jimm_isa)isa};
-        snprintf(name, sizeof(name), "fused conv2d/%s on %s", conv_cases[i].name, level);
-        jt_add(name, check_conv, f, NULL);
-      }
+      TEST_REQUIRE(fused < MOST_CASES);
+      fused_case *f = &fused_cases[fused++];
+      *f = (fused_case){&conv_cases[i], (jimm_isa)isa};
+      snprintf(name, sizeof(name), "fused conv2d/%s on %s", conv_cases[i].name, level);
+      jt_add(name, check_conv, f, NULL);
     }
   }
 }

@@ -32,10 +32,10 @@
 #define COUNTING 0
 #endif
 
+#if COUNTING
 static atomic_bool counting;
 static atomic_long allocations;
 
-#if COUNTING
 /* glibc's own entry points; free is left alone, for it takes what these return. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);

@@ -101,7 +101,7 @@ jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const char *kernel
 }
 
 void jimm_step_ref(jimm_step *step, size_t field, int32_t buffer, jimm_access access) {
-  step->refs[step->ref_count++] = (jimm_ref){field, buffer, access};
+  step->refs[step->ref_count++] = (jimm_ref){field, buffer, (int32_t)access};
 }
 
 /* ---- conversions ---- */
