@@ -226,16 +226,17 @@ static void check_goldens_used(void *context) {
 }
 
 TEST_SETUP() {
+  static example_case cases[1024]; /* borrowed by the tests */
+  size_t count = 0;
   for (int32_t i = 0; i < jimm_op_count(); i++) {
     const jimm_op *op = jimm_op_at(i);
     TEST_CHECK_MSG(op->example_count > 0, "%s has no example", op->name);
     for (int32_t k = 0; k < op->example_count; k++) {
       char name[256];
       jimm_snprintf(name, sizeof(name), "%s/%s", op->name, op->examples[k].name);
-      example_case *c = malloc(sizeof(*c)); /* borrowed by the test until the program ends */
-      TEST_REQUIRE(c != NULL);
-      *c = (example_case){op, &op->examples[k]};
-      jt_add(name, check_example, c, NULL);
+      TEST_REQUIRE(count < sizeof(cases) / sizeof(cases[0]));
+      cases[count] = (example_case){op, &op->examples[k]};
+      jt_add(name, check_example, &cases[count++], NULL);
     }
   }
   jt_add("every golden has an example", check_goldens_used, NULL, NULL);
