@@ -211,6 +211,58 @@ TEST(forgiven_damage) {
   }
 }
 
+/* A gray PNG of 400 x 400 pixels in stored blocks, its image data in one chunk of 160,411 bytes:
+ * more than libspng gets in one piece. The checksum of the chunk is wrong; zlib's is right or not.
+ */
+static jimm_status decode_large(uint32_t error, jimm_image *image) {
+  enum { SIDE = 400, BLOCK = SIDE + 1, SIZE = 2 + SIDE * (5 + BLOCK) + 4 };
+  static const uint8_t begin[] = PNG_BEGIN "\0\0\x01\x90\0\0\x01\x90\x08\0\0\0\0\xa5\xd4\x69\x10";
+  static uint8_t file[sizeof(begin) + 8 + SIZE + 4 + 12];
+  uint8_t *out = file;
+  memcpy(out, begin, sizeof(begin) - 1);
+  out += sizeof(begin) - 1;
+  const uint8_t head[10] = {0,    SIZE >> 16, SIZE >> 8 & 255, SIZE & 255, 'I', 'D', 'A', 'T',
+                            0x78, 1};
+  memcpy(out, head, sizeof(head));
+  out += sizeof(head);
+  uint32_t a = 1, b = 0;
+  for (int y = 0; y < SIDE; y++) {
+    const uint8_t block[5] = {y + 1 == SIDE, BLOCK & 255, BLOCK >> 8, ~BLOCK & 255,
+                              ~BLOCK >> 8 & 255};
+    memcpy(out, block, sizeof(block));
+    out += sizeof(block);
+    for (int x = 0; x < BLOCK; x++) {
+      *out = x == 0 ? 0 : (uint8_t)(x * y);
+      a = (a + *out++) % 65521;
+      b = (b + a) % 65521;
+    }
+  }
+  const uint32_t adler = (b << 16 | a) + error;
+  for (int i = 0; i < 4; i++) {
+    *out++ = (uint8_t)(adler >> (24 - 8 * i));
+  }
+  memset(out, 0x55, 4);
+  memcpy(out + 4, "\0\0\0\0IEND\xae\x42\x60\x82", 12);
+  return jimm_image_decode(file, (size_t)(out + 16 - file), "large.png", NULL, image);
+}
+
+TEST(large_image_data) {
+  jimm_image image;
+  TEST_REQUIRE_MSG(decode_large(0, &image) == JIMM_OK, "%s", jimm_error_message());
+  for (int y = 0; y < 400; y++) {
+    for (int x = 0; x < 400; x++) {
+      if (image.data[(y * 400 + x) * 3] != (uint8_t)((x + 1) * y)) {
+        TEST_FAIL("pixel %d, %d", x, y);
+        y = x = 400;
+      }
+    }
+  }
+  TEST_CHECK_INT(image.width, 400);
+  jimm_image_close(&image);
+  TEST_CHECK(decode_large(1, &image) == JIMM_ERROR_FORMAT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "large.png: broken PNG file");
+}
+
 /* Every file cut at many lengths: what Pillow refuses is refused; what it accepts is refused or
  * gives the whole image. */
 static void check_cuts(const char *name, size_t least) {
