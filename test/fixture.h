@@ -3,8 +3,8 @@
  *
  * Fixtures are the files KEY_io.h5 and KEY_inNc_io.h5 (N input channels other than 3) in
  * $JIMM_PARITY_DIR, else data/parity; test/parity/dump_FAMILY_io.py writes them. Every file of the
- * family is a test. An expected fixture that is not there is a test that is skipped, or fails when
- * JIMM_PARITY_REQUIRE is 1. */
+ * family is a test. An expected fixture that is not there is a test that is skipped; it fails when
+ * JIMM_PARITY_REQUIRE is 1, or is a list of architectures that names it. */
 #ifndef TEST_FIXTURE_H
 #define TEST_FIXTURE_H
 

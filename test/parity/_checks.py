@@ -13,9 +13,10 @@ REFERENCE_BAR = 1e-10  # jimm's reference in float64 against timm in float64
 class Checks:
     """Counts outcomes; says each failure, and each group's figures, on standard output."""
 
-    def __init__(self, jimm, folder):
+    def __init__(self, jimm, folder, archs=None):
         self.jimm = pathlib.Path(jimm).resolve()
-        self.folder = pathlib.Path(folder)
+        self.folder = pathlib.Path(folder)  # for temporary files
+        self.archs = archs  # None: as the group says
         self.passed = self.failed = self.skipped = 0
 
     def check(self, ok, what):

@@ -160,9 +160,11 @@ def arguments(family):
     parser = argparse.ArgumentParser(
         description=f"Writes HDF5 fixtures of timm's {family} models: input, weights, outputs."
     )
-    parser.add_argument("--variant", help="timm's name: architecture or architecture.tag")
+    parser.add_argument(
+        "--variant", nargs="+", metavar="NAME", help="timm's name: architecture or architecture.tag"
+    )
     parser.add_argument("--all", action="store_true", help="every variant that jimm lists")
-    parser.add_argument("--out", help="file to write; a folder with --all (default: data/parity)")
+    parser.add_argument("--out", help="file or folder to write to; for several a folder (default: data/parity)")
     parser.add_argument("--in-chans", type=int, default=3, metavar="N")
     parser.add_argument("--seed", type=int, default=0, help="of the input (default: 0)")
     parser.add_argument("--batch", type=int, default=1, metavar="N")
@@ -183,12 +185,12 @@ def arguments(family):
 def main(family):
     args = arguments(family)
     torch.set_num_threads(max(1, min(torch.get_num_threads(), 2)))
-    folder = pathlib.Path(args.out) if args.all and args.out else ROOT / "data" / "parity"
-    names = jimm_list(args.jimm, family) if args.all else [args.variant]
+    names = jimm_list(args.jimm, family) if args.all else args.variant
+    target = pathlib.Path(args.out) if args.out else ROOT / "data" / "parity"
+    is_folder = args.out is None or len(names) > 1 or args.all or target.is_dir()
     failures = 0
     for name in names:
-        out = pathlib.Path(args.out) if args.variant and args.out else None
-        out = out or folder / fixture_name(name, args.in_chans)
+        out = target / fixture_name(name, args.in_chans) if is_folder else target
         try:
             wrote = dump(name, out, args.seed, args.synthetic, args.in_chans, args.batch, args.size,
                          args.resume)

@@ -1,6 +1,6 @@
 """The jimm program against timm: what it lists, computes, classifies and refuses.
 
-    check_cli.py [--jimm PROGRAM] [--quick] [list|forward|predict ...]
+    check_cli.py [--jimm PROGRAM] [--quick] [--archs NAME ...] [list|forward|predict ...]
 
 Needs no download: weights are synthetic (docs/synthetic.md) or the demo's. The last line counts.
 """
@@ -23,12 +23,13 @@ def main():
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--jimm", default=_dump_common.ROOT / "build" / "jimm")
     parser.add_argument("--quick", action="store_true", help="a subset, under four minutes")
+    parser.add_argument("--archs", nargs="+", help="architectures of forward (default: seven)")
     args = parser.parse_args()
     if set(args.groups) - set(GROUPS):
         parser.error(f"groups are {', '.join(GROUPS)}")
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="jimm-parity-") as folder:
-        checks = Checks(args.jimm, folder)
+        checks = Checks(args.jimm, folder, args.archs)
         for group in args.groups or GROUPS:
             importlib.import_module(f"check_{group}").check(checks, args.quick)
     print(f"cli: {checks.counts()}")

@@ -194,7 +194,7 @@ def check_wrong_weights(run):
 
 
 def check(checks, quick):
-    for arch in QUICK if quick else LIVE:
+    for arch in checks.archs or (QUICK if quick else LIVE):
         run = Forward(checks, arch)
         check_sizes(run, quick)
         check_channels(run, quick)

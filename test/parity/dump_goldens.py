@@ -266,6 +266,8 @@ def main():
             with _dump_common.whole_or_not_at_all(path) as temporary:
                 pathlib.Path(temporary).write_text(text_of(result))
             print(f"wrote {path}", flush=True)
+    if args.check:
+        print(f"goldens: {len(archs) - failures} passed, {failures} failed, 0 skipped")
     return 1 if failures else 0
 
 

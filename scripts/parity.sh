@@ -1,0 +1,117 @@
+#!/bin/sh
+# jimm against the real timm, live. Ends in one line of counts: parity: N passed, N failed, N skipped.
+#
+#   scripts/parity.sh            seven architectures in 3 and 1 channels, the program, images
+#   scripts/parity.sh --quick    a subset, a few minutes
+#   scripts/parity.sh --sweep    every architecture; goes on where it stopped
+#
+# Fixtures are written to data/parity (a temporary folder with --quick and --sweep). Weights are
+# synthetic (docs/synthetic.md), so nothing is downloaded but the Python packages, once.
+set -u
+cd "$(dirname -- "$0")/.." || exit 1
+build=${BUILD:-build}
+mode=${1:-full}
+case $mode in
+  full | --quick | --sweep) ;;
+  *)
+    echo "usage: scripts/parity.sh [--quick | --sweep]" >&2
+    exit 2
+    ;;
+esac
+jimm=$build/jimm
+fixtures_test=$build/test/test_resnet
+for program in "$jimm" "$fixtures_test"; do
+  if [ ! -x "$program" ]; then
+    echo "parity.sh: $program is missing: run make (fixtures need libhdf5-dev)" >&2
+    exit 1
+  fi
+done
+python=$(scripts/python_env.sh) || exit 1
+live='resnet18 resnet34 resnet50 resnet50d resnet26t resnet50_gn test_resnet'
+
+temporary=$(mktemp -d "${TMPDIR:-/tmp}/jimm-parity.XXXXXX") || exit 1
+trap 'rm -rf "$temporary"' EXIT
+trap 'exit 130' INT TERM
+passed=0 failed=0 skipped=0
+
+# stage NAME COMMAND...: runs it and adds up its last line of counts. A command that fails without
+# a failure in that line, or has no such line, counts as one outcome itself.
+stage() {
+  name=$1 status=0
+  shift
+  echo "== $name"
+  "$@" >"$temporary/log" 2>&1 || status=$?
+  counts=$(sed -nE \
+    -e 's/^# ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) errors?, ([0-9]+) broken, ([0-9]+) soft, ([0-9]+) skipped.*/\1 \2 \3 \6/p' \
+    -e 's/^[a-z]+: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 0 \3/p' \
+    "$temporary/log" | tail -n 1)
+  if [ -n "$counts" ]; then
+    # shellcheck disable=SC2086
+    set -- $counts
+    passed=$((passed + $1)) failed=$((failed + $2 + $3)) skipped=$((skipped + $4))
+    if [ "$status" -ne 0 ] && [ $(($2 + $3)) -eq 0 ]; then failed=$((failed + 1)); fi
+  elif [ "$status" -ne 0 ]; then
+    failed=$((failed + 1))
+  else
+    passed=$((passed + 1))
+  fi
+  if [ "$status" -ne 0 ]; then tail -n 100 "$temporary/log"; else tail -n 40 "$temporary/log"; fi
+  return "$status"
+}
+
+# fixtures FOLDER ARCH...: dumps them in 3 and 1 channels and runs the test that requires them.
+fixtures() {
+  folder=$1
+  shift
+  mkdir -p "$folder" || return 1
+  for channels in 3 1; do
+    "$python" test/parity/dump_resnet_io.py --variant "$@" --synthetic 1 --in-chans "$channels" \
+      --out "$folder" --resume || return 1
+  done
+  JIMM_PARITY_DIR=$folder JIMM_PARITY_REQUIRE="$*" "$fixtures_test"
+}
+
+sweep() {
+  ledger=data/parity/sweep
+  mkdir -p "$ledger"
+  # What was swept with other programs, pins or scripts is swept again.
+  state=$(cat "$jimm" "$fixtures_test" pyproject.toml test/parity/*.py | sha256sum | cut -c1-16)
+  for arch in $("$jimm" list --archs --family resnet); do
+    done_file=$ledger/$arch.$state
+    if [ -e "$done_file" ]; then
+      echo "== $arch: done before"
+      read -r p s <"$done_file"
+      passed=$((passed + p)) skipped=$((skipped + s))
+      continue
+    fi
+    p=$passed s=$skipped
+    rm -rf "$temporary/fixtures"
+    stage "$arch: fixtures" fixtures "$temporary/fixtures" "$arch" &&
+      stage "$arch: jimm forward" "$python" test/parity/check_cli.py --jimm "$jimm" \
+        --archs "$arch" forward &&
+      stage "$arch: golden" "$python" test/parity/dump_goldens.py --check "$arch" &&
+      rm -f "$ledger/$arch."* &&
+      echo "$((passed - p)) $((skipped - s))" >"$done_file"
+  done
+}
+
+case $mode in
+  full)
+    # shellcheck disable=SC2086
+    stage 'fixtures (test_resnet)' fixtures data/parity $live
+    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm"
+    stage 'images' "$python" test/parity/check_images.py "$jimm"
+    # shellcheck disable=SC2086
+    stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check $live
+    ;;
+  --quick)
+    stage 'fixtures (test_resnet)' fixtures "$temporary/fixtures" test_resnet resnet18 resnet50
+    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" --quick
+    stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check test_resnet
+    ;;
+  --sweep)
+    sweep
+    ;;
+esac
+echo "parity: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
