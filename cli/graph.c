@@ -43,7 +43,7 @@ static json_t *attribute_json(const jimm_attr_spec *spec, const void *attrs) {
 
 static json_t *attributes_json(const jimm_node *node) {
   json_t *object = json_object();
-  if (node->kind == JIMM_NODE_OP) {
+  if (node->op != NULL) {
     for (int32_t i = 0; i < node->op->attr_count; i++) {
       const jimm_attr_spec *spec = &node->op->attrs[i];
       cli_json_set(&object, spec->name, attribute_json(spec, node->attrs));

@@ -30,7 +30,10 @@ int cli_source_open(const char *model, const char *weights, cli_source *source) 
     }
     source->variant = source->name.variant;
   }
-  if (weights != NULL && cli_is_folder(weights)) {
+  if (weights == NULL) {
+    return CLI_OK;
+  }
+  if (cli_is_folder(weights)) {
     return open_folder(weights, source);
   }
   if (model == NULL && access(weights, F_OK) != 0) {

@@ -121,6 +121,15 @@ TEST(predict_goes_on_after_a_bad_image) {
   json_decref(array);
 }
 
+TEST(predict_a_name_that_is_no_utf8) {
+  scratch_write("\xff.ppm", "P6\n1 1\n255\nabc", 14);
+  check_quiet(RUN("predict", "-wfolder", "--json", "\xff.ppm"), 0);
+  json_t *array = run_json();
+  TEST_CHECK_STR(json_string_value(json_object_get(json_array_get(array, 0), "file")),
+                 "\xEF\xBF\xBD.ppm");
+  json_decref(array);
+}
+
 TEST(predict_goes_on_in_a_folder) {
   const run_result *run = RUN("predict", "-wfolder", "mixed", "a.ppm", "-k1");
   TEST_CHECK_INT(run->status, 1);
