@@ -2,7 +2,7 @@
 # Cross-builds the core for aarch64 and runs its tests under QEMU's user-mode emulation. Debian only.
 # Usage: scripts/aarch64.sh [meson test arguments]
 set -eu
-build=build-aarch64
+build='build-aarch64'
 root=$PWD/$build-root
 if [ ! -e "$root/usr/include/pthreadpool.h" ]; then
   # A package list of its own, so that the system's architectures stay as they are.

@@ -1,7 +1,8 @@
 /* jimm: version, memory, logging, processor and threads: what every other room stands on.
  *
- * Option structs: every one begins with `size_t size` and has a JIMM_..._INIT macro. Initialise with
- * the macro, then set fields; a library that is newer than the caller then knows which fields exist.
+ * Option structs: every one begins with `size_t size` and has a JIMM_..._INIT macro. Initialise
+ * with the macro, then set fields; a library that is newer than the caller then knows which fields
+ * exist.
  *
  * Thread contract: graphs, states and models are immutable once made and may be shared by threads.
  * A plan has one caller at a time. Messages are thread-local. The process-wide settings below are
@@ -32,7 +33,7 @@ JIMM_API const char *jimm_version(void);
 
 /* Where jimm's memory comes from. `allocate` returns `bytes` (> 0) bytes aligned to `alignment` (a
  * power of two) or NULL; `release` takes what allocate returned (never NULL). Both may be called
- * from any thread. Memory that third-party libraries allocate (HDF5, libjpeg) does not come here. */
+ * from any thread. Memory of third-party libraries (HDF5, libjpeg) does not come here. */
 typedef struct jimm_allocator {
   size_t size;
   void *(*allocate)(void *context, size_t bytes, size_t alignment);
@@ -40,8 +41,8 @@ typedef struct jimm_allocator {
   void *context;
 } jimm_allocator;
 
-/* Installs a copy of `allocator`; NULL restores the default (aligned_alloc and free). Call it before
- * any object exists: memory is released by the allocator that is installed at that moment. */
+/* Installs a copy of `allocator`; NULL restores the default (aligned_alloc and free). Call it
+ * before any object exists: memory goes back to the allocator that is installed at that moment. */
 JIMM_API jimm_status jimm_set_allocator(const jimm_allocator *allocator);
 
 /* ---- logging ---- */

@@ -2,9 +2,9 @@
  * parameter tables, cost, the reference evaluator, the fast plan, printing and parity.
  *
  * A graph is built once (inputs, parameters, operators, outputs), finished, and immutable from then
- * on. It fixes channels but not the batch or the image size: jimm_graph_infer gives the shapes for a
- * concrete input. Operators come from a registry that the built-in table seeds and that anyone may
- * extend at run time.
+ * on. It fixes channels but not the batch or the image size: jimm_graph_infer gives the shapes for
+ * a concrete input. Operators come from a registry that the built-in table seeds and that anyone
+ * may extend at run time.
  */
 #ifndef JIMM_GRAPH_H
 #define JIMM_GRAPH_H
@@ -55,7 +55,7 @@ typedef struct jimm_op_fill {
   double offset, scale;
 } jimm_op_fill;
 
-/* An example: attributes and input shapes on which the operator is tested. fills all zero: 0 + 1u. */
+/* An example: attributes and input shapes for the operator's test. fills all zero: 0 + 1u. */
 typedef struct jimm_op_example {
   const char *name;
   const void *attrs;
@@ -64,9 +64,9 @@ typedef struct jimm_op_example {
   jimm_op_fill fills[JIMM_MAX_INPUTS];
 } jimm_op_example;
 
-/* An operator: one row of the operator table. All pointers stay valid for the life of the process. */
+/* An operator: one row of the operator table. Its pointers stay valid for the life of the process. */
 typedef struct jimm_op {
-  size_t size; /* sizeof(jimm_op) */
+  size_t size;         /* sizeof(jimm_op) */
   const char *name;    /* e.g. "conv2d" */
   const char *summary; /* one line: what it computes and the timm or PyTorch function it follows */
   int32_t min_inputs, max_inputs;
@@ -74,7 +74,7 @@ typedef struct jimm_op {
   size_t attrs_size;              /* 0 when there are none */
   const jimm_attr_spec *attrs;
   int32_t attr_count;
-  /* The output's shape, or an error that says what was expected (the caller adds the node's name). */
+  /* The output's shape, or an error that says what was expected (the caller adds the name). */
   jimm_status (*infer)(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                        jimm_shape *output);
   /* The plain reference implementation, from one source for both element types. */
@@ -149,7 +149,7 @@ typedef struct jimm_dropout_attrs {
   double rate;
 } jimm_dropout_attrs;
 
-/* Without attributes: relu(x), add(a, b) of equal shapes, linear(x [N,I], weight [O,I], bias [O]?). */
+/* Without attributes: relu(x), add(a, b) of equal shapes, linear(x [N,I], weight [O,I], bias?). */
 
 /* ---- parameters ---- */
 
@@ -205,8 +205,8 @@ JIMM_API jimm_value jimm_graph_input(jimm_graph *graph, const char *name,
                                      const jimm_input_attrs *attrs);
 JIMM_API jimm_value jimm_graph_parameter(jimm_graph *graph, const char *name,
                                          const jimm_parameter_attrs *attrs);
-/* Adds operator `op` under scope + `name`. `attrs` is copied (op->attrs_size bytes). Optional inputs
- * that are absent are JIMM_NO_VALUE. */
+/* Adds operator `op` under scope + `name`. `attrs` is copied (op->attrs_size bytes). Optional
+ * inputs that are absent are JIMM_NO_VALUE. */
 JIMM_API jimm_value jimm_graph_add(jimm_graph *graph, const char *op, const char *name,
                                    const void *attrs, int32_t input_count,
                                    const jimm_value *inputs);
@@ -256,7 +256,8 @@ JIMM_API int64_t jimm_graph_parameter_count(const jimm_graph *graph);
 
 /* A text listing, one node a line with attributes; shapes too when `input` is not NULL. The caller
  * frees *text with jimm_text_free. */
-JIMM_API jimm_status jimm_graph_print(const jimm_graph *graph, const jimm_shape *input, char **text);
+JIMM_API jimm_status jimm_graph_print(const jimm_graph *graph, const jimm_shape *input,
+                                      char **text);
 JIMM_API void jimm_text_free(char *text);
 
 #ifdef __cplusplus

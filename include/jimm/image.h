@@ -45,7 +45,8 @@ typedef struct jimm_image_options {
   int64_t max_pixels; /* width x height above this is refused before decoding (JIMM_ERROR_LIMIT) */
 } jimm_image_options;
 /* 178,956,970 pixels: where Pillow raises DecompressionBombError. */
-#define JIMM_IMAGE_OPTIONS_INIT {sizeof(jimm_image_options), 178956970}
+#define JIMM_IMAGE_OPTIONS_INIT \
+  { sizeof(jimm_image_options), 178956970 }
 
 /* Reads PNG, JPEG (baseline and progressive) or binary PPM/PGM (P5, P6), told apart by content, as
  * Pillow's Image.open(path).convert("RGB") does. `options` may be NULL. The caller closes the

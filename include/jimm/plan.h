@@ -22,7 +22,7 @@ typedef struct jimm_plan_options {
   jimm_isa isa;               /* at most this level; JIMM_ISA_AVX512: the best there is */
 } jimm_plan_options;
 #define JIMM_PLAN_OPTIONS_INIT \
-  {sizeof(jimm_plan_options), 1, 224, 224, JIMM_THREADS_DEFAULT, NULL, 0, JIMM_ISA_AVX512}
+  { sizeof(jimm_plan_options), 1, 224, 224, JIMM_THREADS_DEFAULT, NULL, 0, JIMM_ISA_AVX512 }
 
 /* Fused steps over packed weights (which belong to the model) and one activation arena. One caller
  * at a time; several plans of one model may run at once. Its thread pool is made at the first run.
@@ -41,8 +41,7 @@ JIMM_API jimm_status jimm_plan_output_shape(const jimm_plan *plan, int32_t index
 
 /* Runs: input F32 [batch, channels, height, width]; outputs F32 of the plan's output shapes, memory
  * of the caller. Allocates nothing after the first run. Denormal numbers count as zero. */
-JIMM_API jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input,
-                                   jimm_tensor *outputs);
+JIMM_API jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input, jimm_tensor *outputs);
 
 typedef struct jimm_plan_stats {
   size_t size;
@@ -53,7 +52,8 @@ typedef struct jimm_plan_stats {
   jimm_isa isa;
   int32_t threads;
 } jimm_plan_stats;
-#define JIMM_PLAN_STATS_INIT {sizeof(jimm_plan_stats), 0, 0, 0, 0, JIMM_ISA_BASELINE, 0}
+#define JIMM_PLAN_STATS_INIT \
+  { sizeof(jimm_plan_stats), 0, 0, 0, 0, JIMM_ISA_BASELINE, 0 }
 JIMM_API jimm_status jimm_plan_get_stats(const jimm_plan *plan, jimm_plan_stats *stats);
 /* One line a step: kernel, node names, shapes. The caller frees *text with jimm_text_free. */
 JIMM_API jimm_status jimm_plan_print(const jimm_plan *plan, char **text);

@@ -49,9 +49,9 @@ JIMM_API jimm_status jimm_state_open(const char *path, jimm_state **state);
 JIMM_API jimm_status jimm_state_save(const jimm_state *state, const char *path);
 
 /* ---- synthetic weights ----
- * Defined by (seed, name, index) with integer arithmetic and IEEE + - x and sqrt only, so that C and
- * numpy make the same bits; see docs/synthetic.md. Sizes are like those of trained networks: nothing
- * is at its default, so a block that is skipped or an epsilon that is wrong shows. */
+ * Defined by (seed, name, index) with integer arithmetic and IEEE + - x and sqrt only, so that C
+ * and numpy make the same bits; see docs/synthetic.md. Sizes are like those of trained networks:
+ * nothing is at its default, so a block that is skipped or an epsilon that is wrong shows. */
 
 /* Fills an F32 tensor (its shape is read, its data written) as parameter or buffer `name`. */
 JIMM_API jimm_status jimm_synthetic_parameter(uint64_t seed, const char *name, jimm_tensor *tensor);

@@ -49,7 +49,8 @@ typedef struct jimm_shape {
  * int64_t, or the shape is absent. */
 JIMM_API int64_t jimm_shape_count(const jimm_shape *shape);
 JIMM_API bool jimm_shape_equal(const jimm_shape *a, const jimm_shape *b);
-/* Writes "[1, 3, 224, 224]" into `buffer` (always terminated, cut if it must be); returns buffer. */
+/* Writes "[1, 3, 224, 224]" into `buffer` (always terminated, cut if it must be); returns buffer.
+ */
 JIMM_API char *jimm_shape_format(const jimm_shape *shape, char *buffer, size_t size);
 #define JIMM_SHAPE_TEXT 160 /* a buffer of this size is never cut */
 
@@ -80,12 +81,12 @@ JIMM_API jimm_status jimm_tensor_convert(const jimm_tensor *source, jimm_dtype d
 /* ---- comparison: the one place that knows what "max-abs-diff" means ---- */
 
 typedef struct jimm_compare {
-  double max_abs_diff;  /* max |got - want|, NaN if a NaN or an unequal infinity is in the way */
-  double max_abs_want;  /* max |want| */
-  double relative;      /* max_abs_diff / max_abs_want; 0 when both are 0 */
-  int64_t worst;        /* row-major index of the worst element, -1 when empty */
+  double max_abs_diff; /* max |got - want|, NaN if a NaN or an unequal infinity is in the way */
+  double max_abs_want; /* max |want| */
+  double relative;     /* max_abs_diff / max_abs_want; 0 when both are 0 */
+  int64_t worst;       /* row-major index of the worst element, -1 when empty */
   double worst_got, worst_want;
-  int64_t not_finite;   /* elements where got or want is NaN or infinite and they differ */
+  int64_t not_finite; /* elements where got or want is NaN or infinite and they differ */
 } jimm_compare;
 
 /* Compares element by element in float64. Errors: shapes differ (JIMM_ERROR_SHAPE), an element type
