@@ -47,7 +47,7 @@ done
 
 say clang-tidy
 git ls-files 'src/*.c' 'cli/*.c' 'testkit/*.c' |
-  xargs -P 2 -n 6 clang-tidy-14 --quiet -p build-lint-clang-14 2>/dev/null |
+  xargs -P 2 -n 1 clang-tidy-14 --quiet -p build-lint-clang-14 2>/dev/null |
   grep -E '(warning|error):' && status=1
 
 [ $status -eq 0 ] && say "nothing found"

@@ -271,7 +271,7 @@ static void rank_nine(made *m) {
   H5Sclose(space);
 }
 static void never_written(made *m) {
-  put(m->state, "unwritten", H5T_IEEE_F32LE, 1000, H5P_DEFAULT, 0, NULL);
+  put(m->state, "unwritten", H5T_IEEE_F32LE, 100, H5P_DEFAULT, 0, NULL);
 }
 static void huge(made *m) {
   put(m->state, "huge", H5T_IEEE_F32LE, (hsize_t)1 << 40, H5P_DEFAULT, 0, NULL);
@@ -335,8 +335,7 @@ TEST(hostile_fixtures_are_refused_by_name) {
       {other_enum, JIMM_ERROR_UNSUPPORTED, "found an enumeration"},
       {no_shape, JIMM_ERROR_FORMAT, "/state_dict/null: a dataset without a shape"},
       {rank_nine, JIMM_ERROR_UNSUPPORTED, "/state_dict/nine: rank 9, expected at most 8"},
-      {never_written, JIMM_ERROR_FORMAT,
-       "F32 [1000] takes 4000 bytes, but only 0 were ever written"},
+      {never_written, JIMM_ERROR_FORMAT, "F32 [100] takes 400 bytes, but only 0 were ever written"},
       {huge, JIMM_ERROR_LIMIT, "/state_dict/huge: more than the limit of 17179869184 bytes"},
       {bomb, JIMM_ERROR_FORMAT, "takes 1073741824 bytes, but only 4096 were ever written"},
       {external_data, JIMM_ERROR_UNSUPPORTED, "/state_dict/outside: its data lie in other files"},

@@ -183,7 +183,13 @@ TEST(safetensors_round_trip) {
     TEST_CHECK(got->owned == NULL);  // a view into the mapping
     TEST_CHECK_UINT((uintptr_t)got->data % jimm_dtype_size(got->dtype), 0);
   }
-  TEST_CHECK_STR(jimm_state_name(back, 0), "U64");  // in the order of the file
+  // In the order of the file: the library's order of types, then names.
+  static const char *const order[] = {"U64", "I64", "a",    "F64",         "F32",  "b.weight",
+                                      "U32", "I32", "BF16", "e\xCC\x81\"", "F16",  "h",
+                                      "U16", "I16", "I8",   "U8",          "BOOL", "m"};
+  for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+    TEST_CHECK_STR(jimm_state_name(back, (int64_t)i), order[i]);
+  }
   // Saving an opened state over its own file: the mapping keeps the old one.
   TEST_CHECK_INT(jimm_state_save(back, path), JIMM_OK);
   TEST_CHECK_MEM(jimm_state_find(back, "F64")->data, bytes, 48);

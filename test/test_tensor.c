@@ -180,6 +180,11 @@ static int count_wrong_roundings(int fraction_bits, int bias, uint16_t (*narrow)
 TEST(halves_round_to_nearest_even_at_all_midpoints) {
   TEST_CHECK_INT(count_wrong_roundings(10, 15, jimm_f64_to_f16), 0);
   TEST_CHECK_INT(count_wrong_roundings(7, 127, jimm_f64_to_bf16), 0);
+  const uint64_t low_payload = UINT64_C(0x7FF0000000000001);  // must not become an infinity
+  double nan;
+  memcpy(&nan, &low_payload, sizeof nan);
+  TEST_CHECK_UINT(jimm_f64_to_f16(nan), 0x7E00);
+  TEST_CHECK_UINT(jimm_f64_to_bf16(nan), 0x7FC0);
   TEST_CHECK_UINT(jimm_f64_to_f16(0x1p-1074), 0);
   TEST_CHECK_UINT(jimm_f64_to_f16(-0x1p-1074), 0x8000);
   TEST_CHECK_UINT(jimm_f64_to_f16(1e300), 0x7C00);

@@ -64,7 +64,7 @@ typedef struct jimm_op_example {
   jimm_op_fill fills[JIMM_MAX_INPUTS];
 } jimm_op_example;
 
-/* An operator: one row of the operator table. Its pointers stay valid for the life of the process. */
+/* An operator: one row of the operator table. Its pointers stay valid as long as the process. */
 typedef struct jimm_op {
   size_t size;         /* sizeof(jimm_op) */
   const char *name;    /* e.g. "conv2d" */

@@ -49,8 +49,7 @@ typedef struct jimm_shape {
  * int64_t, or the shape is absent. */
 JIMM_API int64_t jimm_shape_count(const jimm_shape *shape);
 JIMM_API bool jimm_shape_equal(const jimm_shape *a, const jimm_shape *b);
-/* Writes "[1, 3, 224, 224]" into `buffer` (always terminated, cut if it must be); returns buffer.
- */
+/* Writes "[1, 3, 224, 224]" into `buffer` (terminated, cut if it must be); returns buffer. */
 JIMM_API char *jimm_shape_format(const jimm_shape *shape, char *buffer, size_t size);
 #define JIMM_SHAPE_TEXT 160 /* a buffer of this size is never cut */
 

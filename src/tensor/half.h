@@ -52,7 +52,7 @@ static inline uint16_t jimm_f64_narrow(double value, int fraction_bits, int bias
   /* The significand with its leading one; it is shifted so that one unit is the result's last bit.
    */
   int shift = 52 - fraction_bits + (exponent < 1 ? 1 - exponent : 0);
-  if (shift > 54) { /* below half of the smallest subnormal */
+  if (shift > 53) { /* below half of the smallest subnormal */
     return sign;
   }
   uint64_t significand = (magnitude & UINT64_C(0xFFFFFFFFFFFFF)) | UINT64_C(1) << 52;
