@@ -40,8 +40,11 @@ JIMM_API jimm_status jimm_state_set_metadata(jimm_state *state, const char *key,
 /* Opens a safetensors file. The file is mapped, tensors keep their dtype and point into the
  * mapping; nothing is read before it is used. Checked as the format demands: header length, UTF-8,
  * duplicate keys, data offsets in order without holes or overlap, sizes equal dtype x shape without
- * overflow, nothing past the end. Errors (JIMM_ERROR_FORMAT) name file, tensor and offset. A file
- * that another process cuts short while it is mapped cannot be defended against. */
+ * overflow, nothing past the end. Errors (JIMM_ERROR_FORMAT) name file, tensor and offset. Element
+ * types that jimm does not have (F8, C64) and ranks above JIMM_MAX_RANK: JIMM_ERROR_UNSUPPORTED.
+ * The order is that of the data in the file. Data at an address that its type does not allow are
+ * copied. The bytes of BOOL tensors are not looked at: any but 0 counts as true when converted. A
+ * file that another process cuts short while it is mapped cannot be defended against. */
 JIMM_API jimm_status jimm_state_open(const char *path, jimm_state **state);
 
 /* Writes a safetensors file, whole or not at all. Tensors are laid out by descending element size,

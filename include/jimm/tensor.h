@@ -81,11 +81,11 @@ JIMM_API jimm_status jimm_tensor_convert(const jimm_tensor *source, jimm_dtype d
 
 typedef struct jimm_compare {
   double max_abs_diff; /* max |got - want|, NaN if a NaN or an unequal infinity is in the way */
-  double max_abs_want; /* max |want| */
+  double max_abs_want; /* max |want| over the finite elements */
   double relative;     /* max_abs_diff / max_abs_want; 0 when both are 0 */
   int64_t worst;       /* row-major index of the worst element, -1 when empty */
   double worst_got, worst_want;
-  int64_t not_finite; /* elements where got or want is NaN or infinite and they differ */
+  int64_t not_finite; /* elements where one is infinite and they differ, or one is NaN */
 } jimm_compare;
 
 /* Compares element by element in float64. Errors: shapes differ (JIMM_ERROR_SHAPE), an element type

@@ -25,7 +25,9 @@ void jimm_os_release_pages(const void *data, size_t size);
 JIMM_SIBLING jimm_status jimm_os_read_file(const char *path, size_t limit, unsigned char **data,
                                            size_t *size);
 
-/* A file that appears whole or not at all: written beside `path`, flushed, then renamed. */
+/* A file that appears whole or not at all: written beside `path`, flushed, then renamed. Symbolic
+ * links stay links; an existing `path` that is no regular file (a folder, a device) is refused. The
+ * mode is what the umask leaves of 0666. */
 typedef struct jimm_writer {
   FILE *file;
   char *path, *temporary;
