@@ -283,7 +283,7 @@ TEST(arena_gives_zeroed_aligned_memory) {
 
 TEST(map_finds_what_was_inserted) {
   enum { COUNT = 5000 };
-  static char keys[COUNT][24];
+  static char keys[COUNT][32];
   jimm_map map = {NULL, 0, 0};
   TEST_CHECK_INT(jimm_map_find(&map, "anything"), -1);
   for (int i = 0; i < COUNT; i++) {
@@ -292,7 +292,7 @@ TEST(map_finds_what_was_inserted) {
     TEST_REQUIRE(2 * map.count <= map.capacity);  // a full map would search for ever
   }
   for (int i = 0; i < COUNT; i++) {
-    char copy[24];
+    char copy[32];
     strcpy(copy, keys[i]);  // by content, not by address
     TEST_REQUIRE_INT(jimm_map_find(&map, copy), i);
   }

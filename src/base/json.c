@@ -290,7 +290,7 @@ static jimm_status check_duplicates(const parser *p, const jimm_json *object) {
   if (count < 2) {
     return JIMM_OK;
   }
-  jimm_json **from = jimm_calloc(2 * count, sizeof *from);
+  jimm_json **from = jimm_calloc(2 * count, sizeof(void *));
   if (from == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }

@@ -82,7 +82,7 @@ static jimm_status read_shape(const walk *w, hid_t dataset, const char *name, ji
   jimm_status status = JIMM_OK;
   const H5S_class_t kind = H5Sget_simple_extent_type(space);
   const int rank = H5Sget_simple_extent_ndims(space);
-  hsize_t dims[H5S_MAX_RANK];
+  hsize_t dims[H5S_MAX_RANK] = {0};
   if (kind != H5S_SCALAR && kind != H5S_SIMPLE) {
     status = jimm_fail(JIMM_ERROR_FORMAT, "%s: %s: a dataset without a shape", w->path, name);
   } else if (rank > JIMM_MAX_RANK) {

@@ -116,14 +116,14 @@ jimm_status jimm_state_save(const jimm_state *state, const char *path) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
                      "%s: the format has no tensor of the name " SAFETENSORS_METADATA, path);
   }
-  const jimm_state_entry **entries = jimm_calloc(state->count, sizeof *entries);
+  const jimm_state_entry **entries = jimm_calloc(state->count, sizeof(void *));
   if (entries == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
   for (size_t i = 0; i < state->count; i++) {
     entries[i] = &state->entries[i];
   }
-  qsort(entries, state->count, sizeof *entries, compare_layout);
+  qsort(entries, state->count, sizeof(void *), compare_layout);
   jimm_text header = {NULL, 0, 0, 0};
   jimm_status status = make_header(state, entries, &header);
   if (status != JIMM_OK) {

@@ -202,7 +202,7 @@ jimm_status jimm_tensor_convert(const jimm_tensor *source, jimm_dtype dtype, jim
   size_t bytes;
   *result = (jimm_tensor){.dtype = JIMM_DTYPE_NONE};
   jimm_status status = jimm_tensor_check(&input, &bytes);
-  jimm_tensor output;
+  jimm_tensor output = {.dtype = JIMM_DTYPE_NONE};
   if (status == JIMM_OK) {
     status = jimm_tensor_create(dtype, &input.shape, &output);
   }

@@ -193,7 +193,7 @@ static jimm_status read_dict(header *h) {
   }
   while (!take(h, '}')) {
     const char *key;
-    size_t length, member = 0;
+    size_t length = 0, member = 0;
     const size_t start = h->at;
     jimm_status status = read_string(h, &key, &length);
     if (status != JIMM_OK) {
