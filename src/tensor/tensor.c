@@ -7,6 +7,7 @@
 
 jimm_status jimm_tensor_check_type(jimm_dtype dtype, const jimm_shape *shape, size_t *bytes) {
   char text[JIMM_SHAPE_TEXT];
+  *bytes = 0;
   if (jimm_dtype_size(dtype) == 0) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "%d is not an element type", (int)dtype);
   }
@@ -28,7 +29,7 @@ jimm_status jimm_tensor_check(const jimm_tensor *tensor, size_t *bytes) {
 }
 
 jimm_status jimm_tensor_create(jimm_dtype dtype, const jimm_shape *shape, jimm_tensor *tensor) {
-  size_t bytes;
+  size_t bytes = 0;
   const jimm_shape wanted = *shape; /* may lie in *tensor */
   *tensor = (jimm_tensor){.dtype = JIMM_DTYPE_NONE};
   jimm_status status = jimm_tensor_check_type(dtype, &wanted, &bytes);
