@@ -164,10 +164,8 @@ static void list_files(const char *family) {
       continue;
     }
     jimm_model_name name;
-    const jimm_status status = jimm_model_find(f->key, &name);
-    TEST_CHECK_MSG(status == JIMM_OK, "%s/%s is no model: %s", fixture_folder(), f->file,
-                   jimm_error_message());
-    if (status == JIMM_OK && strcmp(name.family->name, family) == 0) {
+    /* A key that is no model is kept: its test fails and says so. */
+    if (jimm_model_find(f->key, &name) != JIMM_OK || strcmp(name.family->name, family) == 0) {
       fixture_count++;
     }
   }
