@@ -98,8 +98,8 @@ TEST(what_is_missing_is_timms_default) {
   static const char *const configs[] = {
       "{\"architecture\": \"test_resnet\"}",
       "{\"architecture\": \"test_resnet\", \"pretrained_cfg\": {}}",
-      "{\"architecture\": \"test_resnet\", \"pretrained_cfg\": {\"mean\": null, \"crop_pct\": 0,"
-      " \"input_size\": null, \"num_classes\": null, \"tag\": null, \"interpolation\": null}}"};
+      ("{\"architecture\": \"test_resnet\", \"pretrained_cfg\": {\"mean\": null, \"crop_pct\": 0,"
+       " \"input_size\": null, \"num_classes\": null, \"tag\": null, \"interpolation\": null}}")};
   for (size_t i = 0; i < sizeof configs / sizeof configs[0]; i++) {
     jimm_folder *folder = must_open(configs[i]);
     const jimm_variant *variant = jimm_folder_variant(folder);

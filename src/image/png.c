@@ -380,7 +380,7 @@ static jimm_status decode_rows(png *p, jimm_image *image) {
   if (error == 0) {
     error = spng_decoded_image_size(p->context, SPNG_FMT_RAW, &size);
   }
-  if (error != 0) {
+  if (error != 0 || p->height == 0) {
     return fail_spng(p, error);
   }
   const size_t row_size = size / p->height;

@@ -8,8 +8,9 @@
 /* Bytes of activations that one block of rows reads, to stay in a second-level cache. */
 #define BLOCK_BYTES 262144
 
+/* a / b rounded up; 0 for b = 0, which only an empty batch makes. */
 static size_t ceil_div(size_t a, size_t b) {
-  return (a + b - 1) / b;
+  return b == 0 ? 0 : (a + b - 1) / b;
 }
 
 /* The channels-last output of the fusion that starts at `head`, written by `step`. */

@@ -131,7 +131,7 @@ static jimm_status to_channels_last(jimm_lowering *l, jimm_value label, const ji
                                     conversion **made) {
   const jimm_extent e = jimm_extent_of(shape);
   size_t count;
-  jimm_step *step;
+  jimm_step *step = NULL;
   if (!jimm_size_product(&count, e.images, e.channels, e.height + pad[0] + pad[1],
                          e.width + pad[2] + pad[3])) {
     count = SIZE_MAX;
@@ -140,7 +140,7 @@ static jimm_status to_channels_last(jimm_lowering *l, jimm_value label, const ji
   if (status == JIMM_OK) {
     status = jimm_new_step(l, label, "channels_last", sizeof(conversion), &step);
   }
-  if (status != JIMM_OK) {
+  if (status != JIMM_OK || step == NULL) {
     return status;
   }
   step->shape = *shape;
@@ -158,9 +158,9 @@ static jimm_status to_channels_last(jimm_lowering *l, jimm_value label, const ji
 /* Channels-last to row-major: into the buffer `rows`, or to where the caller sets target. */
 static jimm_status to_channels_first(jimm_lowering *l, jimm_value label, const jimm_shape *shape,
                                      int32_t buffer, int32_t rows, conversion **made) {
-  jimm_step *step;
+  jimm_step *step = NULL;
   const jimm_status status = jimm_new_step(l, label, "channels_first", sizeof(conversion), &step);
-  if (status != JIMM_OK) {
+  if (status != JIMM_OK || step == NULL) {
     return status;
   }
   step->shape = *shape;
@@ -212,7 +212,7 @@ jimm_status jimm_lower_value(jimm_lowering *l, jimm_value value, int32_t *buffer
   value = l->fusions.alias[value];
   const jimm_node *node = jimm_graph_node(l->graph, value);
   if (l->buffers[value] == JIMM_NO_BUFFER) {
-    conversion *c;
+    conversion *c = NULL;
     const jimm_tensor *constant = NULL;
     if (node->kind == JIMM_NODE_OP) {
       return jimm_fail(JIMM_ERROR_INTERNAL, "plan: %s is used before it is computed", node->name);
@@ -240,7 +240,7 @@ jimm_status jimm_lower_value(jimm_lowering *l, jimm_value value, int32_t *buffer
 
 jimm_status jimm_lower_padded_input(jimm_lowering *l, jimm_value input, const size_t pad[4],
                                     int32_t *buffer) {
-  conversion *c;
+  conversion *c = NULL;
   const jimm_status status =
       to_channels_last(l, input, &l->shapes[input], JIMM_NO_BUFFER, pad, buffer, &c);
   if (status == JIMM_OK) {
@@ -252,20 +252,21 @@ jimm_status jimm_lower_padded_input(jimm_lowering *l, jimm_value input, const si
 /* The value's elements in row-major order: its own buffer when that is the same order. */
 static jimm_status lower_row_major(jimm_lowering *l, jimm_value value, int32_t *buffer) {
   const jimm_shape *shape = &l->shapes[value];
-  int32_t inner;
-  conversion *c;
+  int32_t inner = JIMM_NO_BUFFER;
+  conversion *c = NULL;
   jimm_status status = jimm_lower_value(l, value, &inner);
   if (status != JIMM_OK || is_row_major(shape)) {
     *buffer = inner;
     return status;
   }
+  *buffer = JIMM_NO_BUFFER;
   status = jimm_new_buffer(l, (size_t)jimm_shape_count(shape), sizeof(float), buffer);
   return status == JIMM_OK ? to_channels_first(l, value, shape, inner, *buffer, &c) : status;
 }
 
 /* Makes `value` from its elements in row-major order. */
 static jimm_status from_row_major(jimm_lowering *l, jimm_value value, int32_t rows) {
-  conversion *c;
+  conversion *c = NULL;
   if (is_row_major(&l->shapes[value])) {
     l->buffers[value] = rows;
     return JIMM_OK;
@@ -315,7 +316,7 @@ static jimm_status emit_reference(jimm_lowering *l, jimm_value v) {
     }
   }
   int32_t out;
-  jimm_step *step;
+  jimm_step *step = NULL;
   status = jimm_new_buffer(l, (size_t)jimm_shape_count(&l->shapes[v]), sizeof(float), &out);
   if (status == JIMM_OK) {
     status = jimm_new_step(l, v, NULL, sizeof(jimm_reference_step), &step);
@@ -399,12 +400,12 @@ static int64_t count_macs(const jimm_lowering *l, jimm_value v) {
 static jimm_status emit_outputs(jimm_lowering *l, const jimm_value *values) {
   jimm_plan *plan = l->plan;
   jimm_status status = JIMM_OK;
-  int32_t buffer;
+  int32_t buffer = JIMM_NO_BUFFER;
   for (int32_t i = 0; i < plan->output_count && status == JIMM_OK; i++) {
     status = jimm_lower_value(l, values[i], &buffer);
   }
   for (int32_t i = 0; i < plan->output_count && status == JIMM_OK; i++) {
-    conversion *c;
+    conversion *c = NULL;
     const jimm_value v = l->fusions.alias[values[i]];
     status = jimm_lower_value(l, v, &buffer);
     if (status == JIMM_OK) {

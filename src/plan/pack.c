@@ -129,7 +129,7 @@ static jimm_status pack_panels(void *context, void *data) {
   }
   if (status == JIMM_OK) {
     const float *from = w.data;
-    for (size_t o = 0; o < outputs; o++) {
+    for (size_t o = 0; from != NULL && o < outputs; o++) {
       const size_t panel = o / p->outputs * group_panels + o % p->outputs / p->columns;
       const size_t column = o % p->outputs % p->columns;
       bias[panel * p->columns + column] = (float)scale[outputs + o];

@@ -183,7 +183,7 @@ jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype, const 
     outputs[i] = (jimm_tensor){0};
   }
   jimm_status status = check_arguments(model, dtype, input, output_count, output_names, outputs);
-  if (status != JIMM_OK) {
+  if (status != JIMM_OK || outputs == NULL) {
     return status;
   }
   evaluation e = {.model = model, .dtype = dtype, .input = input};

@@ -70,12 +70,13 @@ INLINE vfloat relu(vfloat x) {
 INLINE float relu1(float x) {
   return x < 0.0f ? 0.0f : x;
 }
-/* As torch.max: NaN wins. */
+/* As torch.max: NaN wins. NOLINTBEGIN(misc-redundant-expression) */
 INLINE vfloat maximum(vfloat m, vfloat x) {
   return blend((vint)(x > m) | (vint)(x != x), x, m);
 }
 INLINE float maximum1(float m, float x) {
   return x > m || x != x ? x : m;
 }
+/* NOLINTEND(misc-redundant-expression) */
 
 #endif
