@@ -225,7 +225,7 @@ jimm_status jimm_lower_value(jimm_lowering *l, jimm_value value, int32_t *buffer
       status = to_channels_last(l, value, &l->shapes[value], JIMM_NO_BUFFER, no_pad,
                                 &l->buffers[value], &c);
     }
-    if (status != JIMM_OK) {
+    if (status != JIMM_OK || c == NULL) {
       return status;
     }
     if (constant != NULL) {
@@ -243,7 +243,7 @@ jimm_status jimm_lower_padded_input(jimm_lowering *l, jimm_value input, const si
   conversion *c = NULL;
   const jimm_status status =
       to_channels_last(l, input, &l->shapes[input], JIMM_NO_BUFFER, pad, buffer, &c);
-  if (status == JIMM_OK) {
+  if (status == JIMM_OK && c != NULL) {
     c->args.source = &l->plan->input;
   }
   return status;
@@ -411,7 +411,7 @@ static jimm_status emit_outputs(jimm_lowering *l, const jimm_value *values) {
     if (status == JIMM_OK) {
       status = to_channels_first(l, v, &l->shapes[v], buffer, JIMM_NO_BUFFER, &c);
     }
-    if (status == JIMM_OK) {
+    if (status == JIMM_OK && c != NULL) {
       c->args.target = &plan->outputs[i];
       plan->steps[plan->step_count - 1].nodes = plan->output_names[i];
     }
