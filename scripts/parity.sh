@@ -59,16 +59,21 @@ stage() {
   return "$status"
 }
 
-# fixtures FOLDER ARCH...: dumps them in 3 and 1 channels and runs the test that requires them.
+# fixtures FOLDER ARCH...: dumps them in 3 and 1 channels and runs the test that requires them; in
+# data/parity every other fixture that is there too.
 fixtures() {
-  folder=$1
+  folder=$1 filters=
   shift
+  if [ "$folder" != data/parity ]; then
+    for one in "$@"; do filters="$filters --filter ${one}_i"; done
+  fi
   mkdir -p "$folder" || return 1
   for channels in 3 1; do
     "$python" test/parity/dump_resnet_io.py --variant "$@" --synthetic 1 --in-chans "$channels" \
       --out "$folder" --resume || return 1
   done
-  JIMM_PARITY_DIR=$folder JIMM_PARITY_REQUIRE="$*" "$fixtures_test"
+  # shellcheck disable=SC2086
+  JIMM_PARITY_DIR=$folder JIMM_PARITY_REQUIRE="$*" "$fixtures_test" $filters
 }
 
 sweep() {
@@ -87,8 +92,8 @@ sweep() {
     p=$passed s=$skipped
     rm -rf "$temporary/fixtures"
     stage "$arch: fixtures" fixtures "$temporary/fixtures" "$arch" &&
-      stage "$arch: jimm forward" "$python" test/parity/check_cli.py --jimm "$jimm" \
-        --archs "$arch" forward &&
+      stage "$arch: jimm forward" "$python" test/parity/check_cli.py forward --jimm "$jimm" \
+        --archs "$arch" &&
       stage "$arch: golden" "$python" test/parity/dump_goldens.py --check "$arch" &&
       rm -f "$ledger/$arch."* &&
       echo "$((passed - p)) $((skipped - s))" >"$done_file"
