@@ -237,6 +237,25 @@ TEST(weights_of_another_model) {
   TEST_CHECK_CONTAINS(message, "weights of another model: they fit test_resnet");
 }
 
+/* One tensor of another type does not make them weights of another model. */
+TEST(weights_of_this_model_in_another_type) {
+  jimm_graph *graph = named("test_resnet", 10, -1);
+  jimm_state *all = NULL, *state = NULL;
+  TEST_REQUIRE_INT(jimm_state_synthetic(graph, 1, &all), JIMM_OK);
+  TEST_REQUIRE_INT(jimm_state_create(&state), JIMM_OK);
+  for (int64_t i = 0; i < jimm_state_count(all); i++) {
+    const char *name = jimm_state_name(all, i);
+    jimm_tensor tensor = *jimm_state_tensor(all, i);
+    tensor.dtype = strcmp(name, "fc.weight") == 0 ? JIMM_I32 : JIMM_F32;
+    TEST_REQUIRE_INT(jimm_state_add(state, name, &tensor), JIMM_OK);
+  }
+  jimm_state_close(&all);
+  const char *message = mismatch(graph, state);
+  TEST_CHECK_CONTAINS(message, "mistyped: fc.weight: expected floating-point values, got I32");
+  TEST_CHECK(strstr(message, "another model") == NULL);
+  TEST_CHECK(strstr(message, "another size") == NULL);
+}
+
 TEST(bad_arguments) {
   jimm_graph *graph = toy(3, 4);
   jimm_state *state = weights(NULL);
@@ -325,6 +344,27 @@ TEST(another_head_needs_reset_head) {
   TEST_CHECK_CONTAINS(message, "set reset_head");
   TEST_CHECK_CONTAINS(mismatch(toy(3, 0), weights(NULL)), "set reset_head");
   TEST_CHECK(strstr(mismatch(toy(3, 4), weights("bn1.bias")), "reset_head") == NULL);
+}
+
+/* A damaged classifier is not one of another size, and is not to be thrown away. */
+TEST(damaged_head_is_not_another_head) {
+  TEST_CHECK(strstr(mismatch(toy(3, 4), weights("fc.bias")), "reset_head") == NULL);
+  TEST_CHECK(strstr(mismatch(toy(3, 4), weights("fc.weight")), "reset_head") == NULL);
+  jimm_state *state = weights("fc.weight");
+  add(state, "fc.weight", JIMM_F32, MATRIX(2, 4), NULL); /* transposed */
+  TEST_CHECK(strstr(mismatch(toy(3, 4), state), "reset_head") == NULL);
+  jimm_state *headless = NULL;
+  TEST_REQUIRE_INT(jimm_state_create(&headless), JIMM_OK);
+  jimm_state *whole = weights(NULL);
+  for (int64_t i = 0; i < jimm_state_count(whole); i++) {
+    if (strncmp(jimm_state_name(whole, i), "fc.", 3) != 0) {
+      TEST_REQUIRE_INT(
+          jimm_state_add(headless, jimm_state_name(whole, i), jimm_state_tensor(whole, i)),
+          JIMM_OK);
+    }
+  }
+  jimm_state_close(&whole);
+  TEST_CHECK_CONTAINS(mismatch(toy(3, 4), headless), "set reset_head");
 }
 
 TEST(reset_head) {

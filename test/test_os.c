@@ -138,11 +138,50 @@ TEST(writer_follows_the_umask) {
   umask(before);
   TEST_REQUIRE_INT(stat(path, &info), 0);
   TEST_CHECK_INT(info.st_mode & 07777, 0640);
+  path = in_folder("unmasked");
   before = umask(0);
   TEST_CHECK_INT(write_text(path, "x"), JIMM_OK);
   umask(before);
   TEST_REQUIRE_INT(stat(path, &info), 0);
   TEST_CHECK_INT(info.st_mode & 07777, 0666);
+}
+
+TEST(writer_keeps_the_mode_of_what_it_replaces) {
+  const char *path = in_folder("private");
+  struct stat info;
+  static const mode_t modes[] = {0600, 0666, 0755};
+  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    TEST_REQUIRE(write_bytes(path, "old", 3));
+    TEST_REQUIRE_INT(chmod(path, modes[i]), 0);
+    TEST_CHECK_INT(write_text(path, "new"), JIMM_OK);
+    check_content(path, "new");
+    TEST_REQUIRE_INT(stat(path, &info), 0);
+    TEST_CHECK_INT(info.st_mode & 07777, modes[i]);
+  }
+}
+
+// Root may write everything, so as root this becomes somebody else first.
+TEST_OPTIONS(writer_refuses_protected_files, .isolate = true) {
+  const char *folder = in_folder("p"), *path = in_folder("p/file");
+  TEST_REQUIRE_INT(mkdir(folder, 0777), 0);
+  TEST_REQUIRE(write_bytes(path, "old", 3));
+  TEST_REQUIRE_INT(chmod(path, 0444), 0);
+  const uid_t before = geteuid();
+  if (before == 0) {
+    TEST_REQUIRE_INT(chmod(in_folder("."), 0755), 0);
+    TEST_REQUIRE_INT(chmod(folder, 0777), 0);
+    TEST_REQUIRE_INT(seteuid(65534), 0);
+  }
+  const jimm_status refused = write_text(path, "new");
+  char message[2048];
+  snprintf(message, sizeof message, "%s", jimm_error_message());
+  const jimm_status fresh = write_text(in_folder("p/fresh"), "new");
+  TEST_REQUIRE_INT(seteuid(before), 0);
+  TEST_CHECK_INT(refused, JIMM_ERROR_IO);
+  TEST_CHECK_CONTAINS(message, "p/file: cannot write: Permission denied");
+  check_content(path, "old");
+  TEST_CHECK_INT(fresh, JIMM_OK); // the folder would let it
+  TEST_CHECK_INT(count_in_folder(folder), 2);
 }
 
 TEST(writer_keeps_links_and_refuses_what_is_no_file) {

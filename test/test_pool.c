@@ -68,7 +68,7 @@ TEST(pool_calls_every_index_once) {
     static const size_t counts[] = {0, 1, 2, 3, 7, COUNT};
     for (size_t c = 0; c < 6; c++) {
       work *w = make_work();
-      jimm_pool_run(pool, do_one, w, counts[c]);
+      jimm_pool_run(pool, do_one, w, counts[c], c % 2 == 0);
       TEST_CHECK_MSG(each_once(w, counts[c]), "%d threads, %zu tasks", threads, counts[c]);
       for (size_t i = 0; threads == 1 && i < counts[c]; i++) {
         TEST_CHECK(pthread_equal(w->thread[i], pthread_self()));
@@ -88,7 +88,7 @@ TEST(pool_flushes_denormals_in_tasks_only) {
     TEST_REQUIRE_INT(jimm_pool_create(threads, &pool), JIMM_OK);
     TEST_REQUIRE_INT(jimm_pool_start(pool), JIMM_OK);
     work *w = make_work();
-    jimm_pool_run(pool, do_one, w, COUNT);
+    jimm_pool_run(pool, do_one, w, COUNT, false);
     bool flushed = true;
     for (size_t i = 0; i < COUNT; i++) {
       flushed = flushed && w->product[i] == 0;
@@ -118,7 +118,7 @@ static int use(jimm_pool *pool) {
     return 2;
   }
   work *w = make_work();
-  jimm_pool_run(pool, do_one, w, COUNT);
+  jimm_pool_run(pool, do_one, w, COUNT, false);
   bool good = each_once(w, COUNT);
   free(w);
   return good ? 0 : 1;

@@ -16,7 +16,8 @@ extern "C" {
 typedef struct jimm_plan_options {
   size_t size;
   int64_t batch, height, width;
-  int32_t threads;            /* JIMM_THREADS_DEFAULT, or 1 to JIMM_THREADS_MAX */
+  int32_t threads;            /* JIMM_THREADS_DEFAULT, or 1 to JIMM_THREADS_MAX; no more are started
+                                 than jimm_default_threads(), results do not depend on them */
   const char *const *outputs; /* names of graph outputs, in the order of jimm_plan_run */
   int32_t output_count;       /* 0: "logits" alone */
   jimm_isa isa;               /* at most this level; JIMM_ISA_AVX512: the best there is */
@@ -50,7 +51,7 @@ typedef struct jimm_plan_stats {
   int32_t steps;
   int64_t macs;
   jimm_isa isa;
-  int32_t threads;
+  int32_t threads; /* that run its steps */
 } jimm_plan_stats;
 #define JIMM_PLAN_STATS_INIT \
   { sizeof(jimm_plan_stats), 0, 0, 0, 0, JIMM_ISA_BASELINE, 0 }

@@ -239,6 +239,10 @@ static jimm_status resolve_target(const char *path, char **target) {
     return jimm_fail(JIMM_ERROR_IO, "%s: cannot write: expected a regular file, found %s", path,
                      kind_of(info.st_mode));
   }
+  /* A rename asks only the folder: without this a write-protected file would be replaced. */
+  if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0) {
+    return fail_errno(path, "write", errno);
+  }
   char *resolved = realpath(path, NULL);
   if (resolved == NULL) {
     return fail_errno(path, "write", errno);
@@ -248,7 +252,24 @@ static jimm_status resolve_target(const char *path, char **target) {
   return *target == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
 }
 
-/* Makes the temporary file beside writer->path. Its mode is what the umask leaves of 0666. */
+/* A file that is replaced keeps its mode, and its owner where the system allows: what was private
+ * stays private. */
+static int keep_mode(const char *path, int descriptor) {
+  struct stat old, made;
+  if (stat(path, &old) != 0) {
+    return errno == ENOENT ? 0 : -1;
+  }
+  if (fstat(descriptor, &made) != 0) {
+    return -1;
+  }
+  if (made.st_uid != old.st_uid || made.st_gid != old.st_gid) {
+    (void)!fchown(descriptor, old.st_uid, old.st_gid); /* only root can give files away */
+  }
+  return (made.st_mode & 0777) == (old.st_mode & 0777) ? 0 : fchmod(descriptor, old.st_mode & 0777);
+}
+
+/* Makes the temporary file beside writer->path. The mode of a new file is what the umask leaves of
+ * 0666. */
 static jimm_status open_temporary(jimm_writer *writer, int *descriptor) {
   const char *slash = strrchr(writer->path, '/');
   int folder = slash == NULL ? 0 : (int)(slash - writer->path) + 1;
@@ -286,6 +307,10 @@ jimm_status jimm_writer_open(const char *path, jimm_writer *writer) {
   }
   if (status == JIMM_OK) {
     status = open_temporary(writer, &descriptor);
+  }
+  if (status == JIMM_OK && keep_mode(writer->path, descriptor) != 0) {
+    status = fail_errno(path, "write", errno);
+    close_quietly(descriptor);
   }
   if (status == JIMM_OK) {
     writer->file = fdopen(descriptor, "w+b");

@@ -26,8 +26,9 @@ JIMM_SIBLING jimm_status jimm_os_read_file(const char *path, size_t limit, unsig
                                            size_t *size);
 
 /* A file that appears whole or not at all: written beside `path`, flushed, then renamed. Symbolic
- * links stay links; an existing `path` that is no regular file (a folder, a device) is refused. The
- * mode is what the umask leaves of 0666. */
+ * links stay links; an existing `path` that is no regular file (a folder, a device) or that may not
+ * be written is refused. The mode is that of the file that is replaced, or of a new one what the
+ * umask leaves of 0666. */
 typedef struct jimm_writer {
   FILE *file;
   char *path, *temporary;

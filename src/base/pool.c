@@ -139,7 +139,10 @@ jimm_status jimm_pool_start(jimm_pool *pool) {
 }
 
 void jimm_pool_run(jimm_pool *pool, void (*task)(void *context, size_t index), void *context,
-                   size_t count) {
-  pthreadpool_parallelize_1d(pool->workers, task, context, count,
-                             PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+                   size_t count, bool more) {
+  uint32_t flags = PTHREADPOOL_FLAG_DISABLE_DENORMALS;
+  if (!more) {
+    flags |= PTHREADPOOL_FLAG_YIELD_WORKERS;
+  }
+  pthreadpool_parallelize_1d(pool->workers, task, context, count, flags);
 }

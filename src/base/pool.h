@@ -2,6 +2,7 @@
 #ifndef JIMM_BASE_POOL_H
 #define JIMM_BASE_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <jimm/base.h>
@@ -15,8 +16,10 @@ int jimm_pool_threads(const jimm_pool *pool);
 /* Starts the threads if this process has not yet done so. Allocates then, never again. */
 jimm_status jimm_pool_start(jimm_pool *pool);
 /* Calls task(context, 0 .. count-1), split over the threads; returns when all are done. Denormals
- * are flushed to zero inside tasks and the caller's mode is restored. The pool must be started. */
+ * are flushed to zero inside tasks and the caller's mode is restored. The pool must be started.
+ * `more` says that the next call follows at once: the threads spin until it comes, else they sleep.
+ */
 void jimm_pool_run(jimm_pool *pool, void (*task)(void *context, size_t index), void *context,
-                   size_t count);
+                   size_t count, bool more);
 
 #endif

@@ -17,7 +17,7 @@ static const char *const words[] = {"missing", "unexpected", "misshapen", "misty
 typedef struct misfits {
   jimm_text lines[PROBLEMS];
   int64_t counts[PROBLEMS];
-  bool head;    /* the classifier is among them */
+  bool head;    /* the classifier is among them, for no other reason than its number of classes */
   bool foreign; /* something other than the classifier and the input convolution is */
 } misfits;
 
@@ -29,9 +29,23 @@ static void note(misfits *report, misfit problem, const char *name, const jimm_s
   }
 }
 
-static void note_role(misfits *report, int32_t role) {
-  report->head = report->head || role == JIMM_ROLE_CLASSIFIER;
+/* `resized`: a classifier that is there, or not there, for another number of classes. */
+static void note_role(misfits *report, int32_t role, bool resized) {
+  report->head = report->head || (role == JIMM_ROLE_CLASSIFIER && resized);
   report->foreign = report->foreign || role == JIMM_ROLE_NONE;
+}
+
+/* The shapes differ in the first dimension alone. */
+static bool is_resized(const jimm_shape *want, const jimm_shape *got) {
+  if (want->rank < 1 || want->rank != got->rank || want->dim[0] == got->dim[0]) {
+    return false;
+  }
+  for (int32_t i = 1; i < want->rank; i++) {
+    if (want->dim[i] != got->dim[i]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 static jimm_status finish_report(misfits *report, const jimm_state *state) {
@@ -62,7 +76,7 @@ static jimm_status finish_report(misfits *report, const jimm_state *state) {
   } else if (report->head) {
     jimm_text_append(&text,
                      "\nThe classifier is of another size: ask for the number of classes that the "
-                     "weights have, or set reset_head to drop it");
+                     "weights have (num_classes), or set reset_head to drop theirs");
   }
   char *message = jimm_text_take(&text);
   if (message == NULL) {
@@ -196,16 +210,18 @@ static jimm_status make_classifier(const jimm_graph *graph, const char *name,
 typedef struct classifier {
   bool exists; /* the graph has a classifier */
   bool fits;   /* and the state has all its tensors, in its shapes */
+  bool absent; /* the state has none of its tensors */
 } classifier;
 
 static classifier find_head(const jimm_graph *graph, const jimm_state *state) {
-  classifier found = {false, true};
+  classifier found = {false, true, true};
   for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
     const char *name = NULL;
     const jimm_parameter_attrs *attrs = parameter_attrs(graph, v, &name);
     if (attrs != NULL && attrs->role == JIMM_ROLE_CLASSIFIER) {
       const jimm_tensor *tensor = jimm_state_find(state, name);
       found.exists = true;
+      found.absent = found.absent && tensor == NULL;
       found.fits = found.fits && tensor != NULL && jimm_shape_equal(&tensor->shape, &attrs->shape);
     }
   }
@@ -226,12 +242,12 @@ static bool is_classifier(const char *name) {
 }
 
 static jimm_status bind_parameter(const char *name, const jimm_parameter_attrs *attrs,
-                                  const jimm_tensor *tensor, bool adapt, misfits *report,
-                                  jimm_tensor *parameter) {
+                                  const jimm_tensor *tensor, bool adapt, const classifier *head,
+                                  misfits *report, jimm_tensor *parameter) {
   if (tensor == NULL) {
     if (!attrs->optional) {
       note(report, MISSING, name, &attrs->shape);
-      note_role(report, attrs->role);
+      note_role(report, attrs->role, head->absent);
     }
     return JIMM_OK;
   }
@@ -249,7 +265,7 @@ static jimm_status bind_parameter(const char *name, const jimm_parameter_attrs *
     } else {
       report->counts[MISSHAPEN]++;
     }
-    note_role(report, attrs->role);
+    note_role(report, attrs->role, is_resized(&attrs->shape, &tensor->shape));
     return JIMM_OK;
   }
   if (is_floating((jimm_dtype)attrs->dtype) && !is_floating(tensor->dtype)) {
@@ -260,7 +276,6 @@ static jimm_status bind_parameter(const char *name, const jimm_parameter_attrs *
     }
     note(report, MISTYPED, text, &tensor->shape);
     jimm_free(text);
-    report->foreign = true;
     return JIMM_OK;
   }
   if (!fits) {
@@ -284,7 +299,7 @@ static void find_unexpected(const jimm_graph *graph, const jimm_state *state, bo
     const bool left_over_head = !has_head && is_classifier(name);
     if (!(left_over_head && drop_head)) {
       note(report, UNEXPECTED, name, &jimm_state_tensor(state, i)->shape);
-      note_role(report, left_over_head ? JIMM_ROLE_CLASSIFIER : JIMM_ROLE_NONE);
+      note_role(report, left_over_head ? JIMM_ROLE_CLASSIFIER : JIMM_ROLE_NONE, left_over_head);
     }
   }
 }
@@ -305,7 +320,7 @@ jimm_status jimm_bind(const jimm_graph *graph, const jimm_state *state,
       status = make_classifier(graph, name, &attrs->shape, &parameters[v]);
     } else {
       status = bind_parameter(name, attrs, jimm_state_find(state, name), options->adapt_input,
-                              &report, &parameters[v]);
+                              &head, &report, &parameters[v]);
     }
   }
   if (status == JIMM_OK) {

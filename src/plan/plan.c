@@ -107,7 +107,11 @@ static jimm_status make(jimm_plan *plan, const jimm_plan_options *o) {
   const jimm_isa best = jimm_cpu_isa();
   plan->isa = o->isa < best ? o->isa : best;
   plan->threads = o->threads == JIMM_THREADS_DEFAULT ? jimm_default_threads() : o->threads;
-  jimm_status status = jimm_pool_create(plan->threads, &plan->pool);
+  /* The steps are split for as many threads as were asked for, but no more than there are
+   * processors are started: threads wait by spinning, and more of them would keep each other from
+   * work. */
+  const int most = jimm_default_threads();
+  jimm_status status = jimm_pool_create(plan->threads > most ? most : plan->threads, &plan->pool);
   if (status == JIMM_OK) {
     status = find_input(plan, o);
   }
@@ -204,7 +208,7 @@ jimm_status jimm_plan_get_stats(const jimm_plan *plan, jimm_plan_stats *stats) {
       .steps = plan->step_count,
       .macs = plan->macs,
       .isa = plan->isa,
-      .threads = plan->threads,
+      .threads = jimm_pool_threads(plan->pool),
   };
   memcpy(stats, &now, stats->size);
   return JIMM_OK;

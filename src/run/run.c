@@ -39,7 +39,7 @@ jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input, jimm_tensor
   for (int32_t i = 0; i < plan->step_count; i++) {
     const jimm_step *step = &plan->steps[i];
     if (step->count > 0) {
-      jimm_pool_run(plan->pool, step->task, step->args, step->count);
+      jimm_pool_run(plan->pool, step->task, step->args, step->count, i + 1 < plan->step_count);
     }
     if (step->reference != NULL && step->reference->status != JIMM_OK) {
       return jimm_fail(step->reference->status, "%s: %s", step->nodes, step->reference->message);
