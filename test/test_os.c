@@ -180,7 +180,7 @@ TEST_OPTIONS(writer_refuses_protected_files, .isolate = true) {
   TEST_CHECK_INT(refused, JIMM_ERROR_IO);
   TEST_CHECK_CONTAINS(message, "p/file: cannot write: Permission denied");
   check_content(path, "old");
-  TEST_CHECK_INT(fresh, JIMM_OK); // the folder would let it
+  TEST_CHECK_INT(fresh, JIMM_OK);  // the folder would let it
   TEST_CHECK_INT(count_in_folder(folder), 2);
 }
 
