@@ -20,6 +20,10 @@ int cli_fail_library(const char *what);
 int cli_usage(const char *format, ...) JIMM_PRINTF(1, 2);
 void cli_note(const char *format, ...) JIMM_PRINTF(1, 2);
 int cli_fail_memory(void);
+/* Prints text that comes from outside: control characters become \xNN, so that a file's name or a
+ * label cannot steer the terminal or pretend to be a line of its own. `lines` keeps newlines. The
+ * messages above are printed so. */
+void cli_put_text(FILE *file, const char *text, bool lines);
 
 /* ---- json.c: values that may be NULL after a failure; the failure sticks ---- */
 
@@ -97,6 +101,9 @@ bool cli_has_extension(const char *path, const char *extension);
 /* Whether a file can be made at `path`, as far as one can say without making it. Returns CLI_OK or,
  * after a message, CLI_FAILED. */
 int cli_check_output(const char *path);
+/* Whether `output` is another file than `input`, which is `what` ("the input"; `input` may be
+ * NULL). Returns CLI_OK or, after a message, CLI_FAILED. */
+int cli_check_apart(const char *output, const char *input, const char *what);
 /* Reads an image; "-" is standard input. */
 jimm_status cli_image_read(const char *path, jimm_image *image);
 /* Paths of the image files of a folder, by extension, sorted by byte values, not recursive. Returns

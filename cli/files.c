@@ -39,13 +39,23 @@ int cli_check_output(const char *path) {
     return cli_fail_memory();
   }
   int status = CLI_OK;
-  if (access(folder, W_OK | X_OK) != 0) {
-    status = cli_fail("%s: cannot write into the folder %s: %s", path, folder, strerror(errno));
-  } else if (!cli_is_folder(folder)) {
+  struct stat info;
+  if (stat(folder, &info) == 0 && !S_ISDIR(info.st_mode)) {
     status = cli_fail("%s: cannot write: %s is no folder", path, folder);
+  } else if (access(folder, W_OK | X_OK) != 0) {
+    status = cli_fail("%s: cannot write into the folder %s: %s", path, folder, strerror(errno));
   }
   free(folder);
   return status;
+}
+
+int cli_check_apart(const char *output, const char *input, const char *what) {
+  struct stat a, b;
+  if (input != NULL && stat(output, &a) == 0 && stat(input, &b) == 0 && a.st_dev == b.st_dev &&
+      a.st_ino == b.st_ino) {
+    return cli_fail("%s: cannot write: it is %s, which would be lost", output, what);
+  }
+  return CLI_OK;
 }
 
 static jimm_status read_stdin(unsigned char **data, size_t *size) {

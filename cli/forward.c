@@ -192,6 +192,12 @@ static int run(const void *values_, int count, char **arguments) {
     status = cli_check_output(values->output);
   }
   if (status == CLI_OK) {
+    status = cli_check_apart(values->output, values->input, "the input");
+  }
+  if (status == CLI_OK) {
+    status = cli_check_apart(values->output, source.weights, "the weights");
+  }
+  if (status == CLI_OK) {
     forward_request request = {.values = values};
     bool all = values->what == WHAT_ALL;
     request.names = all ? what_choices : &what_choices[values->what];

@@ -2,6 +2,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,6 +62,21 @@ static int run_command(const cli_entry *entry, int argc, char **argv) {
   return status;
 }
 
+static int fail_word(const char *word) {
+  if (word[0] == '-') {
+    return cli_usage("unknown option '%s'", word);
+  }
+  char names[256] = "";
+  size_t length = 0;
+  for (const cli_entry *entry = cli_commands; entry->name != NULL; entry++) {
+    if (length < sizeof names) {
+      length += (size_t)snprintf(names + length, sizeof names - length, "%s%s",
+                                 length == 0 ? "" : ", ", entry->name);
+    }
+  }
+  return cli_usage("unknown command '%s': expected one of %s", word, names);
+}
+
 static int dispatch(int argc, char **argv) {
   if (argc < 2) {
     cli_print_help(stderr);
@@ -85,7 +101,7 @@ static int dispatch(int argc, char **argv) {
   }
   const cli_entry *entry = cli_find_command(word);
   if (entry == NULL) {
-    return cli_usage(word[0] == '-' ? "unknown option '%s'" : "unknown command '%s'", word);
+    return fail_word(word);
   }
   cli_set_command(entry->name);
   return run_command(entry, argc - 2, argv + 2);
@@ -93,6 +109,9 @@ static int dispatch(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   guard_descriptors();
+  /* A limit on the size of files is an error that is told, and cleaned up after, like a full disk.
+   */
+  signal(SIGXFSZ, SIG_IGN);
   jimm_set_log(print_warning, NULL, JIMM_LOG_WARNING);
   int status = dispatch(argc, argv);
   errno = 0;

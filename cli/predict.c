@@ -111,12 +111,15 @@ static const char *label(const image_predictor *predictor, int64_t index) {
 }
 
 static void print_text(const image_predictor *predictor, const char *path) {
-  printf("%s\n", path);
+  cli_put_text(stdout, path, false);
+  putchar('\n');
   for (int64_t i = 0; i < predictor->k; i++) {
     const jimm_top *top = &predictor->top[i];
     const char *name = label(predictor, top->index);
-    printf("  %.6f  %5lld%s%s\n", (double)top->probability, (long long)top->index,
-           name == NULL ? "" : "  ", name == NULL ? "" : name);
+    printf("  %.6f  %5lld%s", (double)top->probability, (long long)top->index,
+           name == NULL ? "" : "  ");
+    cli_put_text(stdout, name == NULL ? "" : name, false);
+    putchar('\n');
   }
 }
 
@@ -319,7 +322,7 @@ const cli_command cli_predict = {
         "IMAGE is a PNG, JPEG, PPM or PGM file, '-' for standard input, or a folder, of "
         "which the files ending in .png .jpg .jpeg .ppm .pgm are taken in sorted order; "
         "folders inside it are not searched. An image that fails is reported, the others "
-        "go on.",
+        "go on. Control characters in names and labels are printed as \\xNN.",
     .options = options,
     .option_count = CLI_COUNT(options),
     .least = 1,

@@ -1,5 +1,6 @@
 /* Messages on standard error. */
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -18,11 +19,39 @@ static void begin(void) {
   }
 }
 
+void cli_put_text(FILE *file, const char *text, bool lines) {
+  for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
+    if ((*c < 0x20 && !(lines && *c == '\n')) || *c == 0x7F) {
+      fprintf(file, "\\x%02x", (unsigned)*c);
+    } else if (*c == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0) { /* U+0080 to U+009F */
+      fprintf(file, "\\x%02x\\x%02x", (unsigned)*c, (unsigned)c[1]);
+      c++;
+    } else {
+      fputc(*c, file);
+    }
+  }
+}
+
+static void put_message(const char *format, va_list args) {
+  va_list again;
+  va_copy(again, args);
+  const int length = vsnprintf(NULL, 0, format, again);
+  va_end(again);
+  char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+  begin();
+  if (text == NULL) { /* the plain words without what goes into them */
+    cli_put_text(stderr, format, true);
+    return;
+  }
+  vsnprintf(text, (size_t)length + 1, format, args);
+  cli_put_text(stderr, text, true);
+  free(text);
+}
+
 int cli_fail(const char *format, ...) {
   va_list args;
-  begin();
   va_start(args, format);
-  vfprintf(stderr, format, args);
+  put_message(format, args);
   va_end(args);
   fputc('\n', stderr);
   return CLI_FAILED;
@@ -42,9 +71,8 @@ int cli_fail_memory(void) {
 
 int cli_usage(const char *format, ...) {
   va_list args;
-  begin();
   va_start(args, format);
-  vfprintf(stderr, format, args);
+  put_message(format, args);
   va_end(args);
   if (command_name == NULL) {
     fputs("\nTry 'jimm --help'.\n", stderr);
@@ -56,9 +84,8 @@ int cli_usage(const char *format, ...) {
 
 void cli_note(const char *format, ...) {
   va_list args;
-  begin();
   va_start(args, format);
-  vfprintf(stderr, format, args);
+  put_message(format, args);
   va_end(args);
   fputc('\n', stderr);
 }

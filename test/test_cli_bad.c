@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "cli_run.h"
 
@@ -22,7 +23,10 @@ typedef struct bad_row {
 static const bad_row rows[] = {
     /* the command line */
     {"no command", 2, {"Usage: jimm COMMAND"}, {NULL}},
-    {"unknown command", 2, {"jimm: unknown command 'lsit'", "--help"}, {"lsit"}},
+    {"unknown command",
+     2,
+     {"jimm: unknown command 'lsit'", "list, info, predict, preprocess, forward", "--help"},
+     {"lsit"}},
     {"unknown program option", 2, {"jimm: unknown option '--verson'"}, {"--verson"}},
     {"unknown option",
      2,
@@ -163,6 +167,10 @@ static const bad_row rows[] = {
     {"JPEG that ends at once", 1, {"magic.jpg: "}, {PREDICT, "magic.jpg"}},
     {"image misnamed", 1, {"jimm predict: text.png: "}, {PREDICT, "text.png"}},
     {"image absent", 1, {"absent.png", "No such file"}, {PREDICT, "absent.png"}},
+    {"image whose name steers the terminal",
+     1,
+     {"jimm predict: no\\x1b[31m\\x07\\xc2\\x9b1m.png: cannot open: No such file"},
+     {PREDICT, "no\033[31m\007\302\2331m.png"}},
     {"image unreadable", 1, {"/proc/self/mem"}, {PREDICT, "/proc/self/mem"}},
     {"decompression bomb", 1, {"bomb.png: ", "100000"}, {PREDICT, "bomb.png"}},
     {"decompression bomb, preprocess",
@@ -205,12 +213,29 @@ static const bad_row rows[] = {
       "absent/y.npy"}},
     {"output into a file",
      1,
-     {"a.ppm/y.npy"},
+     {"a.ppm/y.npy: cannot write: a.ppm is no folder"},
      {"forward", "test_resnet", "--synthetic", "1", "--input", "x.npy", "--output", "a.ppm/y.npy"}},
     {"output that is a folder",
      1,
      {"folder.npy: cannot write"},
      {"preprocess", "resnet50", "a.ppm", "-o", "folder.npy"}},
+    {"output over the input",
+     1,
+     {"./x.npy: cannot write: it is the input"},
+     {"forward", "test_resnet", "--synthetic", "1", "--input", "x.npy", "--output", "./x.npy"}},
+    {"output over the weights",
+     1,
+     {"w.safetensors: cannot write: it is the weights"},
+     {"forward", "test_resnet", "-w", "w.safetensors", "--input", "x.npy", "--output",
+      "w.safetensors"}},
+    {"output over the weights of a folder",
+     1,
+     {"folder/model.safetensors: cannot write: it is the weights"},
+     {"forward", "-w", "folder", "--input", "x.npy", "--output", "folder/model.safetensors"}},
+    {"preprocess over the image",
+     1,
+     {"x.npy: cannot write: it is the image"},
+     {"preprocess", "resnet50", "x.npy", "-o", "x.npy"}},
     {"output where nothing can be made",
      1,
      {"/proc/y.npy"},
@@ -256,6 +281,22 @@ TEST(old_output_survives_a_failure) {
     TEST_CHECK_STR(text, "precious");
     fclose(file);
   }
+  scratch_clear("out");
+}
+
+/* The shell's ulimit -f: no signal, no temporary file, the old output whole. */
+TEST(file_size_limit_leaves_nothing) {
+  struct rlimit before, limit;
+  TEST_REQUIRE_INT(getrlimit(RLIMIT_FSIZE, &before), 0);
+  scratch_write("out/y.npy", "precious", 8);
+  limit = before;
+  limit.rlim_cur = 1024; /* the logits need four times as much */
+  TEST_REQUIRE_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const run_result *run = RUN(SYNTHETIC);
+  setrlimit(RLIMIT_FSIZE, &before);
+  TEST_CHECK_INT(run->status, 1);
+  TEST_CHECK_CONTAINS(run->err, "out/y.npy: cannot write: File too large");
+  TEST_CHECK_INT(scratch_entries("out"), 1);
   scratch_clear("out");
 }
 

@@ -2,6 +2,7 @@
 #include <jimm-test/jimm-test.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli_run.h"
 
@@ -87,6 +88,21 @@ TEST(predict_text) {
     line = strchr(line, '\n') + 1;
   }
   TEST_CHECK_DOUBLE(sum, 1.0, 4e-6, 0);
+}
+
+/* A name cannot steer the terminal or forge a line; JSON tells it as it is. */
+TEST(predict_text_escapes_control_characters) {
+  const char *name = "a\n  1.0\033[2J.ppm";
+  TEST_REQUIRE(symlink("a.ppm", scratch_path(name)) == 0);
+  const run_result *run = RUN("predict", "-w", "folder", "-k", "1", name);
+  check_quiet(run, 0);
+  TEST_CHECK_INT(count_lines(run->out), 2);
+  TEST_CHECK(strncmp(run->out, "a\\x0a  1.0\\x1b[2J.ppm\n", 22) == 0);
+  check_quiet(RUN("predict", "-w", "folder", "-k", "1", "--json", name), 0);
+  json_t *json = run_json();
+  TEST_CHECK_STR(json_string_value(json_object_get(json_array_get(json, 0), "file")), name);
+  json_decref(json);
+  TEST_CHECK_INT(unlink(scratch_path(name)), 0);
 }
 
 TEST(predict_stdin) {
