@@ -1,22 +1,27 @@
 #!/bin/sh
-# Writes the generated pages of docs/ from the program's own tables.
-set -eu
-jimm=${BUILD:-build}/jimm
-{
-  echo "# Variants"
-  echo
-  echo "Made by \`make docs\` from \`jimm list --json\`; do not edit."
-  echo
-  echo "| model | parameters | classes | input | licence |"
-  echo "| --- | ---: | ---: | --- | --- |"
-  "$jimm" list --json | awk '
-    function value(line) { sub(/^[^:]*: */, "", line); sub(/,$/, "", line); gsub(/"/, "", line); return line }
-    /^    "name"/ { name = value($0) }
-    /^    "params"/ { params = value($0) }
-    /^    "num_classes"/ { classes = value($0) }
-    /^    "license"/ { license = value($0) }
-    /^    "input_size"/ { size = ""; reading = 1 }
-    reading && /^ *[0-9]+,?$/ { number = $1; sub(/,/, "", number); size = size (size == "" ? "" : " x ") number }
-    reading && /\]/ { reading = 0 }
-    /^  }/ { printf "| %s | %s | %s | %s | %s |\n", name, params, classes, size, license }'
-} >docs/variants.md
+# Writes the generated pages of docs/ from the library's own tables; with --check it only compares
+# and reports in TAP.
+# Usage: scripts/docs.sh [--check /PATH/TO/docs_tables]
+set -u
+cd "$(dirname "$0")/.." || exit 1
+if [ "${1:-}" != --check ]; then
+  for page in variants operators; do
+    "${BUILD:-build}/docs/docs_tables" $page >docs/$page.md || exit 1
+  done
+  exit 0
+fi
+n=0
+failed=0
+echo "TAP version 14"
+for page in variants operators; do
+  n=$((n + 1))
+  if "$2" $page | cmp -s - docs/$page.md; then
+    echo "ok $n - docs/$page.md is what make docs writes"
+  else
+    failed=$((failed + 1))
+    echo "not ok $n - docs/$page.md is what make docs writes"
+  fi
+done
+echo "1..$n"
+echo "# $((n - failed)) passed, $failed failed, 0 errors, 0 broken, 0 soft, 0 skipped ($n checks)"
+[ $failed -eq 0 ]
