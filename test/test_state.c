@@ -214,6 +214,27 @@ TEST(safetensors_save_refuses_and_leaves_nothing) {
   jimm_state_close(&state);
 }
 
+TEST(state_refuses_null) {
+  jimm_state *state = NULL;
+  jimm_tensor tensor = {.dtype = JIMM_DTYPE_NONE};
+  TEST_CHECK_INT(jimm_state_open(NULL, &state), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_STR(jimm_error_message(), "jimm_state_open: path or state is NULL");
+  TEST_CHECK_INT(jimm_state_open("x", NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_state_add(NULL, "x", &tensor), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_state_save(NULL, "x"), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_REQUIRE_INT(jimm_state_create(&state), JIMM_OK);
+  TEST_CHECK_INT(jimm_state_add(state, NULL, &tensor), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_state_add_owned(state, NULL, &tensor), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_state_add(state, "x", NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_state_save(state, NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_tensor_create(JIMM_F32, NULL, &tensor), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_npy_read(NULL, &tensor), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_npy_read("x", NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_npy_write(NULL, &tensor), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_npy_write("x", NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  jimm_state_close(&state);
+}
+
 TEST(released_pages_come_back) {
   enum { ROWS = 64, COLUMNS = 1024 };
   jimm_state *state, *back;

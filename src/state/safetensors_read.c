@@ -394,6 +394,9 @@ static jimm_status make_state(reader *r, jimm_state **result) {
 }
 
 jimm_status jimm_state_open(const char *path, jimm_state **state) {
+  if (path == NULL || state == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_state_open: path or state is NULL");
+  }
   *state = NULL;
   reader r = {.path = path};
   jimm_status status = jimm_os_map(path, &r.mapping);

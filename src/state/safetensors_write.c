@@ -112,6 +112,9 @@ static jimm_status write_file(const char *path, const jimm_text *header, size_t 
 }
 
 jimm_status jimm_state_save(const jimm_state *state, const char *path) {
+  if (state == NULL || path == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_state_save: state or path is NULL");
+  }
   if (jimm_state_find(state, SAFETENSORS_METADATA) != NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
                      "%s: the format has no tensor of the name " SAFETENSORS_METADATA, path);

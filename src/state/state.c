@@ -92,6 +92,9 @@ jimm_status jimm_state_append(jimm_state *state, const char *name, const jimm_te
 }
 
 jimm_status jimm_state_add(jimm_state *state, const char *name, const jimm_tensor *tensor) {
+  if (state == NULL || name == NULL || tensor == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_state_add: state, name or tensor is NULL");
+  }
   char shown[JIMM_SHOW_TEXT];
   jimm_tensor copy = {.dtype = JIMM_DTYPE_NONE};
   size_t bytes;
@@ -114,6 +117,10 @@ jimm_status jimm_state_add(jimm_state *state, const char *name, const jimm_tenso
 }
 
 jimm_status jimm_state_add_owned(jimm_state *state, const char *name, jimm_tensor *tensor) {
+  if (state == NULL || name == NULL || tensor == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_state_add_owned: state, name or tensor is NULL");
+  }
   if (tensor->owned == NULL) {
     jimm_status copied = jimm_state_add(state, name, tensor);
     if (copied == JIMM_OK) {

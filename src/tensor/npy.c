@@ -259,6 +259,9 @@ static jimm_status read_header(header *h, const jimm_mapping *mapping) {
 }
 
 jimm_status jimm_npy_read(const char *path, jimm_tensor *tensor) {
+  if (path == NULL || tensor == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_npy_read: path or tensor is NULL");
+  }
   *tensor = (jimm_tensor){.dtype = JIMM_DTYPE_NONE};
   header h = {.path = path};
   jimm_mapping mapping;
@@ -330,6 +333,9 @@ static size_t make_header(const jimm_tensor *tensor, const char *code, char *out
 
 jimm_status jimm_npy_write(const char *path, const jimm_tensor *tensor) {
   size_t bytes;
+  if (path == NULL || tensor == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_npy_write: path or tensor is NULL");
+  }
   jimm_status status = jimm_tensor_check(tensor, &bytes);
   if (status != JIMM_OK) {
     return jimm_fail_context(status, "%s", path);

@@ -30,6 +30,9 @@ jimm_status jimm_tensor_check(const jimm_tensor *tensor, size_t *bytes) {
 
 jimm_status jimm_tensor_create(jimm_dtype dtype, const jimm_shape *shape, jimm_tensor *tensor) {
   size_t bytes = 0;
+  if (shape == NULL || tensor == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_tensor_create: shape or tensor is NULL");
+  }
   const jimm_shape wanted = *shape; /* may lie in *tensor */
   *tensor = (jimm_tensor){.dtype = JIMM_DTYPE_NONE};
   jimm_status status = jimm_tensor_check_type(dtype, &wanted, &bytes);
