@@ -1,38 +1,62 @@
 #!/usr/bin/env bash
 # Breaks the code on purpose, one constant or rule at a time, and requires that a test goes red.
-# The mutants are rows of scripts/mutants.txt: file | sed expression | tests (meson names).
-# Works on a copy of the committed and uncommitted tree; writes the list of kills to standard output.
+# The mutants are rows of scripts/mutants.txt: file | sed expression | tests, each PROGRAM or
+# PROGRAM:FILTER (test/test_PROGRAM --filter FILTER). Works on a copy of the tree, uncommitted changes
+# included; prints for every mutant the test that kills it.
 # Usage: scripts/mutants.sh [NUMBER...]   (all, or the given rows)
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-(cd "$top" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work" -p)
+cd "$top" || exit 1
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp -p --parents -t "$work"
 cd "$work" || exit 1
-${MESON:-meson} setup build >/dev/null || exit 1
-ninja -C build >/dev/null || exit 1
+{ ${MESON:-meson} setup build && ninja -C build; } >"$work/log" 2>&1 || {
+  tail -n 20 "$work/log"
+  exit 1
+}
+
+# The first test that fails, as PROGRAM/TEST; nothing when all pass.
+find_killer() {
+  local one program filter
+  for one in $1; do
+    program=${one%%:*}
+    filter=
+    [ "$one" = "$program" ] || filter="--filter ${one#*:}"
+    # shellcheck disable=SC2086
+    if ! timeout 300 "build/test/test_$program" $filter >"$work/log" 2>/dev/null; then
+      echo "$program/$(sed -nE 's/^not ok [0-9]+ - ([^#]*).*/\1/p' "$work/log" | head -n 1)"
+      return
+    fi
+  done
+}
+
 passed=0 failed=0 number=0
-while IFS='|' read -r file edit tests; do
-  case $file in '' | '#'*) continue ;; esac
+while read -r line; do
+  case $line in '' | '#'*) continue ;; esac
+  file=${line%% | *} tests=${line##* | } edit=${line#* | }
+  edit=${edit% | *}
   number=$((number + 1))
   if [ $# -gt 0 ] && ! printf '%s\n' "$@" | grep -qx "$number"; then continue; fi
-  file=$(echo "$file" | xargs) edit=$(echo "$edit" | sed 's/^ *//; s/ *$//')
   cp -p "$file" "$work/original"
   sed -i -E "$edit" "$file"
-  # shellcheck disable=SC2086
+  killer=
   if cmp -s "$file" "$work/original"; then
-    verdict="not ok $number - $file: $edit changes nothing"
+    verdict="changes nothing"
   elif ! ninja -C build >"$work/log" 2>&1; then
-    verdict="not ok $number - $file: $edit does not compile"
-  elif ${MESON:-meson} test -C build --no-rebuild $tests >"$work/log" 2>&1; then
-    verdict="not ok $number - $file: $edit SURVIVES"
+    verdict="does not compile"
   else
-    killers=$(grep -E '(FAIL|ERROR|TIMEOUT)' "$work/log" | awk '$3 ~ /^[a-z_]+$/ { print $3 } $2 ~ /^[a-z_]+$/ { print $2 }' | sort -u | tr '\n' ' ')
-    verdict="ok $number - $file: $edit (killed by ${killers% })"
+    killer=$(find_killer "$tests")
+    verdict=SURVIVES
   fi
-  echo "$verdict"
-  case $verdict in ok*) passed=$((passed + 1)) ;; *) failed=$((failed + 1)) ;; esac
-  cp "$work/original" "$file" # a new time stamp, so that it is built again
+  if [ -n "$killer" ]; then
+    passed=$((passed + 1))
+    echo "ok $number - $file: $edit -- killed by $killer"
+  else
+    failed=$((failed + 1))
+    echo "not ok $number - $file: $edit -- $verdict"
+  fi
+  cat "$work/original" >"$file" # with a new time stamp, so that it is built again
 done <"$top/scripts/mutants.txt"
 echo "1..$((passed + failed))"
 echo "$passed passed, $failed failed, 0 skipped"
