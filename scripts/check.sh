@@ -5,6 +5,7 @@ set -u
 build=$1
 shift
 status=0
+rm -f "$build/meson-logs/testlog.txt"
 ${MESON:-meson} test -C "$build" --no-rebuild --print-errorlogs "$@" || status=$?
 # Each program's TAP ends in "# N passed, N failed, N errors, N broken, N soft, N skipped (...)".
 awk '
