@@ -3,6 +3,7 @@
 # Usage: test/install.sh BUILD
 set -u
 build=$1
+readme=$(dirname "$0")/../README.md
 n=0
 failed=0
 work=$(mktemp -d)
@@ -61,6 +62,14 @@ static() {
 }
 check "C, static" static
 check "C, static, runs" "$work/static"
+{
+  echo '#include <stdio.h>'
+  awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on && /^#include/' "$readme"
+  echo 'int main(void) { jimm_tensor input = {0}, logits = {0};'
+  awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on && !/^#include/' "$readme"
+  echo 'jimm_plan_close(&plan); return 0; }'
+} >"$work/readme.c"
+check "the README's C compiles" compile "$work/readme" "${CC:-gcc}" "$work/readme.c" --libs
 check "the program runs" "$(find "$work/root" -type f -name jimm -path '*bin*' | head -n 1)" --version
 check "the man page is installed" test -n "$(find "$work/root" -name 'jimm.1*' | head -n 1)"
 check "the completion is installed" test -n "$(find "$work/root" -path '*bash-completion*' -name jimm | head -n 1)"

@@ -200,7 +200,7 @@ static const bad_row rows[] = {
      1,
      {"gray.npy: expected 3 channels", "[1, 1, 64, 48]"},
      {INPUT("gray.npy")}},
-    {"input that timm refuses too", 1, {"flat.npy: ", "got 1, 0, 32"}, {INPUT("flat.npy")}},
+    {"input that timm refuses too", 1, {"flat.npy: ", "got batch 1, height 0, width 32"}, {INPUT("flat.npy")}},
     {"the same, reference",
      1,
      {"flat.npy: ", "conv1.0"},

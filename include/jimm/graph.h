@@ -88,7 +88,8 @@ typedef struct jimm_op {
 } jimm_op;
 
 /* Adds an operator to the registry. A name twice, or a row without infer or forward:
- * JIMM_ERROR_INVALID_ARGUMENT. Not to be called while other threads build graphs. */
+ * JIMM_ERROR_INVALID_ARGUMENT. Not to be called while other threads build graphs. The registry
+ * keeps one allocation for the life of the process. */
 JIMM_API jimm_status jimm_op_register(const jimm_op *op);
 /* NULL when there is no operator of that name. */
 JIMM_API const jimm_op *jimm_op_find(const char *name);

@@ -8,8 +8,8 @@
 static jimm_status check_options(const jimm_plan_options *o) {
   if (o->batch < 0 || o->height < 1 || o->width < 1) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "jimm_plan_create: expected a batch of 0 or more, height and width of 1 or "
-                     "more, got %lld, %lld, %lld",
+                     "a plan needs a batch of 0 or more, height and width of 1 or more: got batch "
+                     "%lld, height %lld, width %lld",
                      (long long)o->batch, (long long)o->height, (long long)o->width);
   }
   if (o->threads < 0 || o->threads > JIMM_THREADS_MAX) {
@@ -17,7 +17,12 @@ static jimm_status check_options(const jimm_plan_options *o) {
                      "jimm_plan_create: expected 1 to %d threads, or %d for the default, got %d",
                      JIMM_THREADS_MAX, JIMM_THREADS_DEFAULT, (int)o->threads);
   }
-  if (o->output_count < 0 || (o->output_count > 0 && o->outputs == NULL)) {
+  if (o->output_count < 0) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_plan_create: expected an output_count of 0 or more, got %d",
+                     (int)o->output_count);
+  }
+  if (o->output_count > 0 && o->outputs == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
                      "jimm_plan_create: expected %d output names, got none", (int)o->output_count);
   }
@@ -137,8 +142,9 @@ jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options *options
   if (options != NULL) {
     if (options->size == 0 || options->size > sizeof(o)) {
       return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                       "jimm_plan_options: expected a size of at most %zu, got %zu", sizeof(o),
-                       options->size);
+                       "jimm_plan_options: size is %zu, expected 1 to %zu: initialise options with "
+                       "JIMM_PLAN_OPTIONS_INIT",
+                       options->size, sizeof(o));
     }
     memcpy(&o, options, options->size);
   }
