@@ -186,7 +186,7 @@ TEST_OPTIONS(pool_starts_no_thread_before_its_time, .isolate = true) {
   pthread_join(thread, NULL);
   const long before = count_threads();
   if (first != 1 || before != 1) {
-    TEST_SKIP("the system does not tell this process's threads alone (emulation?)");
+    TEST_SKIP("the system does not tell this process's threads alone (emulation or a sanitizer?)");
   }
   jimm_pool *pool;
   TEST_REQUIRE_INT(jimm_pool_create(3, &pool), JIMM_OK);
@@ -216,7 +216,7 @@ TEST_OPTIONS(pool_reports_threads_that_cannot_start, .timeout = 30.0) {
   if (big != MAP_FAILED) {
     munmap(big, (size_t)1 << 30);
     jimm_pool_close(&pool);
-    TEST_SKIP("RLIMIT_AS has no effect (emulation?)");
+    TEST_SKIP("RLIMIT_AS has no effect (emulation or a sanitizer?)");
   }
   TEST_CHECK_INT(jimm_pool_start(pool), JIMM_ERROR_LIMIT);
   TEST_CHECK_CONTAINS(jimm_error_message(), "of 1024 threads could be started");
