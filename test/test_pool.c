@@ -132,6 +132,9 @@ static int exit_status_of(pid_t child) {
 }
 
 TEST_OPTIONS(pool_survives_fork, .timeout = 30.0) {
+#if defined(__SANITIZE_THREAD__)
+  TEST_SKIP("ThreadSanitizer cannot start threads in a forked child");
+#endif
   jimm_pool *pool;
   TEST_REQUIRE_INT(jimm_pool_create(3, &pool), JIMM_OK);
   TEST_REQUIRE_INT(use(pool), 0);  // its threads run in the parent
