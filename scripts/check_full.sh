@@ -29,7 +29,8 @@ part() {
 for mask in baseline avx2 avx512; do
   part "instruction sets up to $mask" env JIMM_CPU=$mask scripts/check.sh "$build"
 done
-part "float64 reference over every architecture" env JIMM_TEST_FULL=1 scripts/check.sh "$build" golden
+part "float64 reference over every architecture, sensitivity" env JIMM_TEST_FULL=1 \
+  scripts/check.sh "$build" -t 5 golden sensitivity
 part "address and undefined behaviour sanitizers" scripts/sanitize.sh address,undefined
 part "thread sanitizer" scripts/sanitize.sh thread base model plan
 part "valgrind on jimm predict" valgrind -q --error-exitcode=9 --leak-check=full \

@@ -3,7 +3,7 @@
  * goldens in test/golden are timm's answers for synthetic weights; test/parity/dump_goldens.py
  * wrote them.
  *
- * JIMM_GOLDEN_REPORT=FILE writes the measured errors as a markdown table; JIMM_GOLDEN_FULL=1 runs
+ * JIMM_GOLDEN_REPORT=FILE writes the measured errors as a markdown table; JIMM_TEST_FULL=1 runs
  * the reference over every case (minutes). */
 #include <dirent.h>
 #include <math.h>
@@ -156,7 +156,7 @@ static bool reference_runs(const char *arch, const char *test_case) {
   static const char *const small[] = {"resnet10t", "resnet14t",   "resnet18",  "resnet18d",
                                       "resnet26",  "resnet26d",   "resnet26t", "resnet34",
                                       "resnet50",  "resnet50_gn", "resnet50t"};
-  const char *full = getenv("JIMM_GOLDEN_FULL");
+  const char *full = getenv("JIMM_TEST_FULL");
   if ((full != NULL && strcmp(full, "1") == 0) || strcmp(arch, "test_resnet") == 0 ||
       (strcmp(arch, "resnet10t") == 0 && strcmp(test_case, "odd") == 0)) {
     return true;
