@@ -20,7 +20,7 @@
 #define MAX_SCANS 1000
 
 typedef struct decoder {
-  struct jpeg_decompress_struct library; /* first: the callbacks get its address */
+  struct jpeg_decompress_struct codec; /* first: the callbacks get its address */
   struct jpeg_error_mgr errors;
   struct jpeg_source_mgr source;
   struct jpeg_progress_mgr progress;
@@ -73,7 +73,7 @@ static void skip_input(j_decompress_ptr library, long count) {
 
 static void on_progress(j_common_ptr common) {
   decoder *d = (decoder *)common;
-  if (d->library.input_scan_number > MAX_SCANS) {
+  if (d->codec.input_scan_number > MAX_SCANS) {
     d->status = jimm_fail(JIMM_ERROR_LIMIT, "%s: progressive JPEG of more than %d scans",
                           d->file->name, MAX_SCANS);
     longjmp(d->failed, 1);
@@ -84,7 +84,7 @@ static void on_progress(j_common_ptr common) {
 
 static jimm_status fail_library(decoder *d) {
   char message[JMSG_LENGTH_MAX] = "";
-  d->errors.format_message((j_common_ptr)&d->library, message);
+  d->errors.format_message((j_common_ptr)&d->codec, message);
   jimm_status status = JIMM_ERROR_FORMAT;
   switch (d->errors.msg_code) {
     case JERR_OUT_OF_MEMORY:
@@ -109,12 +109,12 @@ static jimm_status fail_truncated(const decoder *d) {
   return jimm_fail(
       JIMM_ERROR_FORMAT,
       "%s: JPEG file is truncated: it ends after %zu bytes, with %u of %u rows decoded",
-      d->file->name, d->file->size, (unsigned)d->library.output_scanline,
-      (unsigned)d->library.image_height);
+      d->file->name, d->file->size, (unsigned)d->codec.output_scanline,
+      (unsigned)d->codec.image_height);
 }
 
 static jimm_status read_header(decoder *d) {
-  j_decompress_ptr library = &d->library;
+  j_decompress_ptr library = &d->codec;
   int answer = JPEG_HEADER_TABLES_ONLY;
   while (answer == JPEG_HEADER_TABLES_ONLY) {
     answer = jpeg_read_header(library, FALSE);
@@ -166,7 +166,7 @@ static void gray_row(const uint8_t *in, uint8_t *out, size_t width) {
 }
 
 static jimm_status read_rows(decoder *d) {
-  j_decompress_ptr library = &d->library;
+  j_decompress_ptr library = &d->codec;
   const size_t width = (size_t)d->image->width;
   const int components = library->num_components;
   if (components == 4) {
@@ -199,22 +199,21 @@ static jimm_status decode(decoder *d) {
   if (setjmp(d->failed) != 0) {
     return d->status != JIMM_OK ? d->status : fail_library(d);
   }
-  jpeg_create_decompress(&d->library);
-  d->library.src = &d->source;
-  d->library.progress = &d->progress;
+  jpeg_create_decompress(&d->codec);
+  d->codec.src = &d->source;
+  d->codec.progress = &d->progress;
   jimm_status status = read_header(d);
   if (status == JIMM_OK) {
-    status =
-        jimm_image_check_size(d->file, "JPEG", d->library.image_width, d->library.image_height);
+    status = jimm_image_check_size(d->file, "JPEG", d->codec.image_width, d->codec.image_height);
   }
   if (status != JIMM_OK) {
     return status;
   }
-  if (jpeg_start_decompress(&d->library) == FALSE) {
+  if (jpeg_start_decompress(&d->codec) == FALSE) {
     return fail_truncated(d);
   }
-  status = jimm_image_begin(d->file, "JPEG", d->library.output_width, d->library.output_height,
-                            d->image);
+  status =
+      jimm_image_begin(d->file, "JPEG", d->codec.output_width, d->codec.output_height, d->image);
   return status == JIMM_OK ? read_rows(d) : status;
 }
 
@@ -223,7 +222,7 @@ jimm_status jimm_jpeg_decode(const jimm_image_file *file, jimm_image *image) {
   memset(&d, 0, sizeof(d));
   d.file = file;
   d.image = image;
-  d.library.err = jpeg_std_error(&d.errors);
+  d.codec.err = jpeg_std_error(&d.errors);
   d.errors.error_exit = on_error;
   d.errors.output_message = on_message;
   d.errors.emit_message = on_level;
@@ -236,7 +235,7 @@ jimm_status jimm_jpeg_decode(const jimm_image_file *file, jimm_image *image) {
   d.source.term_source = do_nothing;
   d.progress.progress_monitor = on_progress;
   const jimm_status status = decode(&d);
-  jpeg_destroy_decompress(&d.library);
+  jpeg_destroy_decompress(&d.codec);
   jimm_free(d.row);
   return status;
 }
