@@ -53,6 +53,8 @@ int64_t cli_variant_params(const jimm_family *family, const jimm_arch *arch,
                            const jimm_variant *variant);
 json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
                          const jimm_variant *variant);
+/* The feature maps of a graph: output, module, channels, reduction of each. */
+json_t *cli_pyramid_json(const jimm_graph *graph);
 json_t *cli_arch_json(const jimm_family *family, const jimm_arch *arch);
 /* What a licence forbids, in words; NULL when nothing is known to be forbidden. */
 const char *cli_license_note(const char *license);

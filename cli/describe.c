@@ -26,6 +26,32 @@ int64_t cli_variant_params(const jimm_family *family, const jimm_arch *arch,
   return params;
 }
 
+/* The module of the convolution that sees the image, as text: "conv1". null without one. */
+static json_t *first_conv(const jimm_graph *graph) {
+  for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
+    const jimm_node *node = jimm_graph_node(graph, v);
+    if (node->kind == JIMM_NODE_PARAMETER &&
+        ((const jimm_parameter_attrs *)node->attrs)->role == JIMM_ROLE_INPUT_CONV) {
+      return json_stringn(node->name, strlen(node->name) - strlen(".weight"));
+    }
+  }
+  return json_null();
+}
+
+json_t *cli_pyramid_json(const jimm_graph *graph) {
+  json_t *taps = json_array();
+  for (int32_t i = 0; i < jimm_graph_feature_count(graph); i++) {
+    const jimm_feature_info *tap = jimm_graph_feature(graph, i);
+    json_t *row = json_object();
+    cli_json_set(&row, "output", cli_json_text(tap->output));
+    cli_json_set(&row, "module", cli_json_text(tap->module));
+    cli_json_set(&row, "channels", json_integer(tap->channels));
+    cli_json_set(&row, "reduction", json_integer(tap->reduction));
+    cli_json_append(&taps, row);
+  }
+  return taps;
+}
+
 const char *cli_interpolation_name(jimm_interpolation interpolation) {
   switch (interpolation) {
     case JIMM_BILINEAR:
@@ -115,6 +141,16 @@ json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
                                                 : cli_json_integers(variant->test_input_size, 3));
   cli_json_set(&object, "test_crop_pct",
                variant->test_crop_pct > 0 ? cli_json_real(variant->test_crop_pct) : json_null());
+  cli_json_set(&object, "pool_size",
+               variant->pool_size[0] == 0 ? json_null() : cli_json_integers(variant->pool_size, 2));
+  jimm_model_name resolved = {family, arch, variant, NULL};
+  jimm_graph *graph = NULL;
+  if (jimm_graph_build(&resolved, NULL, &graph) != JIMM_OK) {
+    cli_fail_library(arch->name);
+  }
+  cli_json_set(&object, "first_conv", first_conv(graph));
+  jimm_graph_close(&graph);
+  cli_json_set(&object, "classifier", cli_json_text(family->classifier));
   cli_json_set(&object, "license", cli_json_text(variant->license));
   cli_json_set(&object, "hub_id", cli_json_text(variant->hub_id));
   cli_json_set(&object, "url", cli_json_text(variant->url));

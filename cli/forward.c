@@ -3,8 +3,12 @@
 
 #include "cli.h"
 
-enum { WHAT_ALL = 3, OUTPUTS = 3 };
-static const char *const what_choices[] = {"logits", "features", "pre_logits", "all", NULL};
+enum { WHAT_PYRAMID = 3, WHAT_ALL = 4, SINGLE_OUTPUTS = 3 };
+static const char *const what_choices[] = {"logits",  "features", "pre_logits",
+                                           "pyramid", "all",      NULL};
+
+/* The three outputs by name, and as many taps of a pyramid as anybody will ask for. */
+enum { TAPS_MOST = 61, OUTPUTS_MOST = SINGLE_OUTPUTS + TAPS_MOST };
 
 enum { EVALUATOR_PLAN = 0, EVALUATOR_REFERENCE = 1, EVALUATOR_REFERENCE64 = 2 };
 static const char *const evaluator_choices[] = {"plan", "reference", "reference64", NULL};
@@ -12,9 +16,9 @@ static const char *const evaluator_choices[] = {"plan", "reference", "reference6
 static const char *const pool_choices[] = {"avg", "max", "avgmax", "catavgmax", "", NULL};
 
 typedef struct forward_values {
-  const char *weights, *input, *output;
+  const char *weights, *input, *output, *out_indices;
   cli_seed seed;
-  int64_t num_classes, in_chans, threads;
+  int64_t num_classes, in_chans, output_stride, threads;
   int32_t what, evaluator, global_pool; /* global_pool -1: the model's own */
   bool reset_head;
 } forward_values;
@@ -22,13 +26,69 @@ typedef struct forward_values {
 /* What is asked for, as the library wants it. */
 typedef struct forward_request {
   const forward_values *values;
-  const char *const *names;
+  int64_t taps[TAPS_MOST]; /* --out-indices */
+  int32_t tap_count;       /* 0: all */
+  const char *names[OUTPUTS_MOST];
   int32_t count;
   jimm_tensor input;
-  jimm_tensor outputs[OUTPUTS];
+  jimm_tensor outputs[OUTPUTS_MOST];
 } forward_request;
 
-static int check_values(const forward_values *values, int count) {
+/* "1,2,-1" */
+static int read_indices(const char *text, forward_request *request) {
+  char word[24];
+  for (const char *at = text;;) {
+    size_t length = strcspn(at, ",");
+    if (length == 0 || length >= sizeof word || request->tap_count == TAPS_MOST) {
+      return cli_usage("option --out-indices: expected indices as in 1,2,-1, got '%s'", text);
+    }
+    memcpy(word, at, length);
+    word[length] = 0;
+    if (!cli_read_integer(word, &request->taps[request->tap_count++])) {
+      return cli_usage("option --out-indices: expected an integer, got '%s'", word);
+    }
+    if (at[length] == 0) {
+      return CLI_OK;
+    }
+    at += length + 1;
+  }
+}
+
+/* The names of the outputs that are asked for; they are the graph's. */
+static int name_outputs(const jimm_graph *graph, forward_request *request) {
+  int32_t what = request->values->what;
+  int32_t taps = jimm_graph_feature_count(graph);
+  if (what < SINGLE_OUTPUTS) {
+    request->names[request->count++] = what_choices[what];
+    return CLI_OK;
+  }
+  for (int32_t i = 0; what == WHAT_ALL && i < SINGLE_OUTPUTS; i++) {
+    request->names[request->count++] = what_choices[i];
+  }
+  int32_t asked = request->tap_count > 0 ? request->tap_count : taps;
+  if (asked == 0 || asked > TAPS_MOST) {
+    return cli_fail("option --what: this model has %d feature maps, expected 1 to %d", (int)asked,
+                    (int)TAPS_MOST);
+  }
+  for (int32_t i = 0; i < asked; i++) {
+    int64_t index = request->tap_count > 0 ? request->taps[i] : i;
+    const jimm_feature_info *tap =
+        index < -taps || index >= taps ? NULL : jimm_graph_feature(graph, (int32_t)index);
+    if (tap == NULL) {
+      return cli_usage("option --out-indices: expected indices from %d to %d, got %lld", -(int)taps,
+                       (int)taps - 1, (long long)index);
+    }
+    for (int32_t k = 0; k < request->count; k++) {
+      if (request->names[k] == tap->output) {
+        return cli_usage("option --out-indices: index %lld is given twice", (long long)index);
+      }
+    }
+    request->names[request->count++] = tap->output;
+  }
+  return CLI_OK;
+}
+
+static int check_values(const forward_values *values, int count, int32_t taps) {
   if (values->input == NULL || values->output == NULL) {
     return cli_usage("option --%s is missing", values->input == NULL ? "input" : "output");
   }
@@ -37,11 +97,14 @@ static int check_values(const forward_values *values, int count) {
     return cli_usage("option --output: expected a file ending in .npy or .safetensors, got '%s'",
                      values->output);
   }
-  if (npy && values->what == WHAT_ALL) {
+  if (values->out_indices != NULL && values->what != WHAT_PYRAMID) {
+    return cli_usage("option --out-indices: only --what pyramid has indices");
+  }
+  if (npy && (values->what == WHAT_ALL || (values->what == WHAT_PYRAMID && taps != 1))) {
     return cli_usage(
         "option --output: a .npy file holds one tensor; expected a .safetensors file "
-        "with --what all, got '%s'",
-        values->output);
+        "with --what %s, got '%s'",
+        what_choices[values->what], values->output);
   }
   if ((values->weights != NULL) == values->seed.given) {
     return cli_usage("expected either -w FILE or --synthetic SEED, got %s",
@@ -154,15 +217,18 @@ static int forward(const cli_source *source, forward_request *request) {
   if (status == CLI_OK) {
     status = cli_source_load(source, &values->seed, values->reset_head, &model);
   }
+  if (status == CLI_OK) {
+    status = name_outputs(jimm_model_graph(model), request);
+  }
   if (status == CLI_OK && run_model(model, request) != JIMM_OK) {
     status = cli_fail_library(values->input);
   }
-  jimm_model_close(&model);
   if (status == CLI_OK && write_outputs(request) != JIMM_OK) {
     status = cli_fail_library(values->output);
   }
+  jimm_model_close(&model); /* the names are its graph's */
   jimm_tensor_close(&request->input);
-  for (int32_t i = 0; i < OUTPUTS; i++) {
+  for (int32_t i = 0; i < OUTPUTS_MOST; i++) {
     jimm_tensor_close(&request->outputs[i]);
   }
   return status;
@@ -175,6 +241,9 @@ static void apply_options(const forward_values *values, jimm_model_options *opti
   if (values->in_chans >= 0) {
     options->in_chans = values->in_chans;
   }
+  if (values->output_stride != CLI_UNSET) {
+    options->output_stride = values->output_stride;
+  }
   if (values->global_pool >= 0) {
     options->global_pool = pool_choices[values->global_pool];
   }
@@ -182,7 +251,11 @@ static void apply_options(const forward_values *values, jimm_model_options *opti
 
 static int run(const void *values_, int count, char **arguments) {
   const forward_values *values = values_;
-  int status = check_values(values, count);
+  forward_request request = {.values = values};
+  int status = values->out_indices != NULL ? read_indices(values->out_indices, &request) : CLI_OK;
+  if (status == CLI_OK) {
+    status = check_values(values, count, request.tap_count);
+  }
   if (status != CLI_OK) {
     return status;
   }
@@ -198,10 +271,6 @@ static int run(const void *values_, int count, char **arguments) {
     status = cli_check_apart(values->output, source.weights, "the weights");
   }
   if (status == CLI_OK) {
-    forward_request request = {.values = values};
-    bool all = values->what == WHAT_ALL;
-    request.names = all ? what_choices : &what_choices[values->what];
-    request.count = all ? OUTPUTS : 1;
     apply_options(values, &source.options);
     status = forward(&source, &request);
   }
@@ -211,6 +280,7 @@ static int run(const void *values_, int count, char **arguments) {
 
 static const forward_values defaults = {.num_classes = CLI_UNSET,
                                         .in_chans = CLI_UNSET,
+                                        .output_stride = CLI_UNSET,
                                         .threads = JIMM_THREADS_DEFAULT,
                                         .global_pool = -1};
 
@@ -247,7 +317,21 @@ static const cli_option options[] = {
      .choices = what_choices,
      .offset = offsetof(forward_values, what),
      .help = "logits (default), features (the last feature map), pre_logits (what the classifier "
-             "sees), or all three"},
+             "sees), pyramid (feature maps of falling size, feat_01 and so on, as timm's "
+             "features_only gives them), or all"},
+    {.name = "out-indices",
+     .type = CLI_TEXT,
+     .argument = "I,J,...",
+     .offset = offsetof(forward_values, out_indices),
+     .help = "which maps of the pyramid: 0 is feat_01, -1 is the last (default: all of them)"},
+    {.name = "output-stride",
+     .type = CLI_INTEGER,
+     .argument = "S",
+     .minimum = 1,
+     .maximum = 1024,
+     .offset = offsetof(forward_values, output_stride),
+     .help = "32 (default), 16 or 8: how many pixels of the image are a pixel of the last feature "
+             "map; the later stages dilate their convolutions instead of striding"},
     {.name = "num-classes",
      .type = CLI_INTEGER,
      .argument = "N",

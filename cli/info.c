@@ -83,6 +83,13 @@ static void print_text(const model_facts *facts) {
          cli_quantity(facts->cost.weight_bytes, quantity));
   printf("largest activation %sB\n", cli_quantity(facts->cost.largest_activation_bytes, quantity));
   printf("  %-16s %lld\n", "features", (long long)arch->num_features);
+  printf("  %-16s", "pyramid");
+  for (int32_t i = 0; i < jimm_graph_feature_count(facts->graph); i++) {
+    const jimm_feature_info *tap = jimm_graph_feature(facts->graph, i);
+    printf("%s %s %lld /%lld", i == 0 ? "" : ",", tap->module, (long long)tap->channels,
+           (long long)tap->reduction);
+  }
+  printf(" (module, channels, /reduction)\n");
   printf("  %-16s %lld%s\n", "classes", (long long)variant->num_classes,
          variant->num_classes == 0 ? " (no classifier)" : "");
   print_data(variant);
@@ -118,6 +125,7 @@ static json_t *facts_json(const model_facts *facts, bool graph) {
   cli_json_set(&object, "weight_bytes", json_integer(facts->cost.weight_bytes));
   cli_json_set(&object, "largest_activation_bytes",
                json_integer(facts->cost.largest_activation_bytes));
+  cli_json_set(&object, "pyramid", cli_pyramid_json(facts->graph));
   if (graph) {
     cli_json_set(&object, "graph", cli_graph_json(facts->graph, facts->shapes));
   }

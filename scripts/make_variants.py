@@ -11,8 +11,10 @@ the fields of the C config struct, and raises Unsupported for an argument that t
 know yet. To add architectures, teach the C file the field, then teach the function here.
 """
 import argparse
+import functools
 import importlib
 import pathlib
+import pkgutil
 import sys
 
 import timm
@@ -36,25 +38,77 @@ def four(values):
     return f'ALL({values[0]})' if len(set(values)) == 1 else '{' + ', '.join(map(str, values)) + '}'
 
 
-def resnet_config(kwargs):
+def pruned_widths(arch):
+    """The outputs of a bottleneck's three convolutions, for each block, as timm's _pruned file says."""
+    text = pkgutil.get_data('timm.models', f'_pruned/{arch}.txt').decode().strip()
+    first = {key: int(shape.strip('[').split(',')[0].strip(']'))
+             for key, shape in (item.split(':') for item in text.split('***'))
+             if shape != '[]'}
+    blocks = [key[:-len('.conv1.weight')] for key in first
+              if key.startswith('layer') and key.endswith('.conv1.weight')]
+    rows = [tuple(first[f'{block}.conv{i}.weight'] for i in (1, 2, 3)) for block in blocks]
+    return 'WIDTHS(' + ', '.join(f'{{{a}, {b}, {c}}}' for a, b, c in rows) + ')'
+
+
+def attention(layer):
+    """(kind, ratio of squeeze-and-excitation) of timm's attn_layer: a name or a partial of a class."""
+    ratio = 1 / 16
+    if isinstance(layer, functools.partial):
+        keywords = dict(layer.keywords)
+        ratio = keywords.pop('rd_ratio', ratio)
+        if layer.func is not timm.layers.SEModule or layer.args or keywords:
+            raise Unsupported(f'attn_layer {layer}')
+        layer = 'se'
+    kinds = {None: 'ATTN_NONE', 'se': 'ATTN_SE', 'eca': 'ATTN_ECA'}
+    if layer not in kinds:
+        raise Unsupported(f'attn_layer {layer}')
+    return kinds[layer], ratio
+
+
+def resnet_config(arch, kwargs):
     kwargs = dict(kwargs)
     blocks = {'BasicBlock': 'BASIC', 'Bottleneck': 'BOTTLENECK'}
     stems = {'': 'STEM_7X7', 'deep': 'STEM_DEEP', 'deep_tiered': 'STEM_DEEP_TIERED'}
     norms = {None: 'BATCH_NORM', 'batchnorm2d': 'BATCH_NORM', 'groupnorm': 'GROUP_NORM'}
+    anti_aliasing = {None: 'AA_NONE', torch.nn.AvgPool2d: 'AA_AVG', timm.layers.BlurPool2d: 'AA_BLUR'}
+    flag = {True: 'true', False: 'false'}
     block = kwargs.pop('block')
     block = block if isinstance(block, (tuple, list)) else [block] * 4
     norm = kwargs.pop('norm_layer', None)
     if norm not in norms:
         raise Unsupported(f'norm_layer {norm}')
+    aa = kwargs.pop('aa_layer', None)
+    if aa not in anti_aliasing:
+        raise Unsupported(f'aa_layer {aa}')
+    replace_stem_pool = kwargs.pop('replace_stem_pool', False)
+    if replace_stem_pool and aa is not None:
+        raise Unsupported('replace_stem_pool with aa_layer')
+    block_args = dict(kwargs.pop('block_args', None) or {})
+    attn, ratio = attention(block_args.pop('attn_layer', None))
+    if block_args:
+        raise Unsupported('block_args ' + ', '.join(sorted(block_args)))
     fields = {
         'block': four(blocks[b.__name__] for b in block),
         'layers': four(kwargs.pop('layers')),
         'channels': four(kwargs.pop('channels', (64, 128, 256, 512))),
+        'cardinality': kwargs.pop('cardinality', 1),
+        'base_width': kwargs.pop('base_width', 64),
+        'reduce_first': kwargs.pop('block_reduce_first', 1),
         'stem': stems[kwargs.pop('stem_type', '')],
         'stem_width': kwargs.pop('stem_width', 64),
-        'avg_down': 'true' if kwargs.pop('avg_down', False) else 'false',
+        'replace_stem_pool': flag[replace_stem_pool],
+        'avg_down': flag[kwargs.pop('avg_down', False)],
+        'down_kernel': kwargs.pop('down_kernel_size', 1),
         'norm': norms[norm],
+        'aa': anti_aliasing[aa],
+        'attn': attn,
     }
+    if attn == 'ATTN_SE':
+        fields['se_ratio'] = number(ratio)
+    if kwargs.pop('pruned', False):
+        if set(block) != {timm.models.resnet.Bottleneck}:
+            raise Unsupported('a pruned network of other blocks than bottlenecks')
+        fields['pruned'] = pruned_widths(arch)
     if kwargs:
         raise Unsupported(', '.join(sorted(kwargs)))
     return fields
@@ -125,6 +179,8 @@ def variant_row(arch, tag, cfg):
         fields.append(f'.test_input_size = {listing(cfg.test_input_size)}')
     if cfg.test_crop_pct:
         fields.append(f'.test_crop_pct = {number(cfg.test_crop_pct)}')
+    if cfg.pool_size:
+        fields.append(f'.pool_size = {listing(cfg.pool_size)}')
     for field, value in (('hub_id', cfg.hf_hub_id), ('url', cfg.url), ('license', cfg.license),
                          ('origin_url', cfg.origin_url), ('paper_ids', cfg.paper_ids)):
         if value:
@@ -155,7 +211,7 @@ def table(family, make_config):
     skipped, known = {}, set()
     for arch in timm.list_models(module=family):
         try:
-            config = make_config(entry_kwargs(module, arch))
+            config = make_config(arch, entry_kwargs(module, arch))
         except Unsupported as reason:
             skipped[arch] = str(reason)
             continue

@@ -1,7 +1,7 @@
 #!/bin/sh
 # jimm against the real timm, live. Ends in one line of counts: parity: N passed, N failed, N skipped.
 #
-#   scripts/parity.sh            seven architectures in 3 and 1 channels, the program, images
+#   scripts/parity.sh            one architecture of each kind in 3 and 1 channels, the program, images
 #   scripts/parity.sh --quick    a subset, a few minutes
 #   scripts/parity.sh --sweep    every architecture; goes on where it stopped
 #
@@ -27,7 +27,8 @@ for program in "$jimm" "$fixtures_test"; do
   fi
 done
 python=$(scripts/python_env.sh) || exit 1
-live='resnet18 resnet34 resnet50 resnet50d resnet26t resnet50_gn test_resnet'
+live='resnet18 resnet34 resnet50 resnet50d resnet26t resnet50_gn test_resnet seresnext50_32x4d
+ecaresnet50t ecaresnet50d_pruned resnetrs50 resnetblur50 resnetaa50d senet154 wide_resnet50_2'
 
 temporary=$(mktemp -d "${TMPDIR:-/tmp}/jimm-parity.XXXXXX") || exit 1
 trap 'rm -rf "$temporary"' EXIT

@@ -84,7 +84,7 @@ void golden_check_parameters(const jimm_json *golden, const jimm_graph *graph) {
 
 /* Operators that are no module of timm's: their effect is in the values. */
 static bool is_glue(const jimm_node *node) {
-  static const char *const glue[] = {"add", "flatten", "dropout", "drop_path"};
+  static const char *const glue[] = {"add", "mul", "flatten", "reshape", "dropout", "drop_path"};
   for (size_t i = 0; i < sizeof glue / sizeof glue[0]; i++) {
     if (strcmp(node->op->name, glue[i]) == 0) {
       return true;
@@ -126,10 +126,13 @@ static bool input_equal(const jimm_graph *graph, const jimm_node *node, const ji
   }
   if (strcmp(want->key, "kernel") == 0) {
     const jimm_node *weight = jimm_graph_node(graph, node->inputs[1]);
-    const jimm_parameter_attrs *attrs = weight->attrs;
-    return want->length == 2 && attrs->shape.rank == 4 &&
-           attrs->shape.dim[2] == want->first->integer &&
-           attrs->shape.dim[3] == want->first->next->integer;
+    const jimm_shape *shape = &((const jimm_parameter_attrs *)weight->attrs)->shape;
+    bool equal = (int32_t)want->length == shape->rank - 2;
+    int32_t dim = 2;
+    for (const jimm_json *size = want->first; equal && size != NULL; size = size->next) {
+      equal = shape->dim[dim++] == size->integer;
+    }
+    return equal;
   }
   return false;
 }
@@ -181,17 +184,33 @@ static void check_sums(const jimm_json *golden, const jimm_graph *graph) {
   TEST_CHECK_INT(sums, (int64_t)blocks->length);
 }
 
-void golden_check_nodes(const jimm_json *golden, const jimm_graph *graph) {
-  jimm_map named = {0};
-  int64_t modules = 0;
-  const jimm_json *nodes = golden_get(golden, "nodes", JIMM_JSON_ARRAY);
+/* Checks the nodes of a list of entries whose names are not yet in `named` or `gone`, and adds them
+ * to `named`. */
+static void check_nodes(const jimm_json *nodes, const jimm_map *gone, jimm_map *named,
+                        const jimm_graph *graph) {
   for (const jimm_json *entry = nodes->first; entry != NULL; entry = entry->next) {
     const jimm_json *names = golden_get(entry, "names", JIMM_JSON_ARRAY);
     for (const jimm_json *name = names->first; name != NULL; name = name->next) {
-      TEST_REQUIRE(jimm_map_insert(&named, name->string, modules++) == JIMM_OK);
-      check_node(graph, name->string, entry);
+      if (jimm_map_find(named, name->string) < 0 && jimm_map_find(gone, name->string) < 0) {
+        TEST_REQUIRE(jimm_map_insert(named, name->string, 1) == JIMM_OK);
+        check_node(graph, name->string, entry);
+      }
     }
   }
+}
+
+void golden_check_nodes(const jimm_json *golden, const jimm_json *test_case,
+                        const jimm_graph *graph) {
+  jimm_map named = {0};
+  jimm_map gone = {0};
+  if (test_case != NULL) {
+    const jimm_json *names = golden_get(test_case, "gone", JIMM_JSON_ARRAY);
+    for (const jimm_json *name = names->first; name != NULL; name = name->next) {
+      TEST_REQUIRE(jimm_map_insert(&gone, name->string, 1) == JIMM_OK);
+    }
+    check_nodes(golden_get(test_case, "nodes", JIMM_JSON_ARRAY), &gone, &named, graph);
+  }
+  check_nodes(golden_get(golden, "nodes", JIMM_JSON_ARRAY), &gone, &named, graph);
   for (int32_t i = 0; i < jimm_graph_node_count(graph); i++) {
     const jimm_node *node = jimm_graph_node(graph, i);
     if (node->kind == JIMM_NODE_OP && !is_glue(node)) {
@@ -199,8 +218,25 @@ void golden_check_nodes(const jimm_json *golden, const jimm_graph *graph) {
                      node->name, node->op->name);
     }
   }
+  jimm_map_close(&gone);
   jimm_map_close(&named);
   check_sums(golden, graph);
+}
+
+void golden_check_features(const jimm_json *test_case, const jimm_graph *graph) {
+  const jimm_json *want = jimm_json_get(test_case, "features");
+  if (want == NULL) {
+    return;
+  }
+  TEST_REQUIRE_INT(jimm_graph_feature_count(graph), (int64_t)want->length);
+  int32_t index = 0;
+  for (const jimm_json *row = want->first; row != NULL; row = row->next) {
+    const jimm_feature_info *got = jimm_graph_feature(graph, index++);
+    const jimm_json *module = row->first, *channels = module->next, *reduction = channels->next;
+    TEST_CHECK_STR(got->module, module->string);
+    TEST_CHECK_INT(got->channels, channels->integer);
+    TEST_CHECK_INT(got->reduction, reduction->integer);
+  }
 }
 
 static double value_at(const jimm_tensor *tensor, int64_t index) {

@@ -24,8 +24,13 @@ double golden_number(const jimm_json *object, const char *key);
 /* Parameters: the same names, shapes and kinds in the same order. */
 void golden_check_parameters(const jimm_json *golden, const jimm_graph *graph);
 /* Nodes: every module of timm that computes is a node with the same attributes, every node that
- * computes is a module of timm, and every residual block adds once. */
-void golden_check_nodes(const jimm_json *golden, const jimm_graph *graph);
+ * computes is a module of timm, and every residual block adds once. A case with an output_stride of
+ * its own says in "nodes" and "gone" what that changes; NULL stands for the model as it is. */
+void golden_check_nodes(const jimm_json *golden, const jimm_json *test_case,
+                        const jimm_graph *graph);
+/* The taps of the pyramid: module, channels and reduction of each, in order. Nothing to check in a
+ * case without "features". */
+void golden_check_features(const jimm_json *test_case, const jimm_graph *graph);
 
 /* How far an output is from the golden, relative to the golden's largest value. */
 typedef struct golden_error {

@@ -65,7 +65,7 @@ TEST(completion) {
   TEST_CHECK_STR(RUN("--complete", "info", "--g")->out, "--graph\n");
   TEST_CHECK_STR(RUN("--complete", "info", "test_res")->out,
                  "test_resnet\ntest_resnet.r160_in1k\n");
-  TEST_CHECK_STR(RUN("--complete", "forward", "x", "--what", "p")->out, "pre_logits\n");
+  TEST_CHECK_STR(RUN("--complete", "forward", "x", "--what", "p")->out, "pre_logits\npyramid\n");
   TEST_CHECK_STR(RUN("--complete", "forward", "x", "--what", "=", "f")->out, "features\n");
   TEST_CHECK_STR(RUN("--complete", "predict", "-m", "test_resnet.")->out,
                  "test_resnet.r160_in1k\n");

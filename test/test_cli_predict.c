@@ -193,16 +193,17 @@ TEST(forward_evaluators_agree) {
   jimm_state *want = NULL;
   jimm_state *got = NULL;
   TEST_REQUIRE(jimm_state_open(scratch_path("out/want.safetensors"), &want) == JIMM_OK);
-  TEST_CHECK_INT(jimm_state_count(want), 3);
+  TEST_CHECK_INT(jimm_state_count(want), 8);
   static const char *const evaluators[] = {"plan", "reference"};
-  static const char *const names[] = {"logits", "features", "pre_logits"};
+  static const char *const names[] = {"logits",  "features", "pre_logits", "feat_01",
+                                      "feat_02", "feat_03",  "feat_04",    "feat_05"};
   for (int e = 0; e < 2; e++) {
     check_quiet(RUN("forward", "test_resnet", "-w", "w.safetensors", "--input", "x.npy", "--output",
                     "out/got.safetensors", "--what", "all", "--evaluator", evaluators[e]),
                 0);
     TEST_REQUIRE(jimm_state_open(scratch_path("out/got.safetensors"), &got) == JIMM_OK);
-    TEST_CHECK_INT(jimm_state_count(got), 3);
-    for (int i = 0; i < 3; i++) {
+    TEST_CHECK_INT(jimm_state_count(got), 8);
+    for (int i = 0; i < 8; i++) {
       const jimm_tensor *a = jimm_state_find(got, names[i]);
       const jimm_tensor *b = jimm_state_find(want, names[i]);
       TEST_REQUIRE(a != NULL && b != NULL);
@@ -214,6 +215,41 @@ TEST(forward_evaluators_agree) {
   }
   jimm_state_close(&want);
   scratch_clear("out");
+}
+
+/* "feat_02 [1, 32, 16, 16] ...": what a .safetensors file in out holds. */
+static const char *file_shapes(const char *file) {
+  static char text[1024];
+  jimm_state *state = NULL;
+  text[0] = 0;
+  TEST_REQUIRE(jimm_state_open(scratch_path(file), &state) == JIMM_OK);
+  for (int64_t i = 0; i < jimm_state_count(state); i++) {
+    char shape[JIMM_SHAPE_TEXT];
+    jimm_shape_format(&jimm_state_tensor(state, i)->shape, shape, sizeof shape);
+    size_t length = strlen(text);
+    snprintf(text + length, sizeof text - length, "%s%s %s", i == 0 ? "" : " ",
+             jimm_state_name(state, i), shape);
+  }
+  jimm_state_close(&state);
+  return text;
+}
+
+TEST(forward_pyramid) {
+#define PYRAMID \
+  "forward", "test_resnet", "--synthetic", "1", "--input", "x.npy", "--what", "pyramid"
+  check_quiet(RUN(PYRAMID, "--output", "out/y.safetensors"), 0);
+  TEST_CHECK_STR(file_shapes("out/y.safetensors"),
+                 "feat_01 [2, 32, 32, 24] feat_02 [2, 32, 16, 12] feat_03 [2, 48, 8, 6] "
+                 "feat_04 [2, 192, 4, 3] feat_05 [2, 96, 2, 2]");
+  check_quiet(RUN(PYRAMID, "--output", "out/y.safetensors", "--out-indices", "-1,1"), 0);
+  TEST_CHECK_STR(file_shapes("out/y.safetensors"), "feat_02 [2, 32, 16, 12] feat_05 [2, 96, 2, 2]");
+  check_quiet(
+      RUN(PYRAMID, "--output", "out/y.safetensors", "--output-stride", "8", "--out-indices", "3,4"),
+      0);
+  TEST_CHECK_STR(file_shapes("out/y.safetensors"), "feat_04 [2, 192, 8, 6] feat_05 [2, 96, 8, 6]");
+  check_quiet(RUN(PYRAMID, "--output", "out/y.npy", "--out-indices", "2"), 0);
+  scratch_clear("out");
+#undef PYRAMID
 }
 
 /* The shape of what `forward` writes with these options. */

@@ -223,8 +223,11 @@ TEST(bad_configs) {
       {"{\"architecture\": \"resnet18\", \"pretrained_cfg\": {}, \"model_args\": []}",
        JIMM_ERROR_FORMAT, "\"model_args\": expected an object"},
       {"{\"architecture\": \"resnet18\", \"pretrained_cfg\": {}, \"model_args\":"
-       " {\"output_stride\": 8}}",
-       JIMM_ERROR_UNSUPPORTED, "got \"output_stride\""},
+       " {\"stem_type\": \"deep\"}}",
+       JIMM_ERROR_UNSUPPORTED, "got \"stem_type\""},
+      {"{\"architecture\": \"resnet18\", \"pretrained_cfg\": {}, \"model_args\":"
+       " {\"output_stride\": 0}}",
+       JIMM_ERROR_FORMAT, "\"output_stride\": expected an integer from 1"},
       {"{\"architecture\": \"resnet18\", \"pretrained_cfg\": {}, \"model_args\":"
        " {\"in_chans\": 0}}",
        JIMM_ERROR_FORMAT, "\"in_chans\": expected an integer from 1"},

@@ -19,12 +19,16 @@
 /* The reference in float64 differs from timm in float64 by the order of sums only. */
 #define REFERENCE_BAR 1e-10
 
-#define OUTPUT_COUNT 3
-static const char *const output_names[OUTPUT_COUNT] = {"features", "pre_logits", "logits"};
+/* The outputs that a case may have; the taps of the pyramid come last. */
+#define OUTPUT_COUNT 8
+static const char *const output_names[OUTPUT_COUNT] = {
+    "features", "pre_logits", "logits", "feat_01", "feat_02", "feat_03", "feat_04", "feat_05"};
+/* Columns of the report: the three outputs, and the worst of all taps. */
+enum { COLUMNS = 4, PYRAMID = 3 };
 
-/* What one architecture measured, the worst of its cases per output. */
+/* What one architecture measured, the worst of its cases per column. */
 typedef struct measured {
-  golden_error worst[OUTPUT_COUNT];
+  golden_error worst[COLUMNS];
   double share; /* of the house bar: the largest error / bar */
 } measured;
 
@@ -34,6 +38,7 @@ static FILE *report;
 
 typedef struct evaluation {
   const jimm_json *test_case;
+  int32_t outputs; /* the first so many of output_names */
   jimm_model *model;
   jimm_tensor input;
 } evaluation;
@@ -43,6 +48,7 @@ static jimm_graph *build(const char *arch, const jimm_json *test_case, int64_t i
   options.num_classes = golden_integer(test_case, "num_classes");
   options.in_chans = in_chans;
   options.global_pool = golden_get(test_case, "global_pool", JIMM_JSON_STRING)->string;
+  options.output_stride = golden_integer(test_case, "output_stride");
   jimm_model_name name;
   jimm_graph *graph = NULL;
   REQUIRE_OK(jimm_model_find(arch, &name));
@@ -75,11 +81,18 @@ static jimm_state *weights_of(weights *w, const char *arch, uint64_t seed,
 }
 
 /* `state` holds weights of 3 channels, which are adapted when they are bound, as released ones. */
-static void evaluation_open(const char *arch, jimm_state *state, const jimm_json *test_case,
+static void evaluation_open(const jimm_json *golden, jimm_state *state, const jimm_json *test_case,
                             evaluation *e) {
+  const char *arch = golden_get(golden, "arch", JIMM_JSON_STRING)->string;
   const int64_t in_chans = golden_integer(test_case, "in_chans");
   *e = (evaluation){.test_case = test_case};
+  e->outputs = (int32_t)golden_get(test_case, "outputs", JIMM_JSON_OBJECT)->length;
+  TEST_REQUIRE(e->outputs == PYRAMID || e->outputs == OUTPUT_COUNT);
   jimm_graph *graph = build(arch, test_case, in_chans);
+  golden_check_features(test_case, graph);
+  if (jimm_json_get(test_case, "nodes") != NULL) {
+    golden_check_nodes(golden, test_case, graph);
+  }
   REQUIRE_OK(jimm_model_create(graph, state, NULL, &e->model));
   jimm_graph_close(&graph);
 
@@ -107,24 +120,25 @@ static void check_plan(const evaluation *e, measured *total) {
   options.height = e->input.shape.dim[2];
   options.width = e->input.shape.dim[3];
   options.outputs = output_names;
-  options.output_count = OUTPUT_COUNT;
+  options.output_count = e->outputs;
   jimm_plan *plan = NULL;
   REQUIRE_OK(jimm_plan_create(e->model, &options, &plan));
   jimm_tensor outputs[OUTPUT_COUNT];
   memset(outputs, 0, sizeof outputs);
-  for (int32_t i = 0; i < OUTPUT_COUNT; i++) {
+  for (int32_t i = 0; i < e->outputs; i++) {
     jimm_shape shape;
     REQUIRE_OK(jimm_plan_output_shape(plan, i, &shape));
     REQUIRE_OK(jimm_tensor_create(JIMM_F32, &shape, &outputs[i]));
   }
   REQUIRE_OK(jimm_plan_run(plan, &e->input, outputs));
-  for (int32_t i = 0; i < OUTPUT_COUNT; i++) {
+  for (int32_t i = 0; i < e->outputs; i++) {
     const golden_error got = golden_measure(e->test_case, output_names[i], &outputs[i]);
     const double bar = house_bar(got);
     TEST_CHECK_MSG(got.error <= bar, "%s, %s: relative error %.3g, bar %.3g, timm's own %.3g", name,
                    output_names[i], got.error, bar, got.timm_error);
-    total->worst[i].error = fmax(total->worst[i].error, got.error);
-    total->worst[i].timm_error = fmax(total->worst[i].timm_error, got.timm_error);
+    golden_error *worst = &total->worst[i < PYRAMID ? i : PYRAMID];
+    worst->error = fmax(worst->error, got.error);
+    worst->timm_error = fmax(worst->timm_error, got.timm_error);
     total->share = fmax(total->share, got.error / bar);
     jimm_tensor_close(&outputs[i]);
   }
@@ -136,9 +150,8 @@ static double check_reference(const evaluation *e) {
   double worst = 0;
   jimm_tensor outputs[OUTPUT_COUNT];
   memset(outputs, 0, sizeof outputs);
-  REQUIRE_OK(
-      jimm_reference_run(e->model, JIMM_F64, &e->input, OUTPUT_COUNT, output_names, outputs));
-  for (int32_t i = 0; i < OUTPUT_COUNT; i++) {
+  REQUIRE_OK(jimm_reference_run(e->model, JIMM_F64, &e->input, e->outputs, output_names, outputs));
+  for (int32_t i = 0; i < e->outputs; i++) {
     const golden_error got = golden_measure(e->test_case, output_names[i], &outputs[i]);
     TEST_CHECK_MSG(got.error <= REFERENCE_BAR, "%s, %s: the reference's relative error is %.3g",
                    name, output_names[i], got.error);
@@ -153,17 +166,24 @@ static double check_reference(const evaluation *e) {
 /* Where the float64 reference runs in a plain check: small networks of every kind of block, stem,
  * downsample and norm, at the smallest case, and test_resnet in full. */
 static bool reference_runs(const char *arch, const char *test_case) {
-  static const char *const small[] = {"resnet10t", "resnet14t",   "resnet18",  "resnet18d",
-                                      "resnet26",  "resnet26d",   "resnet26t", "resnet34",
-                                      "resnet50",  "resnet50_gn", "resnet50t"};
+  static const char *const small[] = {
+      "resnet10t",    "resnet14t",   "resnet18",           "resnet18d",    "resnet26",
+      "resnet26t",    "resnet50_gn", "seresnet18",         "ecaresnet26t", "ecaresnet50d_pruned",
+      "resnetblur18", "resnetaa34d", "ecaresnext26t_32x4d"};
+  static const char *const dilated[] = {"resnet10t", "resnetblur18", "resnetaa34d"};
   const char *full = getenv("JIMM_TEST_FULL");
   if ((full != NULL && strcmp(full, "1") == 0) || strcmp(arch, "test_resnet") == 0 ||
       (strcmp(arch, "resnet10t") == 0 && strcmp(test_case, "odd") == 0)) {
     return true;
   }
   for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
-    if (strcmp(arch, small[i]) == 0) {
-      return strcmp(test_case, "gray") == 0;
+    if (strcmp(arch, small[i]) == 0 && strcmp(test_case, "gray") == 0) {
+      return true;
+    }
+  }
+  for (size_t i = 0; i < sizeof dilated / sizeof dilated[0]; i++) {
+    if (strcmp(arch, dilated[i]) == 0 && strcmp(test_case, "stride8") == 0) {
+      return true;
     }
   }
   return false;
@@ -174,7 +194,7 @@ static void write_report(const char *arch, const measured *m) {
     return;
   }
   fprintf(report, "| %s |", arch);
-  for (int i = 0; i < OUTPUT_COUNT; i++) {
+  for (int i = 0; i < COLUMNS; i++) {
     fprintf(report, " %.1e | %.1e |", m->worst[i].error, m->worst[i].timm_error);
   }
   fprintf(report, " %.0f %% |\n", 100.0 * m->share);
@@ -187,11 +207,11 @@ static void check_arch(void *context) {
   const jimm_json *golden = golden_read(arch, &arena);
   const uint64_t weights_seed = (uint64_t)golden_integer(golden, "weights_seed");
   const jimm_json *cases = golden_get(golden, "cases", JIMM_JSON_ARRAY);
-  TEST_REQUIRE(cases->length >= 3);
+  TEST_REQUIRE(cases->length >= 4);
 
   jimm_graph *graph = build(arch, cases->first, 3);
   golden_check_parameters(golden, graph);
-  golden_check_nodes(golden, graph);
+  golden_check_nodes(golden, NULL, graph);
   jimm_graph_close(&graph);
 
   measured total = {0};
@@ -200,7 +220,7 @@ static void check_arch(void *context) {
   int references = 0;
   for (const jimm_json *item = cases->first; item != NULL; item = item->next) {
     evaluation e;
-    evaluation_open(arch, weights_of(&shared, arch, weights_seed, item), item, &e);
+    evaluation_open(golden, weights_of(&shared, arch, weights_seed, item), item, &e);
     check_plan(&e, &total);
     if (reference_runs(arch, golden_get(item, "name", JIMM_JSON_STRING)->string)) {
       reference = fmax(reference, check_reference(&e));
@@ -251,9 +271,10 @@ TEST_SETUP() {
   if (path != NULL && path[0] != 0) {
     report = fopen(path, "w");
     TEST_REQUIRE_MSG(report != NULL, "cannot write %s", path);
-    fprintf(report,
-            "| architecture | features | timm's own | pre_logits | timm's own | logits | timm's "
-            "own | of the bar |\n|---|---|---|---|---|---|---|---|\n");
+    fprintf(
+        report,
+        "| architecture | features | timm's own | pre_logits | timm's own | logits | timm's "
+        "own | pyramid | timm's own | of the bar |\n|---|---|---|---|---|---|---|---|---|---|\n");
   }
 }
 

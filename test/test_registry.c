@@ -27,9 +27,9 @@ static jimm_graph *build(const char *name, int64_t num_classes, int64_t in_chans
 /* The shape of an output for an input of [2, channels, 64, 64], as text. */
 static const char *output_shape(const jimm_graph *graph, const char *output, int64_t channels) {
   static char text[JIMM_SHAPE_TEXT];
-  static jimm_shape shapes[4096];
+  static jimm_shape shapes[16384];
   const jimm_shape input = {4, {2, channels, 64, 64}};
-  TEST_REQUIRE(jimm_graph_node_count(graph) <= 4096);
+  TEST_REQUIRE(jimm_graph_node_count(graph) <= 16384);
   TEST_REQUIRE_MSG(jimm_graph_infer(graph, &input, shapes) == JIMM_OK, "%s", jimm_error_message());
   const jimm_value value = jimm_graph_find_output(graph, output);
   TEST_REQUIRE_MSG(value != JIMM_NO_VALUE, "no output %s", output);
@@ -45,7 +45,7 @@ TEST(counts) {
   for (int32_t f = 0; f < jimm_family_count(); f++) {
     const jimm_family *family = jimm_family_at(f);
     TEST_CHECK_STR(family->name, "resnet");
-    TEST_CHECK_INT(family->alias_count, 22);
+    TEST_CHECK_INT(family->alias_count, 43);
     for (int32_t a = 0; a < family->arch_count; a++) {
       archs++;
       for (int32_t v = 0; v < family->archs[a].variant_count; v++) {
@@ -54,9 +54,9 @@ TEST(counts) {
       }
     }
   }
-  TEST_CHECK_INT(archs, 25 + 1);
-  TEST_CHECK_INT(released, 72 + 1);
-  TEST_CHECK_INT(variants, 75);
+  TEST_CHECK_INT(archs, 81);
+  TEST_CHECK_INT(released, 149);
+  TEST_CHECK_INT(variants, 168);
   TEST_CHECK(jimm_family_at(-1) == NULL);
   TEST_CHECK(jimm_family_at(jimm_family_count()) == NULL);
 }
@@ -73,7 +73,14 @@ static void check_arch(void *context) {
   snprintf(want, sizeof want, "[2, %d]", (int)arch->num_features);
   TEST_CHECK_STR(output_shape(graph, "pre_logits", 3), want);
   TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 1000]");
-  TEST_CHECK_INT(jimm_graph_output_count(graph), 3);
+  TEST_CHECK_INT(jimm_graph_output_count(graph), 3 + 5);
+  TEST_CHECK_INT(jimm_graph_feature_count(graph), 5);
+  for (int32_t i = 0; i < jimm_graph_feature_count(graph); i++) {
+    const jimm_feature_info *tap = jimm_graph_feature(graph, i);
+    const int side = 64 / (int)tap->reduction;
+    snprintf(want, sizeof want, "[2, %d, %d, %d]", (int)tap->channels, side, side);
+    TEST_CHECK_STR(output_shape(graph, tap->output, 3), want);
+  }
   jimm_graph_close(&graph);
 
   for (int32_t i = 0; i < arch->variant_count; i++) {
@@ -88,7 +95,7 @@ static void check_arch(void *context) {
       TEST_CHECK_STR(variant->hub_id, name);
     }
     TEST_CHECK_INT(variant->has_weights, variant->hub_id != NULL || variant->url != NULL);
-    TEST_CHECK_INT(variant->num_classes, 1000);
+    TEST_CHECK(variant->num_classes == 1000 || variant->num_classes == 11821);
     TEST_CHECK_INT(variant->data.channels, 3);
     TEST_CHECK(variant->license != NULL);
   }
@@ -321,6 +328,55 @@ TEST(heads) {
   jimm_graph_close(&graph);
 }
 
+/* Where the output stride is reached, strides become dilation (timm's make_blocks). */
+TEST(output_stride) {
+  static const struct {
+    int64_t stride;
+    const char *features;
+    int64_t reduction[5];
+    int64_t dilation[3]; /* of layer3.0, layer4.0 and layer4.1, the 3x3 convolutions */
+  } rows[] = {
+      {32, "[2, 2048, 2, 2]", {2, 4, 8, 16, 32}, {1, 1, 1}},
+      {16, "[2, 2048, 4, 4]", {2, 4, 8, 16, 16}, {1, 1, 2}},
+      {8, "[2, 2048, 8, 8]", {2, 4, 8, 8, 8}, {1, 2, 4}},
+  };
+  static const char *const convs[] = {"layer3.0.conv2", "layer4.0.conv2", "layer4.1.conv2"};
+  const jimm_model_name found = find("resnet50");
+  for (int i = 0; i < 3; i++) {
+    jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
+    options.output_stride = rows[i].stride;
+    jimm_graph *graph = NULL;
+    TEST_REQUIRE(jimm_graph_build(&found, &options, &graph) == JIMM_OK);
+    TEST_CHECK_STR(output_shape(graph, "features", 3), rows[i].features);
+    for (int k = 0; k < 5; k++) {
+      TEST_CHECK_INT(jimm_graph_feature(graph, k)->reduction, rows[i].reduction[k]);
+    }
+    for (int k = 0; k < 3; k++) {
+      const jimm_node *node = jimm_graph_node(graph, jimm_graph_find(graph, convs[k]));
+      TEST_CHECK_INT(((const jimm_conv2d_attrs *)node->attrs)->dilation[0], rows[i].dilation[k]);
+    }
+    jimm_graph_close(&graph);
+  }
+}
+
+TEST(features) {
+  jimm_graph *graph = build("resnet18", 10, 3, NULL);
+  static const char *const modules[] = {"act1", "layer1", "layer2", "layer3", "layer4"};
+  for (int32_t i = 0; i < 5; i++) {
+    TEST_CHECK_STR(jimm_graph_feature(graph, i)->module, modules[i]);
+    TEST_CHECK(jimm_graph_feature(graph, i - 5) == jimm_graph_feature(graph, i));
+  }
+  TEST_CHECK_STR(jimm_graph_feature(graph, 0)->output, "feat_01");
+  TEST_CHECK_STR(jimm_graph_feature(graph, -1)->output, "feat_05");
+  TEST_CHECK_INT(jimm_graph_feature(graph, 4)->value, jimm_graph_find_output(graph, "features"));
+  TEST_CHECK(jimm_graph_feature(graph, 5) == NULL);
+  TEST_CHECK(jimm_graph_feature(graph, -6) == NULL);
+  TEST_CHECK(jimm_graph_feature(graph, INT32_MIN) == NULL);
+  TEST_CHECK(jimm_graph_feature(NULL, 0) == NULL);
+  TEST_CHECK_INT(jimm_graph_feature_count(NULL), 0);
+  jimm_graph_close(&graph);
+}
+
 static const char *bad_options(int64_t num_classes, int64_t in_chans, const char *global_pool) {
   const jimm_model_name found = find("resnet18");
   jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
@@ -339,6 +395,14 @@ TEST(bad_options) {
   TEST_CHECK_CONTAINS(bad_options(-2, 3, NULL), "num_classes: expected 0 or more, got -2");
   TEST_CHECK_CONTAINS(bad_options(10, 0, NULL), "in_chans: expected 1 or more, got 0");
   jimm_graph *graph = NULL;
+  const jimm_model_name strided = find("resnet18");
+  static const int64_t strides[] = {4, 0, -1, 24, 64};
+  for (int i = 0; i < 5; i++) {
+    jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
+    options.output_stride = strides[i];
+    TEST_CHECK_INT(jimm_graph_build(&strided, &options, &graph), JIMM_ERROR_INVALID_ARGUMENT);
+    TEST_CHECK_CONTAINS(jimm_error_message(), "output_stride: expected 8, 16 or 32, got");
+  }
   const jimm_model_name nobody = {0};
   TEST_CHECK_INT(jimm_graph_build(&nobody, NULL, &graph), JIMM_ERROR_INVALID_ARGUMENT);
   const jimm_model_name found = find("resnet18");

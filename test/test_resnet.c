@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 FIXTURE_TESTS("resnet", "resnet18", "resnet34", "resnet50", "resnet50d", "resnet26t", "resnet50_gn",
-              "test_resnet")
+              "test_resnet", "seresnext50_32x4d", "ecaresnet50t", "ecaresnet50d_pruned",
+              "resnetrs50", "resnetblur50", "resnetaa50d", "senet154", "wide_resnet50_2")
 
 TEST_MAIN()

@@ -86,7 +86,9 @@ static void check_arch(void *context) {
 }
 
 TEST_SETUP() {
-  static char *archs[] = {"test_resnet", "resnet18d", "resnet26t", "resnet50", "resnet50_gn"};
+  static char *archs[] = {"test_resnet",  "resnet18d",   "resnet26t",           "resnet50",
+                          "resnet50_gn",  "seresnet18",  "ecaresnet26t",        "resnetrs50",
+                          "resnetblur18", "resnetaa34d", "ecaresnet50d_pruned", "resnext50_32x4d"};
   const char *full = getenv("JIMM_TEST_FULL");
   const size_t count = full != NULL && strcmp(full, "1") == 0 ? sizeof archs / sizeof archs[0] : 1;
   for (size_t i = 0; i < count; i++) {

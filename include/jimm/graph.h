@@ -127,6 +127,30 @@ typedef struct jimm_avg_pool2d_attrs {
   bool ceil_mode, count_include_pad;
 } jimm_avg_pool2d_attrs;
 
+/* conv1d(x [N,C,L], weight [O,C/groups,k], bias [O]?): torch.nn.functional.conv1d, zero padding. */
+typedef struct jimm_conv1d_attrs {
+  int64_t stride, padding, dilation, groups;
+} jimm_conv1d_attrs;
+
+/* blur_pool2d(x): timm's BlurPool2d: every channel is reflect-padded by (stride - 1 + filter_size -
+ * 1) / 2 and filtered with the binomial coefficients of filter_size, both ways, at that stride. */
+typedef struct jimm_blur_pool2d_attrs {
+  int64_t filter_size, stride;
+} jimm_blur_pool2d_attrs;
+
+/* pad2d(x [N,C,H,W]): torch.nn.functional.pad with a constant; before is top, left and after is
+ * bottom, right. */
+typedef struct jimm_pad2d_attrs {
+  int64_t before[2], after[2];
+  double value;
+} jimm_pad2d_attrs;
+
+/* reshape(x): the same elements in row-major order as `shape`, where 0 stands for x's dimension of
+ * the same index and -1, at most once, for what is left (torch.Tensor.view). */
+typedef struct jimm_reshape_attrs {
+  jimm_shape shape;
+} jimm_reshape_attrs;
+
 /* global_pool(x [N,C,H,W]) -> [N,C,1,1] ([N,2C,1,1] for catavgmax, average first): timm's
  * SelectAdaptivePool2d. */
 typedef enum jimm_pool_type {
@@ -150,7 +174,8 @@ typedef struct jimm_dropout_attrs {
   double rate;
 } jimm_dropout_attrs;
 
-/* Without attributes: relu(x), add(a, b) of equal shapes, linear(x [N,I], weight [O,I], bias?). */
+/* Without attributes: relu(x), sigmoid(x), add(a, b) of equal shapes, mul(a, b) where each
+ * dimension of b is a's or 1, linear(x [N,I], weight [O,I], bias?). */
 
 /* ---- parameters ---- */
 
@@ -213,6 +238,11 @@ JIMM_API jimm_value jimm_graph_add(jimm_graph *graph, const char *op, const char
                                    const jimm_value *inputs);
 /* Names `value` as an output of the graph: "logits", "pre_logits", "features". */
 JIMM_API void jimm_graph_output(jimm_graph *graph, const char *name, jimm_value value);
+/* Names `value` as the next tap of the feature pyramid (timm's feature_info): also an output of the
+ * graph, "feat_01", "feat_02", ... in the order of the calls. `module` is timm's name of the module
+ * that makes it, `reduction` how many pixels of the image its pixels are apart. */
+JIMM_API void jimm_graph_add_feature(jimm_graph *graph, const char *module, int64_t channels,
+                                     int64_t reduction, jimm_value value);
 /* Ends building: reports the first error; checks that names are unique, scopes closed and that
  * there is an output. After success the graph is immutable. */
 JIMM_API jimm_status jimm_graph_finish(jimm_graph *graph);
@@ -246,6 +276,19 @@ JIMM_API const char *jimm_graph_output_name(const jimm_graph *graph, int32_t ind
 JIMM_API jimm_value jimm_graph_output_value(const jimm_graph *graph, int32_t index);
 /* The value of the output of that name; JIMM_NO_VALUE when there is none. */
 JIMM_API jimm_value jimm_graph_find_output(const jimm_graph *graph, const char *name);
+
+/* A tap of the feature pyramid. Strings are the graph's. */
+typedef struct jimm_feature_info {
+  const char *output; /* the graph output's name, "feat_01" */
+  const char *module; /* "layer1" */
+  int64_t channels, reduction;
+  jimm_value value;
+} jimm_feature_info;
+
+JIMM_API int32_t jimm_graph_feature_count(const jimm_graph *graph);
+/* Tap `index`, from 0; negative indices count from the end, as timm's out_indices do (-1 is the
+ * last). NULL when there is none. */
+JIMM_API const jimm_feature_info *jimm_graph_feature(const jimm_graph *graph, int32_t index);
 
 /* Shapes of all nodes for an input of shape `input` (graphs with one input). `shapes` has
  * jimm_graph_node_count entries. Errors name the node, its operator and the shapes. */

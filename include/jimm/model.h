@@ -21,9 +21,10 @@ typedef struct jimm_model_options {
   int64_t num_classes;     /* -1: as the tag; 0: no classifier (logits are pre_logits) */
   int64_t in_chans;        /* -1: 3 */
   const char *global_pool; /* NULL: the family's default; "", "avg", "max", "avgmax", "catavgmax" */
+  int64_t output_stride;   /* 32; 16 or 8: later stages keep their size and dilate instead */
 } jimm_model_options;
 #define JIMM_MODEL_OPTIONS_INIT \
-  { sizeof(jimm_model_options), -1, -1, NULL }
+  { sizeof(jimm_model_options), -1, -1, NULL, 32 }
 
 /* ---- registry ---- */
 
@@ -38,8 +39,9 @@ typedef struct jimm_alias {
 typedef struct jimm_family {
   size_t size;
   const char *name; /* "resnet" */
-  /* Emits nodes and the outputs features, pre_logits, logits for arch->config. Options are
-   * resolved: num_classes and in_chans are >= 0, global_pool is not NULL. */
+  /* Emits nodes, the outputs features, pre_logits, logits and the taps of the feature pyramid
+   * (jimm_graph_add_feature) for arch->config. Options are resolved: num_classes and in_chans are
+   * >= 0, global_pool is not NULL. */
   void (*build)(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options);
   const char *default_global_pool; /* "avg" */
   const jimm_arch *archs;
@@ -58,6 +60,7 @@ typedef struct jimm_variant {
   jimm_data_config data;      /* input_size, interpolation, crop_pct, crop_mode, mean, std */
   int64_t test_input_size[3]; /* zeros when timm has none: then as data */
   double test_crop_pct;       /* 0 when timm has none */
+  int64_t pool_size[2];       /* features at input_size: height, width; zeros when timm has none */
   const char *hub_id;         /* "timm/resnet50.a1_in1k"; NULL when there is none */
   const char *url;            /* direct download; NULL */
   const char *license;        /* SPDX-like, as timm states it; NULL when it does not */

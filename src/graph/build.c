@@ -378,6 +378,41 @@ void jimm_graph_output(jimm_graph *graph, const char *name, jimm_value value) {
   graph->outputs[graph->output_count++] = (graph_output){copy, value};
 }
 
+void jimm_graph_add_feature(jimm_graph *graph, const char *module, int64_t channels,
+                            int64_t reduction, jimm_value value) {
+  if (!is_open(graph)) {
+    return;
+  }
+  if (module == NULL || channels < 1 || reduction < 1) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                                "feature %s: channels and reduction must be positive, got %" PRId64
+                                " and %" PRId64,
+                                module == NULL ? "(NULL)" : module, channels, reduction));
+    return;
+  }
+  char name[32];
+  jimm_snprintf(name, sizeof(name), "feat_%02" PRId32, graph->feature_count + 1);
+  jimm_graph_output(graph, name, value);
+  if (graph->error == JIMM_OK && graph->feature_count == graph->feature_capacity) {
+    const int32_t capacity = 2 * graph->feature_capacity + 4;
+    jimm_feature_info *grown =
+        jimm_grow(graph->features, (size_t)graph->feature_count, (size_t)capacity, sizeof(*grown));
+    if (grown == NULL) {
+      keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+      return;
+    }
+    graph->features = grown;
+    graph->feature_capacity = capacity;
+  }
+  const char *copy = graph->error == JIMM_OK ? jimm_arena_strdup(&graph->arena, module) : NULL;
+  if (copy == NULL) {
+    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY); /* the first error stays */
+    return;
+  }
+  graph->features[graph->feature_count++] = (jimm_feature_info){
+      graph->outputs[graph->output_count - 1].name, copy, channels, reduction, value};
+}
+
 jimm_status jimm_graph_finish(jimm_graph *graph) {
   if (graph == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "graph is NULL");

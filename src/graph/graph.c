@@ -35,6 +35,7 @@ void jimm_graph_close(jimm_graph **graph) {
   jimm_arena_close(&g->arena);
   jimm_free(g->nodes);
   jimm_free(g->outputs);
+  jimm_free(g->features);
   jimm_free(g->prefix);
   jimm_free(g->scopes);
   jimm_free(g);
@@ -90,4 +91,14 @@ int64_t jimm_graph_parameter_count(const jimm_graph *graph) {
     }
   }
   return total;
+}
+
+int32_t jimm_graph_feature_count(const jimm_graph *graph) {
+  return graph == NULL ? 0 : graph->feature_count;
+}
+
+const jimm_feature_info *jimm_graph_feature(const jimm_graph *graph, int32_t index) {
+  const int32_t count = jimm_graph_feature_count(graph);
+  const int32_t at = index < 0 ? count + index : index;
+  return at < 0 || at >= count ? NULL : &graph->features[at];
 }

@@ -23,6 +23,8 @@ struct jimm_graph {
   jimm_map by_name; /* full name -> index */
   graph_output *outputs;
   int32_t output_count, output_capacity;
+  jimm_feature_info *features;
+  int32_t feature_count, feature_capacity;
   int32_t input_count; /* nodes of kind JIMM_NODE_INPUT */
 
   /* While building. */

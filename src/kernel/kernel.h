@@ -75,6 +75,15 @@ typedef struct jimm_layout_args {
   size_t pad[4]; /* top, bottom, left, right */
 } jimm_layout_args;
 
+/* pad2d: a border of `value`; index = image * (out height) + output row. */
+typedef struct jimm_pad_args {
+  const float *x;
+  float *y;
+  size_t images, channels, height, width; /* of x */
+  size_t pad[4];                          /* top, bottom, left, right */
+  float value;
+} jimm_pad_args;
+
 /* ---- pooling ---- */
 
 /* max_pool2d, avg_pool2d: index = image * out_height + output row. */
@@ -86,6 +95,17 @@ typedef struct jimm_pool_args {
   int64_t kernel[2], stride[2], padding[2];
   bool count_include_pad;
 } jimm_pool_args;
+
+/* blur_pool2d: index = image * out_height + output row. filter is the binomial filter of one
+ * direction, filter_size coefficients. */
+typedef struct jimm_blur_args {
+  const float *x;
+  float *y;
+  size_t images, channels;
+  int64_t in_height, in_width, out_height, out_width;
+  int64_t filter_size, stride, padding;
+  float filter[16];
+} jimm_blur_args;
 
 /* global_pool: index = image * channel_blocks + block, blocks of JIMM_CHANNEL_BLOCK channels. */
 #define JIMM_CHANNEL_BLOCK 64
@@ -134,6 +154,24 @@ typedef struct jimm_sum_args {
   size_t count;
   bool relu;
 } jimm_sum_args;
+
+/* mul: y = relu(x * gate + residual); gate moves on by gate_image from image to image and by
+ * gate_pixel from pixel to pixel (0: the same again). index = image * blocks + block, blocks of
+ * pixels. */
+typedef struct jimm_mul_args {
+  const float *x, *gate, *residual; /* residual: NULL for none */
+  float *y;
+  size_t images, pixels, channels, blocks, gate_image, gate_pixel;
+  bool relu;
+} jimm_mul_args;
+
+/* sigmoid: index: blocks of JIMM_SIGMOID_BLOCK elements. */
+#define JIMM_SIGMOID_BLOCK 1024
+typedef struct jimm_sigmoid_args {
+  const float *x;
+  float *y;
+  size_t count;
+} jimm_sigmoid_args;
 
 /* The tasks, and the register tiles as constants. */
 #define KERNEL(op, variant, dtype, isa, rows, columns)                    \

@@ -68,9 +68,9 @@ static void read_variant(jimm_folder *folder, const jimm_json *cfg, jimm_config 
 /* model_args are keyword arguments of timm.create_model: those that change nothing at inference are
  * let pass, those that jimm does not know are an error, for the model would be another one. */
 static void read_model_args(jimm_folder *folder, const jimm_json *root, jimm_config *config) {
-  static const char *const accepted[] = {"num_classes",   "in_chans",       "global_pool",
-                                         "drop_rate",     "drop_path_rate", "drop_block_rate",
-                                         "zero_init_last"};
+  static const char *const accepted[] = {"num_classes",     "in_chans",      "global_pool",
+                                         "output_stride",   "drop_rate",     "drop_path_rate",
+                                         "drop_block_rate", "zero_init_last"};
   const jimm_json *args =
       jimm_config_typed(config, root, "model_args", JIMM_JSON_OBJECT, "an object");
   for (const jimm_json *item = args == NULL ? NULL : args->first; item != NULL; item = item->next) {
@@ -80,7 +80,7 @@ static void read_model_args(jimm_folder *folder, const jimm_json *root, jimm_con
     }
     if (i == sizeof accepted / sizeof accepted[0]) {
       jimm_config_unsupported(config, item, "model_args", item->key,
-                              "num_classes, in_chans, global_pool or drop rates");
+                              "num_classes, in_chans, global_pool, output_stride or drop rates");
       return;
     }
   }
@@ -88,6 +88,7 @@ static void read_model_args(jimm_folder *folder, const jimm_json *root, jimm_con
   jimm_config_integer(config, args, "num_classes", 0, CLASSES_LIMIT, &options->num_classes);
   jimm_config_integer(config, args, "in_chans", 1, 65535, &options->in_chans);
   jimm_config_string(config, args, "global_pool", &options->global_pool);
+  jimm_config_integer(config, args, "output_stride", 1, 1024, &options->output_stride);
 }
 
 /* The class of a member of label_names when that is an object {"0": name, ...}. */

@@ -25,15 +25,21 @@ jimm_value jimm_layer_image(jimm_graph *graph, int64_t channels) {
 
 jimm_value jimm_layer_conv2d(jimm_graph *graph, const char *name, jimm_value x,
                              const jimm_conv *conv) {
-  const jimm_shape shape = {4, {conv->out, conv->in, conv->kernel, conv->kernel}};
+  const int64_t groups = conv->groups == 0 ? 1 : conv->groups;
+  const int64_t dilation = conv->dilation == 0 ? 1 : conv->dilation;
+  const jimm_shape shape = {4, {conv->out, conv->in / groups, conv->kernel, conv->kernel}};
   jimm_graph_push(graph, "%s", name);
   const jimm_value weight = parameter(graph, "weight", shape, JIMM_PARAMETER, conv->role);
+  const jimm_value bias =
+      conv->bias ? parameter(graph, "bias", vector(conv->out), JIMM_PARAMETER, JIMM_ROLE_NONE)
+                 : JIMM_NO_VALUE;
   jimm_graph_pop(graph);
   const jimm_conv2d_attrs attrs = {.stride = {conv->stride, conv->stride},
                                    .padding = {conv->padding, conv->padding},
-                                   .dilation = {1, 1},
-                                   .groups = 1};
-  return jimm_graph_add(graph, "conv2d", name, &attrs, 2, (jimm_value[]){x, weight});
+                                   .dilation = {dilation, dilation},
+                                   .groups = groups};
+  return jimm_graph_add(graph, "conv2d", name, &attrs, conv->bias ? 3 : 2,
+                        (jimm_value[]){x, weight, bias});
 }
 
 jimm_value jimm_layer_batch_norm(jimm_graph *graph, const char *name, jimm_value x,
@@ -93,6 +99,13 @@ jimm_value jimm_layer_max_pool(jimm_graph *graph, const char *name, jimm_value x
   return unary(graph, "max_pool2d", name, &attrs, x);
 }
 
+jimm_value jimm_layer_avg_pool(jimm_graph *graph, const char *name, jimm_value x, int64_t kernel,
+                               int64_t stride) {
+  const jimm_avg_pool2d_attrs attrs = {
+      .kernel = {kernel, kernel}, .stride = {stride, stride}, .count_include_pad = true};
+  return unary(graph, "avg_pool2d", name, &attrs, x);
+}
+
 jimm_value jimm_layer_avg_pool_ceil(jimm_graph *graph, const char *name, jimm_value x,
                                     int64_t kernel, int64_t stride) {
   const jimm_avg_pool2d_attrs attrs = {.kernel = {kernel, kernel},
@@ -100,6 +113,84 @@ jimm_value jimm_layer_avg_pool_ceil(jimm_graph *graph, const char *name, jimm_va
                                        .ceil_mode = true,
                                        .count_include_pad = false};
   return unary(graph, "avg_pool2d", name, &attrs, x);
+}
+
+jimm_value jimm_layer_avg_pool_same(jimm_graph *graph, const char *name, jimm_value x,
+                                    int64_t kernel) {
+  const int64_t total = kernel - 1;
+  const jimm_pad2d_attrs pad = {.before = {total / 2, total / 2},
+                                .after = {total - total / 2, total - total / 2}};
+  jimm_graph_push(graph, "%s", name);
+  x = unary(graph, "pad2d", "pad", &pad, x);
+  jimm_graph_pop(graph);
+  return jimm_layer_avg_pool_ceil(graph, name, x, kernel, 1);
+}
+
+jimm_value jimm_layer_blur_pool(jimm_graph *graph, const char *name, jimm_value x, int64_t stride) {
+  const jimm_blur_pool2d_attrs attrs = {.filter_size = 3, .stride = stride};
+  return unary(graph, "blur_pool2d", name, &attrs, x);
+}
+
+static jimm_value mean(jimm_graph *graph, jimm_value x) {
+  const jimm_global_pool_attrs attrs = {JIMM_POOL_AVG};
+  return unary(graph, "global_pool", "mean", &attrs, x);
+}
+
+/* x times the sigmoid of what each channel got. */
+static jimm_value gate(jimm_graph *graph, jimm_value x, jimm_value excitation) {
+  const jimm_value sigmoid = unary(graph, "sigmoid", "gate", NULL, excitation);
+  return jimm_graph_add(graph, "mul", "mul", NULL, 2, (jimm_value[]){x, sigmoid});
+}
+
+/* timm.layers.make_divisible(channels * ratio, 8, round_limit=0). */
+static int64_t divisible_by_8(double value) {
+  const int64_t rounded = (int64_t)(value + 4.0) / 8 * 8;
+  return rounded < 8 ? 8 : rounded;
+}
+
+jimm_value jimm_layer_squeeze_excite(jimm_graph *graph, const char *name, jimm_value x,
+                                     int64_t channels, double ratio) {
+  const int64_t reduced = divisible_by_8((double)channels * ratio);
+  const jimm_conv fc1 = {.in = channels, .out = reduced, .kernel = 1, .stride = 1, .bias = true};
+  const jimm_conv fc2 = {.in = reduced, .out = channels, .kernel = 1, .stride = 1, .bias = true};
+  jimm_graph_push(graph, "%s", name);
+  jimm_value y = mean(graph, x);
+  y = jimm_layer_conv2d(graph, "fc1", y, &fc1);
+  y = jimm_layer_relu(graph, "act", y);
+  y = jimm_layer_conv2d(graph, "fc2", y, &fc2);
+  x = gate(graph, x, y);
+  jimm_graph_pop(graph);
+  return x;
+}
+
+/* The odd kernel nearest to (log2(channels) + 1) / 2, rounded as EcaModule does; 3 at least. */
+static int64_t eca_kernel(int64_t channels) {
+  int64_t t = 0; /* floor((log2(channels) + 1) / 2): 2 t - 1 <= log2(channels) */
+  while (t < 31 && INT64_C(1) << (2 * t + 1) <= channels) {
+    t++;
+  }
+  const int64_t kernel = t % 2 == 1 ? t : t + 1;
+  return kernel < 3 ? 3 : kernel;
+}
+
+jimm_value jimm_layer_eca(jimm_graph *graph, const char *name, jimm_value x, int64_t channels) {
+  static const jimm_reshape_attrs row = {{3, {0, 1, -1}}};
+  static const jimm_reshape_attrs image = {{4, {0, -1, 1, 1}}};
+  const int64_t kernel = eca_kernel(channels);
+  const jimm_conv1d_attrs attrs = {
+      .stride = 1, .padding = (kernel - 1) / 2, .dilation = 1, .groups = 1};
+  jimm_graph_push(graph, "%s", name);
+  jimm_value y = mean(graph, x);
+  y = unary(graph, "reshape", "to_row", &row, y);
+  jimm_graph_push(graph, "conv");
+  const jimm_value weight =
+      parameter(graph, "weight", (jimm_shape){3, {1, 1, kernel}}, JIMM_PARAMETER, JIMM_ROLE_NONE);
+  jimm_graph_pop(graph);
+  y = jimm_graph_add(graph, "conv1d", "conv", &attrs, 2, (jimm_value[]){y, weight});
+  y = unary(graph, "reshape", "to_image", &image, y);
+  x = gate(graph, x, y);
+  jimm_graph_pop(graph);
+  return x;
 }
 
 jimm_value jimm_layer_linear(jimm_graph *graph, const char *name, jimm_value x, int64_t in,

@@ -9,10 +9,12 @@
 /* The image batch [N, channels, H, W], named "input". */
 jimm_value jimm_layer_image(jimm_graph *graph, int64_t channels);
 
-/* torch.nn.Conv2d without bias, square kernel. */
+/* torch.nn.Conv2d, square kernel. */
 typedef struct jimm_conv {
   int64_t in, out;
   int64_t kernel, stride, padding;
+  int64_t dilation, groups; /* 0: 1 */
+  bool bias;
   jimm_parameter_role role;
 } jimm_conv;
 jimm_value jimm_layer_conv2d(jimm_graph *graph, const char *name, jimm_value x,
@@ -34,13 +36,30 @@ jimm_value jimm_layer_dropout(jimm_graph *graph, const char *name, jimm_value x,
 /* torch.nn.MaxPool2d. */
 jimm_value jimm_layer_max_pool(jimm_graph *graph, const char *name, jimm_value x, int64_t kernel,
                                int64_t stride, int64_t padding);
+/* torch.nn.AvgPool2d(kernel, stride). */
+jimm_value jimm_layer_avg_pool(jimm_graph *graph, const char *name, jimm_value x, int64_t kernel,
+                               int64_t stride);
 /* torch.nn.AvgPool2d(kernel, stride, ceil_mode=True, count_include_pad=False), as timm downsamples.
  */
 jimm_value jimm_layer_avg_pool_ceil(jimm_graph *graph, const char *name, jimm_value x,
                                     int64_t kernel, int64_t stride);
+/* timm.layers.AvgPool2dSame(kernel, 1, ceil_mode=True, count_include_pad=False): zeros on the right
+ * and at the bottom, which count, keep the size. */
+jimm_value jimm_layer_avg_pool_same(jimm_graph *graph, const char *name, jimm_value x,
+                                    int64_t kernel);
+/* timm.layers.BlurPool2d with the filter of 3. */
+jimm_value jimm_layer_blur_pool(jimm_graph *graph, const char *name, jimm_value x, int64_t stride);
 /* torch.nn.Linear with bias. */
 jimm_value jimm_layer_linear(jimm_graph *graph, const char *name, jimm_value x, int64_t in,
                              int64_t out, jimm_parameter_role role);
+
+/* timm.layers.SEModule: squeeze and excitation (Hu et al., https://arxiv.org/abs/1709.01507) with
+ * channels * ratio hidden channels, rounded to a multiple of 8. */
+jimm_value jimm_layer_squeeze_excite(jimm_graph *graph, const char *name, jimm_value x,
+                                     int64_t channels, double ratio);
+/* timm.layers.EcaModule: efficient channel attention (Wang et al.,
+ * https://arxiv.org/abs/1910.03151); `channels` decides the kernel alone. */
+jimm_value jimm_layer_eca(jimm_graph *graph, const char *name, jimm_value x, int64_t channels);
 
 /* timm.layers.create_classifier and the forward_head of families that use it: global pool, flatten,
  * dropout, linear. Makes the outputs "pre_logits" and "logits"; both are the same value without

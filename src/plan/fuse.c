@@ -19,6 +19,7 @@ bool jimm_node_has_weights(const jimm_graph *graph, const jimm_node *node, int32
 
 typedef struct context {
   const jimm_graph *graph;
+  const jimm_shape *shapes; /* [nodes] */
   jimm_fusions *f;
   int32_t *uses;    /* [nodes] by operators that are needed and by outputs */
   jimm_value *user; /* [nodes] one of them; JIMM_NO_VALUE: an output */
@@ -80,11 +81,13 @@ static void extend(context *x, jimm_value head, int kind) {
   const jimm_node *node = jimm_graph_node(x->graph, head);
   const bool conv = jimm_node_is(node, "conv2d") || jimm_node_is(node, "linear");
   const bool norm = jimm_node_is(node, "batch_norm") || jimm_node_is(node, "group_norm");
+  const bool mul = jimm_node_is(node, "mul") &&
+                   jimm_mul_has_kernel(&x->shapes[node->inputs[0]], &x->shapes[node->inputs[1]]);
   const bool add = jimm_node_is(node, "add");
   if (!(kind == CONV   ? conv
-        : kind == NORM ? norm
+        : kind == NORM ? norm || mul
                        : add) ||
-      !(add || jimm_node_has_weights(x->graph, node, 1))) {
+      !(add || mul || jimm_node_has_weights(x->graph, node, 1))) {
     return;
   }
   jimm_fusion *f = &x->f->of[head];
@@ -113,8 +116,9 @@ static void extend(context *x, jimm_value head, int kind) {
   }
 }
 
-jimm_status jimm_plan_fuse(jimm_plan *plan, const jimm_value *values, jimm_fusions *fusions) {
-  context x = {.graph = jimm_model_graph(plan->model), .f = fusions};
+jimm_status jimm_plan_fuse(jimm_plan *plan, const jimm_value *values, const jimm_shape *shapes,
+                           jimm_fusions *fusions) {
+  context x = {.graph = jimm_model_graph(plan->model), .shapes = shapes, .f = fusions};
   const int32_t count = jimm_graph_node_count(x.graph);
   const size_t n = (size_t)count;
   fusions->of = jimm_arena_alloc(&plan->objects, n * sizeof(*fusions->of));

@@ -346,7 +346,8 @@ static jimm_status emit_reference(jimm_lowering *l, jimm_value v) {
 
 /* ---- the walk ---- */
 
-static jimm_status emit_flatten(jimm_lowering *l, jimm_value v) {
+/* flatten, reshape: the same elements in row-major order. */
+static jimm_status emit_view(jimm_lowering *l, jimm_value v) {
   int32_t rows;
   const jimm_value in = l->fusions.alias[jimm_graph_node(l->graph, v)->inputs[0]];
   const jimm_status status = lower_row_major(l, in, &rows);
@@ -356,8 +357,9 @@ static jimm_status emit_flatten(jimm_lowering *l, jimm_value v) {
 static jimm_status emit_node(jimm_lowering *l, jimm_value head) {
   bool done = false;
   jimm_status status = JIMM_OK;
-  if (jimm_node_is(jimm_graph_node(l->graph, head), "flatten")) {
-    return emit_flatten(l, head);
+  const jimm_node *node = jimm_graph_node(l->graph, head);
+  if (jimm_node_is(node, "flatten") || jimm_node_is(node, "reshape")) {
+    return emit_view(l, head);
   }
   status = jimm_emit(l, head, &done);
   return status == JIMM_OK && !done ? emit_reference(l, head) : status;
@@ -429,7 +431,7 @@ jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values) {
   }
   jimm_status status = jimm_graph_infer(l.graph, &plan->input_shape, l.shapes);
   if (status == JIMM_OK) {
-    status = jimm_plan_fuse(plan, values, &l.fusions);
+    status = jimm_plan_fuse(plan, values, l.shapes, &l.fusions);
   }
   for (jimm_value v = 0; v < count && status == JIMM_OK; v++) {
     l.buffers[v] = JIMM_NO_BUFFER;

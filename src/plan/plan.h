@@ -101,8 +101,12 @@ typedef struct jimm_fusions {
   bool *needed;      /* [nodes] some output depends on it */
 } jimm_fusions;
 
-/* All arrays live in plan->objects. */
-jimm_status jimm_plan_fuse(jimm_plan *plan, const jimm_value *values, jimm_fusions *fusions);
+/* `shapes` are those of all nodes. All arrays live in plan->objects. */
+jimm_status jimm_plan_fuse(jimm_plan *plan, const jimm_value *values, const jimm_shape *shapes,
+                           jimm_fusions *fusions);
+/* Whether the kernel of mul takes operands of these shapes: equal ones, or [N or 1, C, 1, 1] over
+ * [N, C, H, W]. */
+bool jimm_mul_has_kernel(const jimm_shape *a, const jimm_shape *b);
 bool jimm_node_is(const jimm_node *node, const char *op);
 /* Whether inputs first .. last of the node are parameters or absent. */
 bool jimm_node_has_weights(const jimm_graph *graph, const jimm_node *node, int32_t first);

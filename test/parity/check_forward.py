@@ -11,17 +11,28 @@ from _checks import REFERENCE_BAR, house_bar, relative
 
 OUTPUTS = ("features", "pre_logits", "logits")
 QUICK = ("test_resnet", "resnet18")
-LIVE = ("test_resnet", "resnet18", "resnet34", "resnet26t", "resnet50", "resnet50d", "resnet50_gn")
+LIVE = (
+    "test_resnet", "resnet18", "resnet34", "resnet26t", "resnet50", "resnet50d", "resnet50_gn",
+    "seresnext50_32x4d", "ecaresnet50t", "ecaresnet50d_pruned", "resnetrs50", "resnetblur50",
+    "resnetaa50d", "senet154", "wide_resnet50_2",
+)
 SIZES = ((1, 224, 224), (3, 64, 64), (1, 33, 47), (1, 1, 1), (2, 7, 300), (1, 2, 31))
 
 
-def timm_answers(model, x):
+def timm_outputs(model, x):
+    """{name: tensor} of everything that `jimm forward --what all` writes."""
+    with torch.no_grad():
+        taps = model.forward_intermediates(x, intermediates_only=True)
+    outputs = dict(zip(OUTPUTS, _dump_common.run(model, x)))
+    outputs.update({f"feat_{i + 1:02d}": tap for i, tap in enumerate(taps)})
+    return outputs
+
+
+def answers(exact, single):
     """Per output: the exact float64 values and the error of timm's float32 run."""
-    single = _dump_common.run(model.float(), x)
-    exact = _dump_common.run(model.double(), x.double())
     return {
-        name: (e.numpy(), relative(s.numpy(), e.numpy()))
-        for name, e, s in zip(OUTPUTS, exact, single)
+        name: (value.numpy(), relative(single[name].numpy(), value.numpy()))
+        for name, value in exact.items()
     }
 
 
@@ -39,18 +50,26 @@ class Forward:
         return path, torch.from_numpy(x)
 
     def compare(self, what, model, shape, *flags, bar=None, weights=None):
-        """jimm with these flags against timm's model on a synthetic input."""
+        """jimm with these flags against timm's model on a synthetic input; what timm refuses, jimm
+        must refuse."""
         path, x = self.input(shape)
         out = self.checks.folder / "y.safetensors"
         out.unlink(missing_ok=True)
         what = f"forward {self.arch} {list(shape)} {what}"
-        process = self.checks.succeeds(
-            what, "forward", self.arch, "-w", weights or self.weights, "--input", path,
-            "--output", out, "--what", "all", *flags)
-        if process is None:
+        command = ("forward", self.arch, "-w", weights or self.weights, "--input", path, "--output",
+                   out, "--what", "all", *flags)
+        try:
+            want = answers(timm_outputs(model.double(), x.double()), timm_outputs(model.float(), x))
+        except RuntimeError:
+            self.checks.refuses(what, *command, mentions=(self.arch,))
             return
-        got = load_file(out)
-        for name, (exact, timm_error) in timm_answers(model, x).items():
+        if self.checks.succeeds(what, *command) is not None:
+            self.hold(what, load_file(out), want, bar)
+
+    def hold(self, what, got, want, bar=None):
+        """Checks every output against timm's answers, and that there is no other."""
+        self.checks.equal(sorted(got), sorted(want), f"{what}: outputs")
+        for name, (exact, timm_error) in want.items():
             error = relative(got.get(name, np.empty(0)), exact)
             limit = bar or house_bar(timm_error)
             if bar is None:
@@ -105,6 +124,42 @@ def check_heads(run):
                        path, "--output", out, "--num-classes", "10", mentions=("fc.weight",))
     run.compare("reset head", model_of(run.arch, num_classes=0), (1, 3, 64, 64), "--num-classes",
                 "0", "--reset-head")
+
+
+PYRAMIDS = (  # output_stride, out_indices of timm, --out-indices of jimm
+    (32, None, None),
+    (8, None, None),
+    (16, (1, 2, 3), "1,2,3"),
+    (8, (4, -5), "4,-5"),
+)
+
+
+def check_pyramid(run, quick):
+    """timm's features_only models: taps, channels, reductions, dilated stages."""
+    for stride, indices, text in PYRAMIDS[1:2] if quick else PYRAMIDS:
+        options = {} if indices is None else {"out_indices": indices}
+        net = model_of(run.arch, features_only=True, output_stride=stride, **options)
+        path, x = run.input((1, 3, 96, 64))
+        out = run.checks.folder / "y.safetensors"
+        out.unlink(missing_ok=True)
+        what = f"pyramid {run.arch} output_stride {stride}, out_indices {indices}"
+        flags = () if text is None else ("--out-indices", text)
+        if run.checks.succeeds(
+                what, "forward", run.arch, "-w", run.weights, "--input", path, "--output", out,
+                "--what", "pyramid", "--output-stride", str(stride), *flags) is None:
+            continue
+        names = [f"feat_{i % 5 + 1:02d}" for i in sorted(i % 5 for i in indices or range(5))]
+        with torch.no_grad():
+            single, exact = net.float()(x), net.double()(x.double())
+        run.hold(what, load_file(out), answers(dict(zip(names, exact)), dict(zip(names, single))))
+    net = model_of(run.arch, output_stride=8)
+    run.compare("--output-stride 8", net, (1, 3, 64, 96), "--output-stride", "8")
+    path, _ = run.input((1, 3, 64, 64))
+    for flags in (("--output-stride", "4"), ("--what", "pyramid", "--out-indices", "5"),
+                  ("--what", "pyramid", "--out-indices", "-6"),
+                  ("--what", "pyramid", "--out-indices", "1,1")):
+        run.checks.refuses(f"forward {flags}", "forward", run.arch, "-w", run.weights, "--input", path,
+                           "--output", run.checks.folder / "z.safetensors", *flags, mentions=flags[-1:])
 
 
 def check_evaluators(run):
@@ -198,6 +253,7 @@ def check(checks, quick):
         run = Forward(checks, arch)
         check_sizes(run, quick)
         check_channels(run, quick)
+        check_pyramid(run, quick)
         if arch in QUICK:
             check_evaluators(run)
             check_dtypes(run)

@@ -1,10 +1,34 @@
 """`jimm list --json` against timm: every field of every tag of every architecture."""
 
+import dataclasses
 import json
 
 import timm
 import torch
-from timm.models import get_pretrained_cfg, model_entrypoint
+from timm.models import PretrainedCfg, get_pretrained_cfg, model_entrypoint
+
+
+# Fields of timm's cfg that are not listed: no family of jimm's uses them, and that is checked.
+UNUSED = (
+    "file", "state_dict", "hf_hub_filename", "source", "custom_load", "min_input_size",
+    "fixed_input_size", "label_offset", "label_names", "label_descriptions", "test_pool_size",
+    "description", "paper_name", "notes",
+)
+LISTED = (
+    "url", "hf_hub_id", "architecture", "tag", "input_size", "test_input_size", "interpolation",
+    "crop_pct", "test_crop_pct", "crop_mode", "mean", "std", "num_classes", "pool_size", "first_conv",
+    "classifier", "license", "origin_url", "paper_ids",
+)
+
+
+def check_fields(checks, name, cfg):
+    """Every field of the cfg is listed, or says nothing."""
+    plain = PretrainedCfg()
+    for field in dataclasses.fields(cfg):
+        if field.name in UNUSED:
+            checks.equal(getattr(plain, field.name), getattr(cfg, field.name), f"{name}: {field.name}")
+        else:
+            checks.check(field.name in LISTED, f"{name}: timm's {field.name} is not listed")
 
 
 def expected(name, default, params):
@@ -30,6 +54,9 @@ def expected(name, default, params):
         "std": list(cfg.std),
         "test_input_size": list(cfg.test_input_size) if cfg.test_input_size else None,
         "test_crop_pct": cfg.test_crop_pct,
+        "pool_size": list(cfg.pool_size) if cfg.pool_size else None,
+        "first_conv": cfg.first_conv,
+        "classifier": cfg.classifier,
         "license": cfg.license or None,
         "hub_id": cfg.hf_hub_id or None,
         "url": cfg.url or None,
@@ -73,6 +100,7 @@ def check(checks, quick):
         cfg = get_pretrained_cfg(name)
         if not checks.check(cfg is not None, f"{name}: timm has no such configuration"):
             continue
+        check_fields(checks, name, cfg)
         first = get_pretrained_cfg(arch)
         default = (first.tag or "") == row["tag"]
         seen_defaults |= {arch} if default else set()

@@ -14,11 +14,19 @@ import json
 import pathlib
 import subprocess
 import sys
+import typing
 
 import numpy as np
 import timm
 import torch
-from timm.layers import SelectAdaptivePool2d
+from timm.layers import (
+    AvgPool2dSame,
+    BlurPool2d,
+    EcaModule,
+    SEModule,
+    SelectAdaptivePool2d,
+    Sigmoid,
+)
 from timm.models.resnet import BasicBlock, Bottleneck
 from torch import nn
 
@@ -32,26 +40,50 @@ PROJECTIONS = 4
 OUTPUTS = ("features", "pre_logits", "logits")
 
 # Architectures that also get the cases of channels, classes and pooling: one of each kind of block,
-# stem and norm.
-THOROUGH = ("resnet18", "resnet50", "resnet50_gn", "test_resnet")
+# stem and norm, and one with an odd number of features.
+THOROUGH = ("resnet18", "resnet50", "resnet50_gn", "test_resnet", "ecaresnet50d_pruned")
+
+
+class Case(typing.NamedTuple):
+    name: str
+    in_chans: int
+    batch: int
+    height: int
+    width: int
+    num_classes: int = 1000
+    global_pool: str = "avg"
+    output_stride: int = 32
+    pyramid: bool = False
+
+
+def runs(arch, height, width):
+    """Whether timm takes images of that size: what it refuses, another test compares."""
+    try:
+        with torch.device("meta"):
+            timm.create_model(arch).eval()(torch.zeros(1, 3, height, width))
+    except RuntimeError:
+        return False
+    return True
 
 
 def cases_of(arch):
-    """(name, in_chans, batch, height, width, num_classes, global_pool)"""
+    odd = (75, 91) if runs(arch, 75, 91) else (64, 128)
     cases = [
-        ("batch", 3, 2, 96, 96, 1000, "avg"),
-        ("gray", 1, 1, 64, 64, 1000, "avg"),
-        ("odd", 3, 1, 75, 91, 1000, "avg"),
+        Case("batch", 3, 2, 96, 96),
+        Case("gray", 1, 1, 64, 64),
+        Case("odd", 3, 1, *odd, pyramid=True),
+        Case("stride8", 3, 1, 64, 64, output_stride=8, pyramid=True),
     ]
     if arch in THOROUGH:
         cases += [
-            ("channels5", 5, 1, 64, 64, 1000, "avg"),
-            ("classes10", 3, 1, 64, 64, 10, "avg"),
-            ("classes0", 3, 1, 64, 64, 0, "avg"),
-            ("max", 3, 1, 64, 64, 1000, "max"),
-            ("avgmax", 3, 1, 64, 64, 1000, "avgmax"),
-            ("catavgmax", 3, 1, 64, 64, 1000, "catavgmax"),
-            ("unpooled", 3, 1, 64, 64, 0, ""),
+            Case("channels5", 5, 1, 64, 64),
+            Case("classes10", 3, 1, 64, 64, num_classes=10),
+            Case("classes0", 3, 1, 64, 64, num_classes=0),
+            Case("max", 3, 1, 64, 64, global_pool="max"),
+            Case("avgmax", 3, 1, 64, 64, global_pool="avgmax"),
+            Case("catavgmax", 3, 1, 64, 64, global_pool="catavgmax"),
+            Case("unpooled", 3, 1, 64, 64, num_classes=0, global_pool=""),
+            Case("stride16", 3, 1, 64, 64, output_stride=16, pyramid=True),
         ]
     return cases
 
@@ -93,6 +125,8 @@ def attributes(module):
     if isinstance(module, nn.AvgPool2d):
         if module.divisor_override is not None:
             raise TypeError(f"{module}")
+        if isinstance(module, AvgPool2dSame) and pair(module.stride) != [1, 1]:
+            raise TypeError(f"padding that depends on the size: {module}")
         return {
             "op": "avg_pool2d",
             "kernel": pair(module.kernel_size),
@@ -101,8 +135,26 @@ def attributes(module):
             "ceil_mode": module.ceil_mode,
             "count_include_pad": module.count_include_pad,
         }
+    if isinstance(module, nn.Conv1d):
+        if module.padding_mode != "zeros" or isinstance(module.padding, str):
+            raise TypeError(f"padding of {module}")
+        return {
+            "op": "conv1d",
+            "kernel": list(module.kernel_size),
+            "stride": module.stride[0],
+            "padding": module.padding[0],
+            "dilation": module.dilation[0],
+            "groups": module.groups,
+            "bias": module.bias is not None,
+        }
+    if isinstance(module, BlurPool2d):
+        if module.pad_mode != "reflect" or len(set(module.padding)) != 1:
+            raise TypeError(f"padding of {module}")
+        return {"op": "blur_pool2d", "filter_size": module.filt_size, "stride": module.stride}
     if isinstance(module, nn.ReLU):
         return {"op": "relu"}
+    if isinstance(module, (nn.Sigmoid, Sigmoid)):
+        return {"op": "sigmoid"}
     if isinstance(module, nn.Linear):
         return {"op": "linear", "bias": module.bias is not None}
     if isinstance(module, (nn.Identity, nn.Flatten)):
@@ -110,22 +162,40 @@ def attributes(module):
     raise TypeError(f"a module that the goldens do not know: {module}")
 
 
-def nodes_of(model):
-    """[{op, attributes, names}]: modules of equal attributes share an entry."""
-    found = []
+def inner_nodes(name, module):
+    """What a module computes that is no module of its own."""
+    if isinstance(module, (SEModule, EcaModule)):
+        if getattr(module, "add_maxpool", False):
+            raise TypeError(f"{module}")
+        yield name + ".mean", {"op": "global_pool", "type": "avg"}
+    if isinstance(module, AvgPool2dSame):
+        total = pair(module.kernel_size)[0] - 1
+        before, after = total // 2, total - total // 2
+        yield name + ".pad", {"op": "pad2d", "before": pair(before), "after": pair(after), "value": 0.0}
+
+
+def named_nodes(model):
+    """{name: attributes} of everything that computes."""
+    found = {}
     inside = ()
     for name, module in model.named_modules():
         if inside and name.startswith(inside):
             continue
+        found.update(inner_nodes(name, module))
         if isinstance(module, SelectAdaptivePool2d):
             inside = (name + ".",)
-            found.append((name + ".pool", {"op": "global_pool", "type": module.pool_type}))
+            found[name + ".pool"] = {"op": "global_pool", "type": module.pool_type}
         elif not list(module.children()):
             attrs = attributes(module)
             if attrs is not None:
-                found.append((name, attrs))
+                found[name] = attrs
+    return found
+
+
+def grouped(nodes):
+    """[{op, attributes, names}]: nodes of equal attributes share an entry."""
     groups = {}
-    for name, attrs in found:
+    for name, attrs in nodes.items():
         groups.setdefault(json.dumps(attrs), (attrs, []))[1].append(name)
     return [dict(attrs, names=names) for attrs, names in groups.values()]
 
@@ -165,41 +235,62 @@ def summary(seed, output, exact, single):
     }
 
 
+def pyramid(arch, case, x):
+    """([[module, channels, reduction]], the taps) of timm's features_only model; channels are those
+    of the taps, for timm lists those before pruning."""
+    net = _dump_common.create_model(
+        arch, WEIGHTS_SEED, in_chans=case.in_chans, output_stride=case.output_stride, features_only=True
+    )
+    info = net.feature_info
+    with torch.no_grad():
+        single = net(x)
+        exact = net.double()(x.double())
+    rows = [
+        [module, tap.shape[1], reduction]
+        for module, tap, reduction in zip(info.module_name(), exact, info.reduction())
+    ]
+    return rows, exact, single
+
+
 def golden(arch):
     result = {"arch": arch, "timm": timm.__version__, "weights_seed": WEIGHTS_SEED}
     cases = []
+    plain = {}
     for number, case in enumerate(cases_of(arch)):
-        name, in_chans, batch, height, width, num_classes, global_pool = case
         seed = number + 1
         model = _dump_common.create_model(
-            arch, WEIGHTS_SEED, in_chans=in_chans, num_classes=num_classes, global_pool=global_pool
+            arch, WEIGHTS_SEED, in_chans=case.in_chans, num_classes=case.num_classes,
+            global_pool=case.global_pool, output_stride=case.output_stride,
         )
+        row = dict(case._asdict(), seed=seed)
+        del row["pyramid"]
         if number == 0:
+            plain = named_nodes(model)
             result["parameters"] = parameters_of(model)
             result["blocks"] = [
                 block for block, module in model.named_modules()
                 if isinstance(module, (BasicBlock, Bottleneck))
             ]
-            result["nodes"] = nodes_of(model)
-        x = torch.from_numpy(synthetic.tensor_input(seed, (batch, in_chans, height, width)))
-        single = _dump_common.run(model, x)
-        exact = _dump_common.run(model.double(), x.double())
-        cases.append(
-            {
-                "name": name,
-                "in_chans": in_chans,
-                "batch": batch,
-                "height": height,
-                "width": width,
-                "num_classes": num_classes,
-                "global_pool": global_pool,
-                "seed": seed,
-                "outputs": {
-                    output: summary(seed, output, *values)
-                    for output, *values in zip(OUTPUTS, exact, single)
-                },
-            }
+            result["nodes"] = grouped(plain)
+        elif case.output_stride != 32:
+            nodes = named_nodes(model)
+            row["gone"] = sorted(set(plain) - set(nodes))
+            row["nodes"] = grouped({k: v for k, v in nodes.items() if plain.get(k) != v})
+        x = torch.from_numpy(
+            synthetic.tensor_input(seed, (case.batch, case.in_chans, case.height, case.width))
         )
+        names = list(OUTPUTS)
+        single = list(_dump_common.run(model, x))
+        exact = list(_dump_common.run(model.double(), x.double()))
+        if case.pyramid:
+            row["features"], more_exact, more_single = pyramid(arch, case, x)
+            names += [f"feat_{i + 1:02d}" for i in range(len(more_exact))]
+            exact += more_exact
+            single += more_single
+        row["outputs"] = {
+            output: summary(seed, output, *values) for output, *values in zip(names, exact, single)
+        }
+        cases.append(row)
     result["cases"] = cases
     return result
 

@@ -45,17 +45,35 @@ def drop_path(x, mask=None, *, rate):
     return x * (mask / keep if keep > 0 else mask)
 
 
+def blur_pool2d(x, *, filter_size, stride):
+    return timm.layers.BlurPool2d(x.shape[1], filter_size, stride).double()(x)
+
+
+def pad2d(x, *, before, after, value):
+    return F.pad(x, (before[1], after[1], before[0], after[0]), value=value)
+
+
+def reshape(x, *, shape):
+    return x.view([x.shape[i] if d == 0 else d for i, d in enumerate(shape)])
+
+
 # What each operator is in PyTorch: inputs by position, attributes by jimm's names.
 OPERATORS = {
     "conv2d": lambda x, w, b=None, **a: F.conv2d(x, w, b, **a),
+    "conv1d": lambda x, w, b=None, **a: F.conv1d(x, w, b, **a),
     "batch_norm": lambda x, w, b, mean, var, eps: F.batch_norm(x, mean, var, w, b, eps=eps),
     "group_norm": lambda x, w, b, groups, eps: F.group_norm(x, groups, w, b, eps),
     "relu": F.relu,
+    "sigmoid": torch.sigmoid,
     "add": torch.add,
+    "mul": torch.mul,
     "max_pool2d": lambda x, kernel, **a: F.max_pool2d(x, kernel, **a),
     "avg_pool2d": lambda x, kernel, **a: F.avg_pool2d(x, kernel, **a),
+    "blur_pool2d": blur_pool2d,
+    "pad2d": pad2d,
     "global_pool": lambda x, type: timm.layers.SelectAdaptivePool2d(pool_type=type)(x),
     "flatten": torch.flatten,
+    "reshape": reshape,
     "linear": F.linear,
     "dropout": dropout,
     "drop_path": drop_path,

@@ -69,3 +69,24 @@ void TASK(channels_first_transpose_f32)(void *args, size_t index) {
     transpose(from, a->channels, to, plane, plane, count);
   }
 }
+
+void TASK(pad2d_direct_f32)(void *args, size_t index) {
+  const jimm_pad_args *a = args;
+  const size_t out_height = a->height + a->pad[0] + a->pad[1];
+  const size_t out_width = a->width + a->pad[2] + a->pad[3];
+  const size_t image = index / out_height;
+  const size_t oy = index % out_height;
+  const size_t length = a->width * a->channels;
+  const size_t left = a->pad[2] * a->channels;
+  const bool inside = oy >= a->pad[0] && oy - a->pad[0] < a->height;
+  float *y = a->y + index * out_width * a->channels;
+  for (size_t i = 0; i < (inside ? left : out_width * a->channels); i++) {
+    y[i] = a->value;
+  }
+  if (inside) {
+    memcpy(y + left, a->x + (image * a->height + oy - a->pad[0]) * length, length * sizeof(float));
+    for (size_t i = left + length; i < out_width * a->channels; i++) {
+      y[i] = a->value;
+    }
+  }
+}

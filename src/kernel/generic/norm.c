@@ -1,4 +1,4 @@
-/* Group normalisation, per-channel affine maps and sums, over channels-last activations.
+/* Group normalisation and per-channel affine maps, over channels-last activations.
  *
  * Statistics are taken in float64 about the channel's first value, so that neither a large mean nor
  * a large map costs digits. The affine map subtracts the mean before it scales, and the part of the
@@ -129,23 +129,5 @@ void TASK(affine_direct_f32)(void *args, size_t index) {
       }
       y[c] = a->relu ? relu1(v) : v;
     }
-  }
-}
-
-void TASK(sum_direct_f32)(void *args, size_t index) {
-  const jimm_sum_args *a = args;
-  const size_t first = index * JIMM_SUM_BLOCK;
-  const size_t last = a->count - first < JIMM_SUM_BLOCK ? a->count : first + JIMM_SUM_BLOCK;
-  size_t i = first;
-  for (; i + LANES <= last; i += LANES) {
-    vfloat v = load(a->x + i);
-    if (a->other != NULL) {
-      v += load(a->other + i);
-    }
-    store(a->y + i, a->relu ? relu(v) : v);
-  }
-  for (; i < last; i++) {
-    const float v = a->other != NULL ? a->x[i] + a->other[i] : a->x[i];
-    a->y[i] = a->relu ? relu1(v) : v;
   }
 }

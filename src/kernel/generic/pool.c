@@ -111,6 +111,53 @@ void TASK(avg_pool2d_direct_f32)(void *args, size_t index) {
   }
 }
 
+/* The pixel that reflect padding shows at `index`. */
+INLINE int64_t reflect(int64_t index, int64_t size) {
+  if (index < 0) {
+    return -index;
+  }
+  return index < size ? index : 2 * (size - 1) - index;
+}
+
+void TASK(blur_pool2d_direct_f32)(void *args, size_t index) {
+  const jimm_blur_args *a = args;
+  const size_t image = index / (size_t)a->out_height;
+  const int64_t top = (int64_t)(index % (size_t)a->out_height) * a->stride - a->padding;
+  const size_t channels = a->channels;
+  const size_t row = (size_t)a->in_width * channels;
+  const float *x = a->x + image * (size_t)a->in_height * row;
+  float *y = a->y + index * (size_t)a->out_width * channels;
+  for (int64_t ox = 0; ox < a->out_width; ox++, y += channels) {
+    const int64_t left = ox * a->stride - a->padding;
+    size_t c = 0;
+    for (; c + LANES <= channels; c += LANES) {
+      vfloat total = {0};
+      for (int64_t ky = 0; ky < a->filter_size; ky++) {
+        const float *p = x + (size_t)reflect(top + ky, a->in_height) * row + c;
+        vfloat sum = {0};
+        for (int64_t kx = 0; kx < a->filter_size; kx++) {
+          const size_t at = (size_t)reflect(left + kx, a->in_width) * channels;
+          sum += splat(a->filter[kx]) * load(p + at);
+        }
+        total += splat(a->filter[ky]) * sum;
+      }
+      store(y + c, total);
+    }
+    for (; c < channels; c++) {
+      float total = 0.0f;
+      for (int64_t ky = 0; ky < a->filter_size; ky++) {
+        const float *p = x + (size_t)reflect(top + ky, a->in_height) * row + c;
+        float sum = 0.0f;
+        for (int64_t kx = 0; kx < a->filter_size; kx++) {
+          sum += a->filter[kx] * p[(size_t)reflect(left + kx, a->in_width) * channels];
+        }
+        total += a->filter[ky] * sum;
+      }
+      y[c] = total;
+    }
+  }
+}
+
 enum { AVG = 0, MAX = 1, AVGMAX = 2, CATAVGMAX = 3 }; /* jimm_pool_type */
 
 INLINE void put(const jimm_global_pool_args *a, float *y, size_t c, double mean, float max) {

@@ -1,0 +1,35 @@
+/* What the files that make steps share. */
+#ifndef JIMM_PLAN_EMIT_H
+#define JIMM_PLAN_EMIT_H
+
+#include "plan/lower.h"
+
+/* Elements to work on in one task of the memory-bound kernels. */
+#define JIMM_TASK_ELEMENTS 16384
+
+/* a / b rounded up; 0 for b = 0, which only an empty batch makes. */
+static inline size_t jimm_ceil_div(size_t a, size_t b) {
+  return b == 0 ? 0 : (a + b - 1) / b;
+}
+
+/* Buffers of input 0, of the fused add's other operand and of the output. */
+typedef struct jimm_operands {
+  int32_t x, residual, y;
+} jimm_operands;
+
+/* Fills in what is JIMM_NO_BUFFER; y becomes the channels-last value of the fusion at `head`. */
+jimm_status jimm_get_operands(jimm_lowering *l, jimm_value head, jimm_operands *o);
+
+/* The steps of one operator each, and all that is fused behind it. */
+jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head);        /* emit_conv.c */
+jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head);        /* emit_pool.c */
+jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head);   /* emit_pool.c */
+jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head); /* emit_pool.c */
+jimm_status jimm_emit_pad(jimm_lowering *l, jimm_value head);         /* emit_pool.c */
+jimm_status jimm_emit_batch_norm(jimm_lowering *l, jimm_value head);  /* emit_norm.c */
+jimm_status jimm_emit_group_norm(jimm_lowering *l, jimm_value head);  /* emit_norm.c */
+jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head);         /* emit_pointwise.c */
+jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head);         /* emit_pointwise.c */
+jimm_status jimm_emit_sigmoid(jimm_lowering *l, jimm_value head);     /* emit_pointwise.c */
+
+#endif

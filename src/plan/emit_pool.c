@@ -1,0 +1,127 @@
+/* Steps of pooling and padding. */
+#include <string.h>
+
+#include "plan/emit.h"
+
+jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head) {
+  const jimm_node *node = jimm_graph_node(l->graph, head);
+  const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
+  const jimm_extent out = jimm_extent_of(&l->shapes[head]);
+  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
+  jimm_step *step;
+  jimm_status status = jimm_get_operands(l, head, &o);
+  if (status == JIMM_OK) {
+    status = jimm_new_step(l, head, node->op->name, sizeof(jimm_pool_args), &step);
+  }
+  if (status != JIMM_OK) {
+    return status;
+  }
+  jimm_pool_args *p = step->args;
+  *p = (jimm_pool_args){.images = in.images,
+                        .channels = in.channels,
+                        .in_height = (int64_t)in.height,
+                        .in_width = (int64_t)in.width,
+                        .out_height = (int64_t)out.height,
+                        .out_width = (int64_t)out.width};
+  if (jimm_node_is(node, "max_pool2d")) {
+    const jimm_max_pool2d_attrs *a = node->attrs;
+    memcpy(p->kernel, a->kernel, sizeof(p->kernel));
+    memcpy(p->stride, a->stride, sizeof(p->stride));
+    memcpy(p->padding, a->padding, sizeof(p->padding));
+  } else {
+    const jimm_avg_pool2d_attrs *a = node->attrs;
+    memcpy(p->kernel, a->kernel, sizeof(p->kernel));
+    memcpy(p->stride, a->stride, sizeof(p->stride));
+    memcpy(p->padding, a->padding, sizeof(p->padding));
+    p->count_include_pad = a->count_include_pad;
+  }
+  step->count = out.images * out.height;
+  jimm_step_ref(step, offsetof(jimm_pool_args, x), o.x, JIMM_READ);
+  jimm_step_ref(step, offsetof(jimm_pool_args, y), o.y, JIMM_WRITE);
+  return JIMM_OK;
+}
+
+jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head) {
+  const jimm_node *node = jimm_graph_node(l->graph, head);
+  const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
+  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
+  jimm_step *step;
+  jimm_status status = jimm_get_operands(l, head, &o);
+  if (status == JIMM_OK) {
+    status = jimm_new_step(l, head, "global_pool", sizeof(jimm_global_pool_args), &step);
+  }
+  if (status != JIMM_OK) {
+    return status;
+  }
+  const jimm_global_pool_attrs *a = node->attrs;
+  *(jimm_global_pool_args *)step->args = (jimm_global_pool_args){
+      .images = in.images, .pixels = in.pixels, .channels = in.channels, .type = a->type};
+  step->count = in.images * jimm_ceil_div(in.channels, JIMM_CHANNEL_BLOCK);
+  jimm_step_ref(step, offsetof(jimm_global_pool_args, x), o.x, JIMM_READ);
+  jimm_step_ref(step, offsetof(jimm_global_pool_args, y), o.y, JIMM_WRITE);
+  return JIMM_OK;
+}
+
+jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head) {
+  const jimm_node *node = jimm_graph_node(l->graph, head);
+  const jimm_blur_pool2d_attrs *a = node->attrs;
+  const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
+  const jimm_extent out = jimm_extent_of(&l->shapes[head]);
+  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
+  jimm_step *step;
+  jimm_status status = jimm_get_operands(l, head, &o);
+  if (status == JIMM_OK) {
+    status = jimm_new_step(l, head, "blur_pool2d", sizeof(jimm_blur_args), &step);
+  }
+  if (status != JIMM_OK) {
+    return status;
+  }
+  jimm_blur_args *b = step->args;
+  *b = (jimm_blur_args){.images = in.images,
+                        .channels = in.channels,
+                        .in_height = (int64_t)in.height,
+                        .in_width = (int64_t)in.width,
+                        .out_height = (int64_t)out.height,
+                        .out_width = (int64_t)out.width,
+                        .filter_size = a->filter_size,
+                        .stride = a->stride,
+                        .padding = (a->stride - 1 + a->filter_size - 1) / 2,
+                        .filter = {1.0f}};
+  for (int64_t n = 1; n < a->filter_size; n++) { /* (1/2 + 1/2)^n: exact */
+    for (int64_t i = n; i > 0; i--) {
+      b->filter[i] = 0.5f * b->filter[i] + 0.5f * b->filter[i - 1];
+    }
+    b->filter[0] *= 0.5f;
+  }
+  step->count = out.images * out.height;
+  jimm_step_ref(step, offsetof(jimm_blur_args, x), o.x, JIMM_READ);
+  jimm_step_ref(step, offsetof(jimm_blur_args, y), o.y, JIMM_WRITE);
+  return JIMM_OK;
+}
+
+jimm_status jimm_emit_pad(jimm_lowering *l, jimm_value head) {
+  const jimm_node *node = jimm_graph_node(l->graph, head);
+  const jimm_pad2d_attrs *a = node->attrs;
+  const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
+  const jimm_extent out = jimm_extent_of(&l->shapes[head]);
+  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
+  jimm_step *step;
+  jimm_status status = jimm_get_operands(l, head, &o);
+  if (status == JIMM_OK) {
+    status = jimm_new_step(l, head, "pad2d", sizeof(jimm_pad_args), &step);
+  }
+  if (status != JIMM_OK) {
+    return status;
+  }
+  *(jimm_pad_args *)step->args = (jimm_pad_args){
+      .images = in.images,
+      .channels = in.channels,
+      .height = in.height,
+      .width = in.width,
+      .pad = {(size_t)a->before[0], (size_t)a->after[0], (size_t)a->before[1], (size_t)a->after[1]},
+      .value = (float)a->value};
+  step->count = out.images * out.height;
+  jimm_step_ref(step, offsetof(jimm_pad_args, x), o.x, JIMM_READ);
+  jimm_step_ref(step, offsetof(jimm_pad_args, y), o.y, JIMM_WRITE);
+  return JIMM_OK;
+}
