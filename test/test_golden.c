@@ -4,7 +4,8 @@
  * wrote them.
  *
  * JIMM_GOLDEN_REPORT=FILE writes the measured errors as a markdown table; JIMM_TEST_FULL=1 runs
- * the reference over every case (minutes). */
+ * the reference over every case (minutes); JIMM_TEST_QUICK=1 takes one small architecture of each
+ * kind (for sanitizers and emulation). */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -163,23 +164,42 @@ static double check_reference(const evaluation *e) {
 
 /* ---- one architecture ---- */
 
-/* Where the float64 reference runs in a plain check: small networks of every kind of block, stem,
- * downsample and norm, at the smallest case, and test_resnet in full. */
+/* Small networks of every kind of block, stem, downsample, norm, attention and anti-aliasing. */
+static const char *const small[] = {
+    "ecaresnet26t",        "ecaresnet50d_pruned",
+    "ecaresnext26t_32x4d", "resnet10t",
+    "resnet14t",           "resnet18",
+    "resnet18d",           "resnet26",
+    "resnet26t",           "resnet50_gn",
+    "resnetaa34d",         "resnetblur18",
+    "resnetrs50",          "seresnet18",
+    "test_resnet",
+};
+
+static bool is_small(const char *arch) {
+  for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
+    if (strcmp(arch, small[i]) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool is_set(const char *variable) {
+  const char *value = getenv(variable);
+  return value != NULL && strcmp(value, "1") == 0;
+}
+
+/* Where the float64 reference runs in a plain check: small networks at the smallest case, a few
+ * dilated ones, and test_resnet in full. */
 static bool reference_runs(const char *arch, const char *test_case) {
-  static const char *const small[] = {
-      "resnet10t",    "resnet14t",   "resnet18",           "resnet18d",    "resnet26",
-      "resnet26t",    "resnet50_gn", "seresnet18",         "ecaresnet26t", "ecaresnet50d_pruned",
-      "resnetblur18", "resnetaa34d", "ecaresnext26t_32x4d"};
   static const char *const dilated[] = {"resnet10t", "resnetblur18", "resnetaa34d"};
-  const char *full = getenv("JIMM_TEST_FULL");
-  if ((full != NULL && strcmp(full, "1") == 0) || strcmp(arch, "test_resnet") == 0 ||
+  if (is_set("JIMM_TEST_FULL") || strcmp(arch, "test_resnet") == 0 ||
       (strcmp(arch, "resnet10t") == 0 && strcmp(test_case, "odd") == 0)) {
     return true;
   }
-  for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
-    if (strcmp(arch, small[i]) == 0 && strcmp(test_case, "gray") == 0) {
-      return true;
-    }
+  if (is_small(arch) && strcmp(test_case, "gray") == 0) {
+    return true;
   }
   for (size_t i = 0; i < sizeof dilated / sizeof dilated[0]; i++) {
     if (strcmp(arch, dilated[i]) == 0 && strcmp(test_case, "stride8") == 0) {
@@ -265,6 +285,9 @@ TEST_SETUP() {
   TEST_REQUIRE_MSG(arch_count > 0, "no golden in %s", golden_folder());
   qsort(archs, (size_t)arch_count, sizeof archs[0], by_name);
   for (int i = 0; i < arch_count; i++) {
+    if (is_set("JIMM_TEST_QUICK") && !is_small(archs[i])) {
+      continue;
+    }
     jt_add(archs[i], check_arch, archs[i], NULL);
   }
   const char *path = getenv("JIMM_GOLDEN_REPORT");

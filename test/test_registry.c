@@ -395,6 +395,11 @@ TEST(bad_options) {
   TEST_CHECK_CONTAINS(bad_options(-2, 3, NULL), "num_classes: expected 0 or more, got -2");
   TEST_CHECK_CONTAINS(bad_options(10, 0, NULL), "in_chans: expected 1 or more, got 0");
   jimm_graph *graph = NULL;
+  const jimm_model_name pruned = find("ecaresnet50d_pruned");
+  jimm_model_options catavgmax = JIMM_MODEL_OPTIONS_INIT;
+  catavgmax.global_pool = "catavgmax";
+  TEST_CHECK_INT(jimm_graph_build(&pruned, &catavgmax, &graph), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "num_classes is 1000, expected 0");
   const jimm_model_name strided = find("resnet18");
   static const int64_t strides[] = {4, 0, -1, 24, 64};
   for (int i = 0; i < 5; i++) {

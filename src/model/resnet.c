@@ -6,6 +6,8 @@
  * (https://arxiv.org/abs/1904.11486) and ResNet-RS (https://arxiv.org/abs/2103.07579). Mirrors
  * timm/models/resnet.py, leaf to model. As there, the stride of a bottleneck sits on its 3x3
  * convolution ("v1.5"). The numbers of every architecture are in resnet_variants.def. */
+#include <string.h>
+
 #include "model/layers.h"
 
 #define STAGES 4
@@ -294,6 +296,14 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
   if (output_stride != 8 && output_stride != 16 && output_stride != 32) {
     jimm_graph_fail(graph, JIMM_ERROR_INVALID_ARGUMENT,
                     "output_stride: expected 8, 16 or 32, got %lld", (long long)output_stride);
+    return;
+  }
+  if (config->pruned != NULL && strcmp(options->global_pool, "catavgmax") == 0 &&
+      options->num_classes > 0) {
+    jimm_graph_fail(graph, JIMM_ERROR_INVALID_ARGUMENT,
+                    "global_pool \"catavgmax\": timm's pruned networks have a classifier for one "
+                    "pool only; num_classes is %lld, expected 0",
+                    (long long)options->num_classes);
     return;
   }
   resnet_progress at = {.reduction = 4, .dilation = 1, .previous = 1};
