@@ -36,6 +36,7 @@ part "thread sanitizer" scripts/sanitize.sh thread base model plan
 part "valgrind on jimm predict" valgrind -q --error-exitcode=9 --leak-check=full \
   --show-leak-kinds=definite,possible,indirect --errors-for-leak-kinds=definite,possible,indirect \
   "$build/jimm" predict -w demo/digits demo/images
+part "fuzz targets, 200000 executions each" scripts/fuzz.sh --runs 200000
 part "aarch64 under emulation" scripts/aarch64.sh
 part "mutants" scripts/mutants.sh
 echo "$passed passed, $failed failed, $skipped skipped"

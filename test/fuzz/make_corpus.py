@@ -1,0 +1,158 @@
+"""Writes test/fuzz/corpus: small inputs from which the fuzz targets start.
+
+Most come from Pillow, numpy, safetensors and h5py; the rest are the same files cut or with a byte
+changed. Everything is seeded, so a second run writes the same files.
+"""
+
+import io
+import json
+import pathlib
+import random
+
+import h5py
+import numpy as np
+from PIL import Image
+from safetensors.numpy import save
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+RANDOM = random.Random(1)
+
+
+def write(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def damaged(target, name, data):
+    """The input, cut, and with one byte changed."""
+    write(target, name, data)
+    write(target, name + "-cut", data[: RANDOM.randrange(1, len(data))])
+    changed = bytearray(data)
+    changed[RANDOM.randrange(len(data))] ^= 1 << RANDOM.randrange(8)
+    write(target, name + "-bit", bytes(changed))
+
+
+def encoded(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def picture(mode, size=(9, 7)):
+    pixels = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 4), dtype=np.uint8)
+    image = Image.fromarray(pixels, "RGBA")
+    if mode == "P":
+        return image.convert("RGB").quantize(16)
+    if mode == "I;16":
+        return Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+    return image.convert(mode)
+
+
+def images():
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
+        damaged("png", f"{mode.replace(';', '')}", encoded(picture(mode), "PNG"))
+    write("png", "palette-alpha", encoded(picture("P"), "PNG", transparency=b"\x00\x80"))
+    for mode in ("L", "RGB", "CMYK"):
+        damaged("jpeg", mode, encoded(picture(mode, (17, 9)), "JPEG", quality=50))
+        write("jpeg", f"{mode}-progressive",
+              encoded(picture(mode, (17, 9)), "JPEG", quality=50, progressive=True))
+    for sampling in (0, 1, 2):
+        write("jpeg", f"sampling{sampling}", encoded(picture("RGB", (33, 17)), "JPEG", subsampling=sampling))
+    write("jpeg", "restart", encoded(picture("RGB", (33, 17)), "JPEG", restart_marker_blocks=1))
+    for mode in ("L", "RGB"):
+        damaged("ppm", mode, encoded(picture(mode), "PPM"))
+    write("ppm", "comment", b"P6 # a comment\n2\t1\n255\n123456")
+    write("ppm", "maxval", b"P5 2 2 300 " + bytes(range(8)))
+    for mode in ("RGB", "RGBA"):
+        for lossless in (False, True):
+            damaged("webp", f"{mode}-{'lossless' if lossless else 'lossy'}",
+                    encoded(picture(mode), "WEBP", lossless=lossless))
+    write("webp", "animated", encoded(picture("RGB"), "WEBP", save_all=True,
+                                      append_images=[picture("RGBA")], duration=10))
+
+
+def tensors():
+    for dtype in ("f8", "f4", "f2", "i8", "u1", "?"):
+        for shape in ((), (3,), (2, 3, 1)):
+            buffer = io.BytesIO()
+            np.save(buffer, np.zeros(shape, dtype))
+            write("npy", f"{dtype.replace('?', 'b1')}-{len(shape)}", buffer.getvalue())
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ones((2, 2), ">f4"), version=(2, 0))
+    damaged("npy", "big-endian-2.0", buffer.getvalue())
+    buffer = io.BytesIO()
+    np.save(buffer, np.asfortranarray(np.ones((2, 3), "f4")))
+    damaged("npy", "fortran", buffer.getvalue())
+    state = {"a.weight": np.ones((2, 3), np.float32), "a.bias": np.zeros(3, np.float16),
+             "n": np.array(7, np.int64), "empty": np.zeros((0, 4), np.uint8)}
+    damaged("safetensors", "four", save(state))
+    damaged("safetensors", "metadata", save({"x": np.ones(4, np.float64)}, {"format": "pt"}))
+    write("safetensors", "none", save({}))
+    for name, header in {
+        "overlap": '{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},'
+                   '"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}',
+        "bf16": '{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}',
+        "huge": '{"a":{"dtype":"F64","shape":[4294967296,4294967296],"data_offsets":[0,8]}}',
+        "escape": '{"\\u0061\\ud83d\\ude00":{"dtype":"I8","shape":[],"data_offsets":[0,1]}}',
+    }.items():
+        text = header.encode()
+        write("safetensors", name, len(text).to_bytes(8, "little") + text + bytes(8))
+
+
+def configs():
+    plain = {
+        "architecture": "test_resnet", "num_classes": 3, "num_features": 96,
+        "pretrained_cfg": {
+            "tag": "x", "input_size": [3, 32, 32], "fixed_input_size": False,
+            "interpolation": "bicubic", "crop_pct": 0.95, "crop_mode": "center",
+            "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "num_classes": 3, "license": "mit",
+            "test_input_size": [3, 64, 64], "test_crop_pct": 1.0, "pool_size": [1, 1],
+        },
+        "model_args": {"in_chans": 1, "global_pool": "max", "output_stride": 8},
+        "label_names": ["a", "b", "c"],
+        "label_descriptions": {"a": "the first", "b": "the second"},
+    }
+    damaged("config", "plain", json.dumps(plain, indent=1).encode())
+    named = dict(plain, label_names={"0": "zero", "2": "two", "1": "one"})
+    damaged("config", "named", json.dumps(named).encode())
+    old = {"architecture": "resnet18", "num_classes": 10, "input_size": [3, 224, 224],
+           "interpolation": "bilinear", "mean": [0.4], "std": [0.2], "crop_pct": 0}
+    damaged("config", "flat", json.dumps(old).encode())
+    write("config", "deep", b"[" * 300)
+    write("config", "numbers", b'{"architecture":"resnet18","num_classes":1e400,"x":-0.5e-3}')
+
+
+def geometries():
+    rng = np.random.default_rng(2)
+    for i in range(24):
+        write("transform", f"{i:02d}", rng.integers(0, 256, 10 + 3 * i, dtype=np.uint8).tobytes())
+
+
+def fixtures():
+    def fixture(**datasets):
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w", libver=datasets.pop("libver", None)) as file:
+            for name, value in datasets.items():
+                file.create_dataset(name.replace("__", "/"), data=value)
+        return buffer.getvalue()
+
+    x = np.zeros((1, 1, 1, 2), np.float32)
+    damaged("fixture_raw", "plain", fixture(input=x, state_dict__w=x, output__logits=x))
+    write("fixture_raw", "latest", fixture(input=x, state_dict__w=x, output__y=x, libver="latest"))
+    write("fixture_raw", "no-output", fixture(input=x, state_dict__w=np.array(True)))
+    rng = np.random.default_rng(3)
+    for i in range(24):
+        write("fixture", f"{i:02d}", rng.integers(0, 256, 8 + 6 * i, dtype=np.uint8).tobytes())
+
+
+def main():
+    images()
+    tensors()
+    configs()
+    geometries()
+    fixtures()
+
+
+if __name__ == "__main__":
+    main()
