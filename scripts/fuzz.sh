@@ -13,7 +13,7 @@ if [ "${1:-}" = --runs ]; then
   runs=$2
   shift 2
 fi
-build=build-fuzz
+build="build-fuzz"
 flags='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
 [ -f "$build/build.ninja" ] || CC=clang-14 ${MESON:-meson} setup "$build" -Dfuzz=true -Dtests=false \
   -Dcli=disabled -Ddefault_library=static -Dc_args="$flags" \

@@ -1,7 +1,7 @@
-/* Kernels: every operator's example cases, on every instruction set that this machine has and with
- * several thread counts, against the operator in float64; convolutions with all that fuses, against
- * a convolution written here. Bounds are rounding-error bounds, in units of the last place and the
- * sum of absolute products, not folklore. */
+/* Kernels, what the walk over ops.def (test_op_kernels.c) cannot express: convolutions with all
+ * that fuses, on every instruction set that this machine has and with several thread counts,
+ * against a convolution written here. Bounds are rounding-error bounds, in units of the last place
+ * and the sum of absolute products, not folklore. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@
 #include "base/stream.h"
 #include "engine.h"
 #include "kernel/kernel.h"
-#include "op_examples.h"
 
 #define UNIT (0.5 * FLT_EPSILON)
 #define TINY 1e-37 /* denormal results are flushed to zero */
@@ -22,177 +21,14 @@
  * instruction set, and two on the others: threads of one process wait by spinning, so more of them
  * than processors are slow. */
 static const int32_t thread_counts[] = {1, 3, 2, 7};
-static size_t thread_tries(jimm_isa isa, bool example) {
-  return example || isa < jimm_cpu_isa() ? 2 : 4;
+static size_t thread_tries(jimm_isa isa) {
+  return isa < jimm_cpu_isa() ? 2 : 4;
 }
 
 /* The bound of a sum of `products` products, as kernels add them, per unit of sum |a b|. */
 static double sum_bound(double products) {
   const double block = products < JIMM_CONV_BLOCK ? products : JIMM_CONV_BLOCK;
   return UNIT * (block + ceil(products / JIMM_CONV_BLOCK) + 8.0);
-}
-
-/* ---- examples ---- */
-
-typedef struct example_case {
-  const jimm_op *op;
-  const jimm_op_example *example;
-  jimm_isa isa;
-} example_case;
-
-/* forward_f64 on the example; `change` is applied to each element of each input (NULL: none). */
-static jimm_status forward64(const example_case *c, double (*change)(int32_t input, double x),
-                             jimm_tensor *output) {
-  jimm_tensor inputs[JIMM_MAX_INPUTS] = {{0}};
-  jimm_shape shapes[JIMM_MAX_INPUTS];
-  jimm_shape out;
-  jimm_status status = JIMM_OK;
-  for (int32_t i = 0; i < JIMM_MAX_INPUTS; i++) {
-    inputs[i].shape.rank = -1;
-    if (i < c->example->input_count && status == JIMM_OK) {
-      status = op_example_input(c->op, c->example, i, JIMM_F64, &inputs[i]);
-      for (int64_t k = 0; change != NULL && k < jimm_shape_count(&inputs[i].shape); k++) {
-        ((double *)inputs[i].data)[k] = change(i, ((double *)inputs[i].data)[k]);
-      }
-    }
-    shapes[i] = inputs[i].shape;
-  }
-  if (status == JIMM_OK) {
-    status = c->op->infer(c->example->attrs, c->example->input_count, shapes, &out);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_tensor_create(JIMM_F64, &out, output);
-  }
-  if (status == JIMM_OK) {
-    const jimm_op_call call = {c->example->attrs, c->example->input_count, inputs, output};
-    status = c->op->forward_f64(&call);
-  }
-  for (int32_t i = 0; i < JIMM_MAX_INPUTS; i++) {
-    jimm_tensor_close(&inputs[i]);
-  }
-  return status;
-}
-
-static double absolute(int32_t input, double x) {
-  (void)input;
-  return fabs(x);
-}
-static double without_bias(int32_t input, double x) {
-  return input == 2 ? 0.0 : x;
-}
-
-static bool is(const example_case *c, const char *op) {
-  return strcmp(c->op->name, op) == 0;
-}
-
-/* The largest error allowed for element i: `y` is the truth and `size` what `sizes` says. */
-static double bound(const example_case *c, double y, double size) {
-  const jimm_shape *w = &c->example->inputs[1];
-  if (is(c, "conv2d") || is(c, "linear")) {
-    double products = 1.0;
-    for (int32_t d = 1; d < w->rank; d++) {
-      products *= (double)w->dim[d];
-    }
-    return sum_bound(products) * size + TINY;
-  }
-  if (is(c, "batch_norm") || is(c, "group_norm")) {
-    return 8.0 * UNIT * (size + fabs(y)) + TINY;
-  }
-  if (is(c, "avg_pool2d") || is(c, "global_pool") || is(c, "add")) {
-    return UNIT * (1.0 + 1e-6) * fabs(y) + TINY;
-  }
-  if (is(c, "dropout") || is(c, "drop_path")) {
-    return 4.0 * UNIT * fabs(y) + TINY;
-  }
-  return TINY; /* relu, max_pool2d, flatten: exact */
-}
-
-/* A model that computes `y` = op(x, parameters...) with the example's inputs. */
-static jimm_model *example_model(const example_case *c) {
-  jimm_graph *graph = NULL;
-  jimm_state *state = NULL;
-  jimm_model *model = NULL;
-  jimm_value inputs[JIMM_MAX_INPUTS];
-  jimm_status status = jimm_graph_create(&graph);
-  if (status == JIMM_OK) {
-    status = jimm_state_create(&state);
-  }
-  for (int32_t i = 0; i < c->example->input_count && status == JIMM_OK; i++) {
-    const jimm_shape *shape = &c->example->inputs[i];
-    char name[32];
-    snprintf(name, sizeof(name), "p%d", (int)i);
-    inputs[i] = shape->rank < 0 ? JIMM_NO_VALUE
-                : i == 0        ? engine_input(graph, shape)
-                                : engine_parameter(graph, name, shape);
-    if (i > 0 && shape->rank >= 0) {
-      jimm_tensor t = {0};
-      status = op_example_input(c->op, c->example, i, JIMM_F32, &t);
-      if (status == JIMM_OK) {
-        status = jimm_state_add_owned(state, name, &t);
-      }
-      jimm_tensor_close(&t);
-    }
-  }
-  if (status == JIMM_OK) {
-    jimm_graph_output(graph, "y",
-                      jimm_graph_add(graph, c->op->name, "op", c->example->attrs,
-                                     c->example->input_count, inputs));
-    status = jimm_graph_finish(graph);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_model_create(graph, state, NULL, &model);
-  }
-  TEST_CHECK_MSG(status == JIMM_OK, "%s", jimm_error_message());
-  jimm_state_close(&state);
-  jimm_graph_close(&graph);
-  return model;
-}
-
-static void check_example(void *context) {
-  const example_case *c = context;
-  jimm_tensor want = {0};
-  jimm_tensor size = {0};
-  jimm_tensor x = {0};
-  jimm_tensor first = {0};
-  jimm_model *model = example_model(c);
-  const bool products = is(c, "conv2d") || is(c, "linear");
-  TEST_REQUIRE(model != NULL);
-  TEST_REQUIRE_INT(forward64(c, NULL, &want), JIMM_OK);
-  TEST_REQUIRE_INT(forward64(c,
-                             products                                     ? absolute
-                             : is(c, "batch_norm") || is(c, "group_norm") ? without_bias
-                                                                          : NULL,
-                             &size),
-                   JIMM_OK);
-  TEST_REQUIRE_INT(op_example_input(c->op, c->example, 0, JIMM_F32, &x), JIMM_OK);
-  for (size_t t = 0; t < thread_tries(c->isa, true); t++) {
-    jimm_tensor got;
-    const jimm_plan_options o = engine_options(&x.shape, thread_counts[t], c->isa);
-    const jimm_status status = engine_run(model, &o, &x, &got);
-    TEST_REQUIRE_MSG(status == JIMM_OK, "%s", jimm_error_message());
-    TEST_REQUIRE(jimm_shape_equal(&got.shape, &want.shape));
-    double worst = 0.0;
-    for (int64_t i = 0; i < jimm_shape_count(&got.shape); i++) {
-      const double y = ((double *)want.data)[i];
-      const double g = (double)((float *)got.data)[i];
-      const double limit = bound(c, y, fabs(((double *)size.data)[i]));
-      const double error = g == y || (isnan(g) && isnan(y)) ? 0.0 : fabs(g - y) / limit;
-      worst = error <= worst ? worst : error; /* NaN becomes the worst */
-    }
-    TEST_CHECK_MSG(worst <= 1.0, "error is %g times the bound with %d threads", worst,
-                   (int)thread_counts[t]);
-    if (t == 0) {
-      first = got;
-    } else {
-      TEST_CHECK_MEM(got.data, first.data, jimm_tensor_bytes(&got));
-      jimm_tensor_close(&got);
-    }
-  }
-  jimm_tensor_close(&first);
-  jimm_tensor_close(&x);
-  jimm_tensor_close(&want);
-  jimm_tensor_close(&size);
-  jimm_model_close(&model);
 }
 
 /* ---- fused convolutions ---- */
@@ -342,7 +178,7 @@ static void check_conv(void *context) {
   TEST_REQUIRE_INT(jimm_model_create_synthetic(graph, 5, &model), JIMM_OK);
   jimm_tensor x = engine_tensor(&shape, 3, c->name, 0.0, 1.0);
   jimm_tensor first = {0};
-  for (size_t t = 0; t < thread_tries(f->isa, false); t++) {
+  for (size_t t = 0; t < thread_tries(f->isa); t++) {
     jimm_tensor got;
     const jimm_plan_options o = engine_options(&shape, thread_counts[t], f->isa);
     const jimm_status status = engine_run(model, &o, &x, &got);
@@ -422,25 +258,13 @@ TEST(global_average_of_a_large_map) {
 }
 
 #define MOST_CASES 1024
-static example_case example_cases[MOST_CASES];
 static fused_case fused_cases[MOST_CASES];
 
 TEST_SETUP() {
   char name[160];
-  size_t examples = 0;
   size_t fused = 0;
   for (int isa = 0; isa <= (int)jimm_cpu_isa(); isa++) {
     const char *level = jimm_isa_name((jimm_isa)isa);
-    for (int32_t i = 0; i < jimm_op_count(); i++) {
-      const jimm_op *op = jimm_op_at(i);
-      for (int32_t e = 0; e < op->example_count; e++) {
-        TEST_REQUIRE(examples < MOST_CASES);
-        example_case *c = &example_cases[examples++];
-        *c = (example_case){op, &op->examples[e], (jimm_isa)isa};
-        snprintf(name, sizeof(name), "%s/%s on %s", op->name, op->examples[e].name, level);
-        jt_add(name, check_example, c, NULL);
-      }
-    }
     for (size_t i = 0; i < sizeof(conv_cases) / sizeof(conv_cases[0]); i++) {
       TEST_REQUIRE(fused < MOST_CASES);
       fused_case *f = &fused_cases[fused++];

@@ -1,6 +1,7 @@
-/* Every example of every operator: the float64 reference against PyTorch's float64 answers
- * (test/golden/ops.def), the float32 reference against the float64 one, shapes, untouched inputs.
- * An operator or an example without a golden fails, and so does a golden without an example.
+/* The walk over ops.def, first half (test_op_kernels.c is the other): the float64 reference against
+ * PyTorch's float64 answers (test/golden/ops.def), the float32 reference against the float64 one,
+ * shapes, untouched inputs. An operator or an example without a golden fails, and so does a golden
+ * without an example.
  *
  *   test_op --examples    lists the examples as JSON lines, for test/parity/dump_op_goldens.py */
 #include <inttypes.h>
@@ -51,30 +52,6 @@ typedef struct example_case {
   const jimm_op_example *example;
 } example_case;
 
-/* Evaluates into a new tensor that held NaN before, so that an element left unwritten shows. */
-static jimm_status forward(const example_case *c, jimm_dtype dtype, const jimm_shape *shape,
-                           const jimm_tensor *inputs, jimm_tensor *output) {
-  jimm_status status = jimm_tensor_create(dtype, shape, output);
-  if (status != JIMM_OK) {
-    return status;
-  }
-  memset(output->data, 0xFF, jimm_tensor_bytes(output));
-  const jimm_op_call call = {c->example->attrs, c->example->input_count, inputs, output};
-  return dtype == JIMM_F64 ? c->op->forward_f64(&call) : c->op->forward_f32(&call);
-}
-
-static void make_inputs(const example_case *c, jimm_dtype dtype, jimm_tensor *inputs) {
-  for (int32_t i = 0; i < c->example->input_count; i++) {
-    TEST_REQUIRE_INT(op_example_input(c->op, c->example, i, dtype, &inputs[i]), JIMM_OK);
-  }
-}
-
-static void close_inputs(const example_case *c, jimm_tensor *inputs) {
-  for (int32_t i = 0; i < c->example->input_count; i++) {
-    jimm_tensor_close(&inputs[i]);
-  }
-}
-
 /* 1e-12 of the largest value: the sums of float64 differ in order only. */
 static void check_golden(const example_case *c, const golden *g, const jimm_tensor *y) {
   const double *value = y->data;
@@ -104,81 +81,19 @@ static void check_golden(const example_case *c, const golden *g, const jimm_tens
   }
 }
 
-static double worst_difference(const jimm_tensor *a, const jimm_tensor *b) {
-  const int64_t count = jimm_shape_count(&a->shape);
-  double worst = 0;
-  for (int64_t i = 0; i < count; i++) {
-    const double x =
-        a->dtype == JIMM_F32 ? (double)((const float *)a->data)[i] : ((const double *)a->data)[i];
-    const double difference = fabs(x - ((const double *)b->data)[i]);
-    if (!(difference <= worst)) { /* NaN too */
-      worst = difference;
-    }
-  }
-  return worst;
-}
-
-/* How far the output moves, per unit, when every element of every input is multiplied by 1 + e or
- * 1 - e at random: the error that one rounding of each term makes. The largest of four draws. */
-static double rounding_response(const example_case *c, const jimm_tensor *inputs,
-                                const jimm_tensor *y) {
-  const double e = 0x1p-30;
-  double response = 0;
-  for (uint64_t draw = 0; draw < 4; draw++) {
-    jimm_tensor moved[JIMM_MAX_INPUTS];
-    for (int32_t i = 0; i < c->example->input_count; i++) {
-      moved[i] = inputs[i];
-      if (inputs[i].shape.rank < 0) {
-        continue;
-      }
-      TEST_REQUIRE_INT(jimm_tensor_convert(&inputs[i], JIMM_F64, &moved[i]), JIMM_OK);
-      const int64_t count = jimm_shape_count(&moved[i].shape);
-      const uint64_t key = jimm_stream_mix(4 * (uint64_t)i + draw);
-      for (int64_t k = 0; k < count; k++) {
-        const bool up = jimm_stream_bits(key, (uint64_t)k) >> 63 != 0;
-        ((double *)moved[i].data)[k] *= up ? 1 + e : 1 - e;
-      }
-    }
-    jimm_tensor z;
-    TEST_REQUIRE_INT(forward(c, JIMM_F64, &y->shape, moved, &z), JIMM_OK);
-    response = fmax(response, worst_difference(&z, y) / e);
-    jimm_tensor_close(&z);
-    close_inputs(c, moved);
-  }
-  return response;
-}
-
-/* The float32 reference rounds each of K terms and each of their partial sums. Roundings are
- * independent, so the error is that of one rounding of each term times sqrt(K): the bound is
- * u (sqrt(K) response + largest), with u = 2^-24 and K the multiply-adds of an output element,
- * or, when the operator counts none, the elements of a sample. */
 static void check_float32(const example_case *c, const jimm_tensor *inputs, const jimm_tensor *y) {
   jimm_tensor inputs32[JIMM_MAX_INPUTS], y32;
-  make_inputs(c, JIMM_F32, inputs32);
-  TEST_REQUIRE_INT(forward(c, JIMM_F32, &y->shape, inputs32, &y32), JIMM_OK);
-  const int64_t outputs = jimm_shape_count(&y->shape);
-  double terms = 1;
-  if (c->op->macs != NULL) {
-    terms = (double)c->op->macs(c->example->attrs, c->example->input_count, c->example->inputs,
-                                &y->shape) /
-            (double)outputs;
-  } else if (c->example->inputs[0].rank > 0) {
-    terms = (double)jimm_shape_count(&c->example->inputs[0]) / (double)c->example->inputs[0].dim[0];
-  }
-  double largest = 0;
-  for (int64_t i = 0; i < outputs; i++) {
-    largest = fmax(largest, fabs(((const double *)y->data)[i]));
-  }
-  const double response = rounding_response(c, inputs, y);
-  const double bound = 0x1p-24 * (sqrt(terms) * response + largest);
-  const double error = worst_difference(&y32, y);
-  TEST_CHECK_MSG(error <= bound, "float32 differs by %g, bound %g (%g terms, response %g)", error,
-                 bound, terms, response);
+  TEST_REQUIRE_INT(op_example_inputs(c->op, c->example, JIMM_F32, inputs32), JIMM_OK);
+  TEST_REQUIRE_INT(
+      op_example_forward(c->op, c->example, c->example->attrs, JIMM_F32, inputs32, &y32), JIMM_OK);
+  const double bound = op_example_bound(c->op, c->example, inputs, y);
+  const double error = op_example_difference(&y32, y);
+  TEST_CHECK_MSG(error <= bound, "float32 differs by %g, bound %g", error, bound);
   if (getenv("JIMM_TEST_OP_ERRORS") != NULL) {
     TEST_NOTE("float32 error / bound = %.3f", bound > 0 ? error / bound : 0);
   }
   jimm_tensor_close(&y32);
-  close_inputs(c, inputs32);
+  op_example_close(inputs32);
 }
 
 static void check_example(void *context) {
@@ -198,19 +113,20 @@ static void check_example(void *context) {
                    jimm_shape_format(&g->shape, want, sizeof(want)));
 
   jimm_tensor inputs[JIMM_MAX_INPUTS], again[JIMM_MAX_INPUTS], y;
-  make_inputs(c, JIMM_F64, inputs);
-  TEST_REQUIRE_INT(forward(c, JIMM_F64, &shape, inputs, &y), JIMM_OK);
+  TEST_REQUIRE_INT(op_example_inputs(c->op, c->example, JIMM_F64, inputs), JIMM_OK);
+  TEST_REQUIRE_INT(op_example_forward(c->op, c->example, c->example->attrs, JIMM_F64, inputs, &y),
+                   JIMM_OK);
   check_golden(c, g, &y);
-  make_inputs(c, JIMM_F64, again);
+  TEST_REQUIRE_INT(op_example_inputs(c->op, c->example, JIMM_F64, again), JIMM_OK);
   for (int32_t i = 0; i < c->example->input_count; i++) {
     if (inputs[i].shape.rank >= 0) {
       TEST_CHECK_MEM(inputs[i].data, again[i].data, jimm_tensor_bytes(&inputs[i]));
     }
   }
-  close_inputs(c, again);
+  op_example_close(again);
   check_float32(c, inputs, &y);
   jimm_tensor_close(&y);
-  close_inputs(c, inputs);
+  op_example_close(inputs);
 }
 
 static void check_goldens_used(void *context) {
