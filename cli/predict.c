@@ -319,8 +319,8 @@ const cli_command cli_predict = {
     .details =
         "Classifies images: for each its name, then the most probable classes as "
         "probability, index and label.\n"
-        "IMAGE is a PNG, JPEG, PPM or PGM file, '-' for standard input, or a folder, of "
-        "which the files ending in .png .jpg .jpeg .ppm .pgm are taken in sorted order; "
+        "IMAGE is a PNG, JPEG, WebP, PPM or PGM file, '-' for standard input, or a folder, of "
+        "which the files ending in .png .jpg .jpeg .webp .ppm .pgm are taken in sorted order; "
         "folders inside it are not searched. An image that fails is reported, the others "
         "go on. Control characters in names and labels are printed as \\xNN.",
     .options = options,

@@ -87,9 +87,8 @@ static void check_refused(int line, const uint8_t *data, size_t size, jimm_statu
 TEST(not_an_image) {
   REFUSED("", JIMM_ERROR_FORMAT, "empty");
   REFUSED("\x01\x02\xff hello", JIMM_ERROR_FORMAT, "begins with 01 02 ff 20");
-  REFUSED("\x01\x02", JIMM_ERROR_FORMAT, "known format (PNG, JPEG, PPM)");
+  REFUSED("\x01\x02", JIMM_ERROR_FORMAT, "known format (PNG, JPEG, WebP, PPM)");
   REFUSED("\x89PNG", JIMM_ERROR_FORMAT, "begins with 89 50 4e 47");
-  REFUSED("RIFF\x10\0\0\0WEBPVP8 ", JIMM_ERROR_UNSUPPORTED, "WebP is not supported");
   REFUSED("GIF89a\1\0\1\0", JIMM_ERROR_UNSUPPORTED, "GIF is not supported");
   REFUSED("BM\x46\0\0\0", JIMM_ERROR_UNSUPPORTED, "BMP is not supported");
   REFUSED("II*\0\x08\0\0\0", JIMM_ERROR_UNSUPPORTED, "TIFF is not supported");
@@ -184,6 +183,31 @@ TEST(damaged_files) {
   check_changed("photo.jpg", frame + 1, 0xc5, "JPEG: ");
   check_changed("photo.jpg", frame + 4, 12, "JPEG: ");
   check_changed("photo.jpg", frame + 9, 2, "JPEG: ");
+  const size_t lossy = find("webp_rgb_lossy.webp", "VP8 ", 4);
+  check_changed("webp_rgb_lossy.webp", lossy + 11, 0, "WebP file are damaged"); /* start code */
+  const size_t lossless = find("webp_rgb_lossless.webp", "VP8L", 4);
+  check_changed("webp_rgb_lossless.webp", lossless + 8, 0, "WebP file are damaged"); /* signature */
+  check_changed("webp_rgb_lossless.webp", 4, 0xf0, "WebP file is truncated"); /* length of all */
+}
+
+/* A canvas of 16384 x 16384 is refused before memory is asked for; so is a frame beside it. */
+TEST(webp_canvas) {
+  size_t size;
+  uint8_t *data = load("webp_offset_frame.webp", &size);
+  const size_t canvas = find("webp_offset_frame.webp", "VP8X", 4) + 12;
+  const uint8_t sides[] = {0xff, 0x3f, 0, 0xff, 0x3f, 0};
+  jimm_image image;
+  memcpy(data + canvas, sides, sizeof(sides));
+  reset_counts();
+  TEST_CHECK_INT(decode_copy(data, size, "x.webp", &image), JIMM_ERROR_LIMIT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "x.webp: WebP image of 16384 x 16384 pixels");
+  TEST_CHECK(largest < 100000);
+  data[canvas] = data[canvas + 3] = 9;
+  data[canvas + 1] = data[canvas + 4] = 0; /* 10 x 10, the frame ends at 16, 10 */
+  TEST_CHECK_INT(decode_copy(data, size, "x.webp", &image), JIMM_ERROR_FORMAT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "x.webp: ");
+  TEST_CHECK(image.data == NULL);
+  free(data);
 }
 
 /* Where Pillow forgives, so does jimm: a wrong checksum of image data, an unknown chunk, what
@@ -310,9 +334,9 @@ TEST(paths_and_options) {
   TEST_CHECK(jimm_image_read("x", NULL, NULL) == JIMM_ERROR_INVALID_ARGUMENT);
   TEST_CHECK(jimm_image_decode(NULL, 3, "x", NULL, &image) == JIMM_ERROR_INVALID_ARGUMENT);
   jimm_image_options options = JIMM_IMAGE_OPTIONS_INIT;
-  static const char *const names[] = {"photo.jpg", "wide.png", "rgb255.ppm"};
-  static const int64_t pixels[] = {190 * 143, 1400, 21 * 13};
-  for (size_t i = 0; i < 3; i++) {
+  static const char *const names[] = {"photo.jpg", "wide.png", "rgb255.ppm", "webp_photo.webp"};
+  static const int64_t pixels[] = {190 * 143, 1400, 21 * 13, 190 * 143};
+  for (size_t i = 0; i < 4; i++) {
     char path[256];
     snprintf(path, sizeof(path), FOLDER "%s", names[i]);
     options.max_pixels = pixels[i] - 1;
@@ -332,7 +356,8 @@ TEST(paths_and_options) {
 /* Every allocation fails once. */
 TEST(out_of_memory) {
   static const char *const names[] = {
-      "rgb8.png", "palette4_interlaced.png", "photo.jpg", "cmyk.jpg", "rgb255.ppm", "gray300.pgm"};
+      "rgb8.png",    "palette4_interlaced.png", "photo.jpg", "cmyk.jpg", "rgb255.ppm",
+      "gray300.pgm", "webp_rgba_lossy.webp"};
   const jimm_data_config config = {
       3, 64, 64, JIMM_BICUBIC, JIMM_CROP_CENTER, 0.9, {0.5, 0.5, 0.5}, {1, 1, 1}};
   static float values[3 * 64 * 64];

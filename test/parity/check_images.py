@@ -26,11 +26,12 @@ from timm.data import create_transform, resolve_data_config
 import images
 
 TEST_IMAGES = pathlib.Path(__file__).resolve().parents[1] / "data" / "images"
-SUFFIXES = {".png", ".jpg", ".jpeg", ".ppm", ".pgm"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".ppm", ".pgm"}
 # Bilinear and bicubic, several crop_pct and sizes, ImageNet and 0.5 means, squash.
 MODELS = ["resnet18.tv_in1k", "resnet50.a1_in1k", "resnet34.a1_in1k", "resnet50d.ra2_in1k",
           "resnet26t.ra2_in1k", "test_resnet.r160_in1k"]
 WANTED = 30
+EXTREMES = [(1, 900), (3000, 2), (2, 2500), (1, 1), (2, 1), (1500, 1)]  # width, height
 
 
 def package_images():
@@ -51,7 +52,7 @@ def parts_of(photographs, rng, folder):
         left, top = int(rng.integers(image.width - width + 1)), int(
             rng.integers(image.height - height + 1))
         image = image.crop((left, top, left + width, top + height))
-        path = folder / f"part{i}.{('jpg', 'jpg', 'jpg', 'png', 'ppm')[i % 5]}"
+        path = folder / f"part{i}.{('jpg', 'jpg', 'webp', 'png', 'ppm')[i % 5]}"
         options = {}
         if path.suffix == ".jpg":
             options = {"quality": int(rng.integers(30, 98)), "subsampling": int(rng.integers(3)),
@@ -88,7 +89,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("jimm")
     parser.add_argument("images", nargs="*", type=pathlib.Path)
-    parser.add_argument("--random", type=int, default=60)
+    parser.add_argument("--random", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", nargs="+", default=MODELS)
     args = parser.parse_args()
@@ -108,6 +109,10 @@ def main():
             suffix, data = images.random_file(rng, width, height)
             made.append(folder / f"random{i}.{suffix}")
             made[-1].write_bytes(data)
+        for i, (width, height) in enumerate(EXTREMES * 4):
+            suffix, data = images.random_file(rng, width, height)
+            made.append(folder / f"extreme{i}.{suffix}")
+            made[-1].write_bytes(data)
         for path, model in zip(photographs + made, itertools.cycle(args.model)):
             problem = compare(args.jimm, model, transforms[model], path, folder / "x.npy")
             if problem is not None:
@@ -116,6 +121,7 @@ def main():
     print(f"{len(photographs)} files of photographs and {len(made)} others compared, {bad} differ")
     if len(photographs) < WANTED:
         print(f"expected at least {WANTED} files of photographs")
+    print(f"images: {len(photographs) + len(made) - bad} passed, {bad} failed, 0 skipped")
     return 0 if bad == 0 and len(photographs) >= WANTED else 1
 
 

@@ -78,6 +78,14 @@ def files():
     made["rgb255.ppm"] = images.ppm(rng, 21, 13, "6", 255, b"#\n# two\r")
     made["rgb100.ppm"] = images.ppm(rng, 21, 13, "6", 100)
     made["rgb1000.ppm"] = images.ppm(rng, 21, 13, "6", 1000)
+    for mode, lossless in images.WEBP_KINDS:
+        name = f"webp_{mode.lower()}_{'lossless' if lossless else 'lossy'}.webp"
+        made[name] = images.webp(rng, 45, 37, mode, lossless)
+    made["webp_photo.webp"] = images.saved(Image.fromarray(photo), "WEBP", quality=70)
+    made["webp_animated.webp"] = images.webp_animated(rng, 29, 31)
+    made["webp_animated_lossless.webp"] = images.webp_animated(rng, 16, 11, True)
+    made["webp_offset_frame.webp"] = images.webp_offset_frame(rng, 20, 15)
+    made["webp_pixel.webp"] = images.webp(rng, 1, 1, "RGB", False)
     return made
 
 

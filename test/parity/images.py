@@ -246,6 +246,43 @@ def jpeg_kind(rng, width, height):
     return saved(image, "JPEG", **options)
 
 
+WEBP_KINDS = [(mode, lossless) for mode in ("RGB", "RGBA", "L", "P") for lossless in (False, True)]
+
+
+def webp(rng, width, height, mode, lossless):
+    channels = 4 if mode == "RGBA" else 3
+    image = Image.fromarray(smooth(rng, width, height, channels), "RGBA" if channels == 4 else "RGB")
+    if mode in ("L", "P"):
+        image = image.convert(mode)
+    return saved(image, "WEBP", lossless=lossless, quality=int(rng.integers(1, 101)),
+                 method=int(rng.integers(0, 5)), exact=bool(rng.integers(2)),
+                 alpha_quality=int(rng.integers(20, 101)))
+
+
+def webp_animated(rng, width, height, lossless=False):
+    """Frames that change in a part only, so that some encoders store parts of the canvas."""
+    first = smooth(rng, width, height, 4)
+    first[: height // 3, :, 3] = 0
+    second = first.copy()
+    second[height // 2 :, width // 2 :] = smooth(rng, width - width // 2, height - height // 2, 4)
+    frames = [Image.fromarray(pixels, "RGBA") for pixels in (first, second)]
+    return saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=40,
+                 lossless=lossless, background=(10, 200, 30, 255), minimize_size=True)
+
+
+def webp_offset_frame(rng, width, height):
+    """An animation whose first frame does not fill the canvas: put together by hand."""
+    still = saved(Image.fromarray(smooth(rng, 8, 6), "RGB"), "WEBP", lossless=True)
+    payload = still[12:]
+    frame = (struct.pack("<I", 4)[:3] + struct.pack("<I", 2)[:3] + struct.pack("<I", 7)[:3]
+             + struct.pack("<I", 5)[:3] + struct.pack("<I", 40)[:3] + b"\0" + payload)
+    body = b"WEBP" + b"VP8X" + struct.pack("<IB3x", 10, 2)
+    body += struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    body += b"ANIM" + struct.pack("<IIH", 6, 0xFF00FF00, 0)
+    body += b"ANMF" + struct.pack("<I", len(frame)) + frame + b"\0" * (len(frame) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 def ppm(rng, width, height, kind, maxval, comment=b""):
     channels = 3 if kind == "6" else 1
     samples = rng.integers(0, maxval + 1, (height, width, channels))
@@ -258,16 +295,21 @@ def ppm(rng, width, height, kind, maxval, comment=b""):
 def random_file(rng, width, height):
     """(extension, bytes) of a random kind."""
     family = rng.random()
-    if family < 0.45:
+    if family < 0.35:
         depth, color, interlace = PNG_KINDS[int(rng.integers(len(PNG_KINDS)))]
         return "png", png_kind(rng, width, height, depth, color, interlace)
-    if family < 0.65:
+    if family < 0.5:
         return "jpg", jpeg_kind(rng, width, height)
-    if family < 0.85:
+    if family < 0.65:
         name = list(SAMPLINGS)[int(rng.integers(len(SAMPLINGS)))]
         restart = int(rng.integers(0, 4))
         adobe = int(rng.integers(0, 3)) if rng.random() < 0.4 else None
         return "jpg", jpeg(rng, width, height, SAMPLINGS[name], restart, adobe)
+    if family < 0.93:
+        if rng.random() < 0.2:
+            return "webp", webp_animated(rng, width, height, bool(rng.integers(2)))
+        mode, lossless = WEBP_KINDS[int(rng.integers(len(WEBP_KINDS)))]
+        return "webp", webp(rng, width, height, mode, lossless)
     maxval = int(rng.choice([255, 255, 65535, 1, 7, 100, 254, 256, 1000, 65534]))
     return "ppm", ppm(rng, width, height, str(rng.choice(["5", "6"])), maxval,
                       b"# by hand\n" if rng.random() < 0.5 else b"")
