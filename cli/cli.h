@@ -94,6 +94,9 @@ int cli_source_load(const cli_source *source, const cli_seed *seed, bool reset_h
                     jimm_model **model);
 /* Number of classes with the options applied. */
 int64_t cli_source_classes(const cli_source *source);
+/* What class `index` means: the folder's own name, else that of the ImageNet subset with so many
+ * classes, whose synset is *synset then (else NULL). NULL when nobody knows. */
+const char *cli_source_label(const cli_source *source, int64_t index, const char **synset);
 
 /* ---- files.c ---- */
 

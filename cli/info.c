@@ -92,6 +92,10 @@ static void print_text(const model_facts *facts) {
   printf(" (module, channels, /reduction)\n");
   printf("  %-16s %lld%s\n", "classes", (long long)variant->num_classes,
          variant->num_classes == 0 ? " (no classifier)" : "");
+  const jimm_labels *labels = jimm_labels_find(variant->num_classes);
+  if (labels != NULL) {
+    print_fact("class names", jimm_labels_name(labels));
+  }
   print_data(variant);
   print_fact("weights", variant->has_weights ? "released" : "none released");
   printf("  %-16s %s%s%s%s\n", "licence",
@@ -125,6 +129,9 @@ static json_t *facts_json(const model_facts *facts, bool graph) {
   cli_json_set(&object, "weight_bytes", json_integer(facts->cost.weight_bytes));
   cli_json_set(&object, "largest_activation_bytes",
                json_integer(facts->cost.largest_activation_bytes));
+  const jimm_labels *labels = jimm_labels_find(variant->num_classes);
+  cli_json_set(&object, "labels",
+               labels == NULL ? json_null() : cli_json_text(jimm_labels_name(labels)));
   cli_json_set(&object, "pyramid", cli_pyramid_json(facts->graph));
   if (graph) {
     cli_json_set(&object, "graph", cli_graph_json(facts->graph, facts->shapes));

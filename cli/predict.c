@@ -105,17 +105,13 @@ static void close_predictor(image_predictor *predictor) {
   cli_source_close(&predictor->source);
 }
 
-static const char *label(const image_predictor *predictor, int64_t index) {
-  const jimm_folder *folder = predictor->source.folder;
-  return folder == NULL ? NULL : jimm_folder_label(folder, index);
-}
-
 static void print_text(const image_predictor *predictor, const char *path) {
   cli_put_text(stdout, path, false);
   putchar('\n');
   for (int64_t i = 0; i < predictor->k; i++) {
     const jimm_top *top = &predictor->top[i];
-    const char *name = label(predictor, top->index);
+    const char *synset = NULL;
+    const char *name = cli_source_label(&predictor->source, top->index, &synset);
     printf("  %.6f  %5lld%s", (double)top->probability, (long long)top->index,
            name == NULL ? "" : "  ");
     cli_put_text(stdout, name == NULL ? "" : name, false);
@@ -127,9 +123,14 @@ static void add_json(image_predictor *predictor, const char *path) {
   json_t *list = json_array();
   for (int64_t i = 0; i < predictor->k; i++) {
     const jimm_top *top = &predictor->top[i];
+    const char *synset = NULL;
+    const char *name = cli_source_label(&predictor->source, top->index, &synset);
     json_t *object = json_object();
     cli_json_set(&object, "index", json_integer(top->index));
-    cli_json_set(&object, "label", cli_json_text(label(predictor, top->index)));
+    cli_json_set(&object, "label", cli_json_text(name));
+    if (synset != NULL) {
+      cli_json_set(&object, "synset", cli_json_text(synset));
+    }
     cli_json_set(&object, "logit", cli_json_float(top->logit));
     cli_json_set(&object, "probability", cli_json_float(top->probability));
     cli_json_append(&list, object);
@@ -292,8 +293,9 @@ static const cli_option options[] = {
     {.name = "json",
      .type = CLI_FLAG,
      .offset = offsetof(predict_values, json),
-     .help = "print one JSON array with an object {file, top: [{index, label, logit, "
-             "probability}]} for each image that could be classified; nothing when none could"},
+     .help =
+         "print one JSON array with an object {file, top: [{index, label, synset, "
+         "logit, probability}]} for each image that could be classified; nothing when none could"},
     {.name = "test-size",
      .type = CLI_FLAG,
      .offset = offsetof(predict_values, test_size),

@@ -58,6 +58,19 @@ int64_t cli_source_classes(const cli_source *source) {
                                           : source->variant->num_classes;
 }
 
+const char *cli_source_label(const cli_source *source, int64_t index, const char **synset) {
+  *synset = NULL;
+  if (source->folder != NULL && jimm_folder_label_count(source->folder) > 0) {
+    return jimm_folder_label(source->folder, index);
+  }
+  const jimm_labels *labels = jimm_labels_find(cli_source_classes(source));
+  if (labels == NULL) {
+    return NULL;
+  }
+  *synset = jimm_labels_synset(labels, index);
+  return jimm_labels_description(labels, index);
+}
+
 static int load_weights(const cli_source *source, jimm_graph *graph, bool reset_head,
                         jimm_model **model) {
   jimm_weights_options options = JIMM_WEIGHTS_OPTIONS_INIT;

@@ -1,6 +1,6 @@
 /* The k largest logits with their probabilities. */
 #include <jimm-test/jimm-test.h>
-#include <jimm/plan.h>
+#include <jimm/label.h>
 #include <math.h>
 
 #include "base/stream.h"
@@ -86,5 +86,3 @@ TEST(every_k_of_a_thousand) {
     }
   }
 }
-
-TEST_MAIN()

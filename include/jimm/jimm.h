@@ -5,6 +5,7 @@
 
 #include <jimm/base.h>
 #include <jimm/graph.h>
+#include <jimm/label.h>
 #include <jimm/model.h>
 #include <jimm/plan.h>
 #include <jimm/state.h>

@@ -1,5 +1,4 @@
-/* jimm: plans: a model made ready to run at one batch and image size; the reference evaluator;
- * labels from logits. */
+/* jimm: plans: a model made ready to run at one batch and image size; the reference evaluator. */
 #ifndef JIMM_PLAN_H
 #define JIMM_PLAN_H
 
@@ -65,18 +64,6 @@ JIMM_API jimm_status jimm_plan_print(const jimm_plan *plan, char **text);
 JIMM_API jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype,
                                         const jimm_tensor *input, int32_t output_count,
                                         const char *const *output_names, jimm_tensor *outputs);
-
-/* ---- labels ---- */
-
-typedef struct jimm_top {
-  int64_t index;
-  float logit;
-  float probability; /* softmax over all classes */
-} jimm_top;
-
-/* The k largest of `count` logits, largest first, ties by lower index; NaN sorts last. Writes
- * min(k, count) entries to `top` and returns how many. */
-JIMM_API int64_t jimm_top_k(const float *logits, int64_t count, int64_t k, jimm_top *top);
 
 #ifdef __cplusplus
 }

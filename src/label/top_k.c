@@ -1,6 +1,8 @@
 #include <math.h>
 
-#include <jimm/plan.h>
+#include <jimm/label.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 /* Larger first, ties by lower index, NaN after all numbers. */
 static bool comes_before(const jimm_top *a, const jimm_top *b) {

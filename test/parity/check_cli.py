@@ -15,7 +15,7 @@ import torch
 import _dump_common
 from _checks import Checks
 
-GROUPS = ("list", "forward", "predict")
+GROUPS = ("list", "labels", "forward", "predict")
 
 
 def main():
