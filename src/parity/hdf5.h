@@ -18,6 +18,9 @@ void jimm_hdf5_leave(const jimm_hdf5_session *session);
 jimm_status jimm_hdf5_fail(jimm_status status, const char *path, const char *format, ...)
     JIMM_PRINTF(3, 4);
 
+/* jimm_parity_read in this process: damaged files may crash the HDF5 library. */
+jimm_status jimm_hdf5_read_fixture(const char *path, jimm_parity *parity);
+
 /* The HDF5 type of our element type, little-endian; the caller closes it. Negative on failure.
  * BF16 is a floating type of 8 exponent and 7 fraction bits, BOOL the enumeration that h5py uses.
  */

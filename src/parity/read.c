@@ -329,7 +329,7 @@ static jimm_status open_file(const char *path, hid_t *file) {
                    : JIMM_OK;
 }
 
-jimm_status jimm_parity_read(const char *path, jimm_parity *parity) {
+jimm_status jimm_hdf5_read_fixture(const char *path, jimm_parity *parity) {
   *parity = (jimm_parity){.state = NULL};
   jimm_hdf5_session session;
   jimm_hdf5_enter(&session);

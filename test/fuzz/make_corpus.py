@@ -8,6 +8,7 @@ import io
 import json
 import pathlib
 import random
+import struct
 
 import h5py
 import numpy as np
@@ -146,12 +147,32 @@ def fixtures():
         write("fixture", f"{i:02d}", rng.integers(0, 256, 8 + 6 * i, dtype=np.uint8).tobytes())
 
 
+def streams():
+    """What the child process of jimm_parity_read sends (src/parity/read_child.c)."""
+    f32, u8 = 2, 12  # jimm_dtype; any numbers would do
+
+    def tensor(dtype, dims, data):
+        return struct.pack("<ii8q", dtype, len(dims), *dims, *[0] * (8 - len(dims))) + data
+
+    def state(*items):
+        return struct.pack("<q", len(items)) + b"".join(
+            struct.pack("<I", len(name)) + name + value for name, value in items)
+
+    x = tensor(f32, [1, 1, 1, 2], bytes(8))
+    whole = struct.pack("<i", 0) + x + state((b"a.weight", x), (b"b", tensor(u8, [], b"1")))
+    damaged("fixture_stream", "whole", whole + state((b"logits", x)))
+    write("fixture_stream", "failed", struct.pack("<iI", 4, 5) + b"x: no")
+    write("fixture_stream", "status", struct.pack("<iI", 99, 1) + b"x")
+    write("fixture_stream", "count", struct.pack("<i", 0) + x + struct.pack("<q", 1 << 40))
+
+
 def main():
     images()
     tensors()
     configs()
     geometries()
     fixtures()
+    streams()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,29 @@
+/* Work in a child process, for libraries that damaged input may crash: the child writes what it
+ * found to a pipe, and the caller reads it and outlives it. */
+#ifndef JIMM_BASE_CHILD_H
+#define JIMM_BASE_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jimm/status.h>
+
+typedef struct jimm_child {
+  int pid, descriptor;
+} jimm_child;
+
+/* Forks a child that runs work(context, child) and ends; it writes with jimm_child_write. It has
+ * the memory of the caller as it was, no other threads, and the default actions for signals of
+ * crashes; it leaves no core file. */
+JIMM_SIBLING jimm_status jimm_child_start(jimm_child *child,
+                                          void (*work)(void *context, const jimm_child *child),
+                                          void *context);
+/* In the child. It ends when nobody reads. */
+JIMM_SIBLING void jimm_child_write(const jimm_child *child, const void *data, size_t size);
+/* In the caller: exactly `size` bytes, or false when the child wrote fewer and is gone. */
+JIMM_SIBLING bool jimm_child_read(const jimm_child *child, void *data, size_t size);
+/* Waits for the end of the child, which must come by itself after jimm_child_read was false; `now`
+ * kills one that still runs. The signal that ended it, or 0. */
+JIMM_SIBLING int jimm_child_end(jimm_child *child, bool now);
+
+#endif
