@@ -159,7 +159,8 @@ static jimm_status receive(receiver *r, jimm_parity *parity) {
     if (status != JIMM_OK) {
       return status;
     }
-    return strcmp(jimm_status_name((jimm_status)found), "unknown status") == 0
+    const char *known = jimm_status_name((jimm_status)found);
+    return strcmp(known, "unknown status") == 0 || message[0] == 0
                ? nonsense(r)
                : jimm_fail((jimm_status)found, "%s", message);
   }
