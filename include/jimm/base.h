@@ -45,6 +45,15 @@ typedef struct jimm_allocator {
  * before any object exists: memory goes back to the allocator that is installed at that moment. */
 JIMM_API jimm_status jimm_set_allocator(const jimm_allocator *allocator);
 
+/* ---- interrupted writes ---- */
+
+/* Every file that jimm writes appears whole or not at all: it is written beside its place as
+ * ".jimm-NUMBER.tmp", then renamed. A program that a signal ends calls this in its handler, so that
+ * no such file stays: it removes the temporary files of this process (of at most 64 writes at
+ * once); a write that goes on after that fails. Async-signal-safe. The library installs no
+ * handlers. */
+JIMM_API void jimm_remove_temporaries(void);
+
 /* ---- logging ---- */
 
 typedef enum jimm_log_level {
