@@ -11,6 +11,7 @@
 /* ---- report.c: everything on stderr begins with "jimm COMMAND: " ---- */
 
 void cli_set_command(const char *name);
+const char *cli_command_name(void); /* NULL: none yet */
 /* Prints a message and returns CLI_FAILED. */
 int cli_fail(const char *format, ...) JIMM_PRINTF(1, 2);
 /* The library's last message, preceded by "what: " unless the message names `what` itself (NULL:
@@ -21,9 +22,15 @@ int cli_usage(const char *format, ...) JIMM_PRINTF(1, 2);
 void cli_note(const char *format, ...) JIMM_PRINTF(1, 2);
 int cli_fail_memory(void);
 /* Prints text that comes from outside: control characters become \xNN, so that a file's name or a
- * label cannot steer the terminal or pretend to be a line of its own. `lines` keeps newlines. The
- * messages above are printed so. */
+ * label cannot steer the terminal or pretend to be a line of its own. `lines` keeps newlines, and
+ * indents what follows them. The messages above are printed so. */
 void cli_put_text(FILE *file, const char *text, bool lines);
+
+/* ---- signals.c ---- */
+
+/* From here on a signal that ends the program leaves no temporary file; a closed pipe behind
+ * standard output, and a file that shrinks while it is read, are reported like other errors. */
+void cli_watch_signals(void);
 
 /* ---- json.c: values that may be NULL after a failure; the failure sticks ---- */
 
