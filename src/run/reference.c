@@ -143,9 +143,12 @@ static jimm_status find_outputs(const jimm_graph *graph, int32_t count, const ch
       jimm_text_append(&known, "%s%s", k == 0 ? "" : ", ", jimm_graph_output_name(graph, k));
     }
     char *list = jimm_text_take(&known);
+    if (list == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
     const jimm_status status =
         jimm_fail(JIMM_ERROR_NOT_FOUND, "there is no output \"%s\"; the graph has: %s",
-                  names[i] == NULL ? "(NULL)" : names[i], list == NULL ? "?" : list);
+                  names[i] == NULL ? "(NULL)" : names[i], list);
     jimm_free(list);
     return status;
   }
