@@ -100,6 +100,16 @@ int cli_source_load(const cli_source *source, const cli_seed *seed, bool reset_h
 /* Number of classes with the options applied. */
 int64_t cli_source_classes(const cli_source *source);
 
+/* ---- finite.c: --check-finite. Each returns CLI_OK or, after a message, CLI_FAILED ---- */
+
+/* Weights from the file `path` (NULL: from none). */
+int cli_check_weights(const jimm_model *model, const char *path);
+int cli_check_tensor(const jimm_tensor *tensor, const char *path);
+/* Outputs of a run on `input`, which came from `path`. When one is not finite, the reference
+ * evaluator in `dtype` finds out where that begins: slow. */
+int cli_check_outputs(const jimm_model *model, jimm_dtype dtype, const jimm_tensor *input,
+                      int32_t count, const jimm_tensor *outputs, const char *path);
+
 /* ---- files.c ---- */
 
 bool cli_is_folder(const char *path);

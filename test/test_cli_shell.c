@@ -60,7 +60,7 @@ static void speak_german(void) { /* where it is installed */
 }
 
 TEST(output_does_not_depend_on_the_locale) {
-  static const char *const lines[][6] = {{"predict", "-w", "folder", "a.ppm"},
+  static const char *const lines[][7] = {{"predict", "-w", "folder", "a.ppm"},
                                          {"predict", "-w", "folder", "--json", "a.ppm"},
                                          {"info", "resnet50"},
                                          {"info", "--json", "resnet50"},

@@ -304,6 +304,17 @@ static jimm_status run_reference(const char *output) {
   return status;
 }
 
+static jimm_status check_finite(const char *unused) {
+  (void)unused;
+  jimm_model *model = NULL;
+  jimm_status status = load(&model);
+  if (status == JIMM_OK) {
+    status = jimm_reference_check_finite(model, JIMM_F32, &image);
+  }
+  jimm_model_close(&model);
+  return status;
+}
+
 /* ---- an operator without a kernel ---- */
 
 static jimm_status infer_same(const void *attrs, int32_t count, const jimm_shape *inputs,
@@ -383,6 +394,7 @@ static const memory_walk rows[] = {
     {"run a plan in two threads", run_plan, "2", JIMM_OK, FOREIGN_IGNORED},
     {"run the reference", run_reference, "logits", JIMM_OK, FOREIGN_FAILS},
     {"run the reference for no output", run_reference, "none", JIMM_ERROR_NOT_FOUND, FOREIGN_FAILS},
+    {"look for what is not finite", check_finite, "", JIMM_OK, FOREIGN_FAILS},
     {"make a plan for no output", fail_plan, "none", JIMM_ERROR_NOT_FOUND, FOREIGN_FAILS},
     {"run an operator without a kernel", run_own_operator, "logits"},
 };
