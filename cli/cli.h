@@ -11,6 +11,7 @@
 /* ---- report.c: everything on stderr begins with "jimm COMMAND: " ---- */
 
 void cli_set_command(const char *name);
+const char *cli_command_name(void); /* NULL: none yet */
 /* Prints a message and returns CLI_FAILED. */
 int cli_fail(const char *format, ...) JIMM_PRINTF(1, 2);
 /* The library's last message, preceded by "what: " unless the message names `what` itself (NULL:
@@ -21,9 +22,15 @@ int cli_usage(const char *format, ...) JIMM_PRINTF(1, 2);
 void cli_note(const char *format, ...) JIMM_PRINTF(1, 2);
 int cli_fail_memory(void);
 /* Prints text that comes from outside: control characters become \xNN, so that a file's name or a
- * label cannot steer the terminal or pretend to be a line of its own. `lines` keeps newlines. The
- * messages above are printed so. */
+ * label cannot steer the terminal or pretend to be a line of its own. `lines` keeps newlines, and
+ * indents what follows them. The messages above are printed so. */
 void cli_put_text(FILE *file, const char *text, bool lines);
+
+/* ---- signals.c ---- */
+
+/* From here on a signal that ends the program leaves no temporary file; a closed pipe behind
+ * standard output, and a file that shrinks while it is read, are reported like other errors. */
+void cli_watch_signals(void);
 
 /* ---- json.c: values that may be NULL after a failure; the failure sticks ---- */
 
@@ -97,6 +104,16 @@ int64_t cli_source_classes(const cli_source *source);
 /* What class `index` means: the folder's own name, else that of the ImageNet subset with so many
  * classes, whose synset is *synset then (else NULL). NULL when nobody knows. */
 const char *cli_source_label(const cli_source *source, int64_t index, const char **synset);
+
+/* ---- finite.c: --check-finite. Each returns CLI_OK or, after a message, CLI_FAILED ---- */
+
+/* Weights from the file `path` (NULL: from none). */
+int cli_check_weights(const jimm_model *model, const char *path);
+int cli_check_tensor(const jimm_tensor *tensor, const char *path);
+/* Outputs of a run on `input`, which came from `path`. When one is not finite, the reference
+ * evaluator in `dtype` finds out where that begins: slow. */
+int cli_check_outputs(const jimm_model *model, jimm_dtype dtype, const jimm_tensor *input,
+                      int32_t count, const jimm_tensor *outputs, const char *path);
 
 /* ---- files.c ---- */
 

@@ -147,6 +147,8 @@ json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
   jimm_graph *graph = NULL;
   if (jimm_graph_build(&resolved, NULL, &graph) != JIMM_OK) {
     cli_fail_library(arch->name);
+    json_decref(object);
+    return NULL;
   }
   cli_json_set(&object, "first_conv", first_conv(graph));
   jimm_graph_close(&graph);

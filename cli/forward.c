@@ -20,7 +20,7 @@ typedef struct forward_values {
   cli_seed seed;
   int64_t num_classes, in_chans, output_stride, threads;
   int32_t what, evaluator, global_pool; /* global_pool -1: the model's own */
-  bool reset_head;
+  bool reset_head, check_finite;
 } forward_values;
 
 /* What is asked for, as the library wants it. */
@@ -183,13 +183,16 @@ static jimm_status run_plan(jimm_model *model, forward_request *request) {
   return status;
 }
 
+static jimm_dtype evaluator_dtype(const forward_values *values) {
+  return values->evaluator == EVALUATOR_REFERENCE64 ? JIMM_F64 : JIMM_F32;
+}
+
 static jimm_status run_model(jimm_model *model, forward_request *request) {
   if (request->values->evaluator == EVALUATOR_PLAN) {
     return run_plan(model, request);
   }
-  jimm_dtype dtype = request->values->evaluator == EVALUATOR_REFERENCE ? JIMM_F32 : JIMM_F64;
-  return jimm_reference_run(model, dtype, &request->input, request->count, request->names,
-                            request->outputs);
+  return jimm_reference_run(model, evaluator_dtype(request->values), &request->input,
+                            request->count, request->names, request->outputs);
 }
 
 static jimm_status write_outputs(forward_request *request) {
@@ -209,6 +212,11 @@ static jimm_status write_outputs(forward_request *request) {
   return status;
 }
 
+static int check_finite(const jimm_model *model, const char *weights, forward_request *request) {
+  const int status = cli_check_tensor(&request->input, request->values->input);
+  return status == CLI_OK ? cli_check_weights(model, weights) : status;
+}
+
 static int forward(const cli_source *source, forward_request *request) {
   const forward_values *values = request->values;
   jimm_model *model = NULL;
@@ -220,8 +228,15 @@ static int forward(const cli_source *source, forward_request *request) {
   if (status == CLI_OK) {
     status = name_outputs(jimm_model_graph(model), request);
   }
+  if (status == CLI_OK && values->check_finite) {
+    status = check_finite(model, source->weights, request);
+  }
   if (status == CLI_OK && run_model(model, request) != JIMM_OK) {
     status = cli_fail_library(values->input);
+  }
+  if (status == CLI_OK && values->check_finite) {
+    status = cli_check_outputs(model, evaluator_dtype(values), &request->input, request->count,
+                               request->outputs, values->input);
   }
   if (status == CLI_OK && write_outputs(request) != JIMM_OK) {
     status = cli_fail_library(values->output);
@@ -372,6 +387,11 @@ static const cli_option options[] = {
      .offset = offsetof(forward_values, reset_head),
      .help = "drop a classifier whose size is not the one asked for and make a new, untrained one; "
              "without this, such weights are an error"},
+    {.name = "check-finite",
+     .type = CLI_FLAG,
+     .offset = offsetof(forward_values, check_finite),
+     .help = "NaN or infinity in the weights, the input or an output is an error that names the "
+             "tensor and element, or the node of the graph where it begins; nothing is written"},
 };
 
 const cli_command cli_forward = {

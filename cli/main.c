@@ -2,7 +2,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,9 +108,7 @@ static int dispatch(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   guard_descriptors();
-  /* A limit on the size of files is an error that is told, and cleaned up after, like a full disk.
-   */
-  signal(SIGXFSZ, SIG_IGN);
+  cli_watch_signals();
   jimm_set_log(print_warning, NULL, JIMM_LOG_WARNING);
   int status = dispatch(argc, argv);
   errno = 0;

@@ -12,7 +12,7 @@ enum { PROGRESS_LEAST = 8 };
 typedef struct predict_values {
   const char *model, *weights;
   int64_t k, threads, num_classes;
-  bool json, test_size;
+  bool json, test_size, check_finite;
 } predict_values;
 
 /* A model made ready for one image at a time. */
@@ -20,6 +20,7 @@ typedef struct image_predictor {
   const predict_values *values;
   cli_source source;
   jimm_data_config data;
+  jimm_model *model; /* with --check-finite */
   jimm_plan *plan;
   jimm_tensor input, logits;
   int64_t classes, k;
@@ -50,11 +51,15 @@ static int make_plan(image_predictor *predictor) {
   if (status != CLI_OK) {
     return status;
   }
+  if (values->check_finite) {
+    predictor->model = jimm_model_retain(model);
+    status = cli_check_weights(model, predictor->source.weights);
+  }
   jimm_plan_options options = JIMM_PLAN_OPTIONS_INIT;
   options.height = predictor->data.height;
   options.width = predictor->data.width;
   options.threads = (int32_t)values->threads;
-  if (jimm_plan_create(model, &options, &predictor->plan) != JIMM_OK) {
+  if (status == CLI_OK && jimm_plan_create(model, &options, &predictor->plan) != JIMM_OK) {
     status = cli_fail_library(predictor->source.name.arch->name);
   }
   jimm_model_close(&model);
@@ -102,6 +107,7 @@ static void close_predictor(image_predictor *predictor) {
   jimm_tensor_close(&predictor->logits);
   jimm_tensor_close(&predictor->input);
   jimm_plan_close(&predictor->plan);
+  jimm_model_close(&predictor->model);
   cli_source_close(&predictor->source);
 }
 
@@ -165,10 +171,16 @@ static int predict_image(image_predictor *predictor, const char *path) {
   if (status != JIMM_OK) {
     return cli_fail_library(path);
   }
+  if (predictor->values->check_finite &&
+      (cli_check_tensor(&predictor->input, path) != CLI_OK ||
+       cli_check_outputs(predictor->model, JIMM_F32, &predictor->input, 1, &predictor->logits,
+                         path) != CLI_OK)) {
+    return CLI_FAILED;
+  }
   if (!all_finite(&predictor->logits)) {
     return cli_fail(
         "%s: the logits are not all finite numbers; the weights %s are damaged, or do "
-        "not fit in float32",
+        "not fit in float32 (--check-finite says where)",
         path, predictor->source.weights);
   }
   jimm_top_k(predictor->logits.data, predictor->classes, predictor->k, predictor->top);
@@ -300,6 +312,11 @@ static const cli_option options[] = {
      .type = CLI_FLAG,
      .offset = offsetof(predict_values, test_size),
      .help = "use the model's larger test input size and crop, if timm has them"},
+    {.name = "check-finite",
+     .type = CLI_FLAG,
+     .offset = offsetof(predict_values, check_finite),
+     .help = "NaN or infinity in the weights, an image's tensor or its logits is an error that "
+             "names the tensor and element, or the node of the graph where it begins"},
     {.name = "threads",
      .type = CLI_INTEGER,
      .argument = "T",

@@ -11,6 +11,10 @@ void cli_set_command(const char *name) {
   command_name = name;
 }
 
+const char *cli_command_name(void) {
+  return command_name;
+}
+
 static void begin(void) {
   if (command_name == NULL) {
     fputs("jimm: ", stderr);
@@ -26,6 +30,8 @@ void cli_put_text(FILE *file, const char *text, bool lines) {
     } else if (*c == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0) { /* U+0080 to U+009F */
       fprintf(file, "\\x%02x\\x%02x", (unsigned)*c, (unsigned)c[1]);
       c++;
+    } else if (*c == '\n' && c[1] != ' ' && c[1] != 0) {
+      fputs("\n  ", file);
     } else {
       fputc(*c, file);
     }

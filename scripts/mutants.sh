@@ -15,6 +15,7 @@ cd "$work" || exit 1
   tail -n 20 "$work/log"
   exit 1
 }
+export JIMM_PROGRAM=$work/build/jimm
 
 # The first test that fails, as PROGRAM/TEST; nothing when all pass.
 find_killer() {

@@ -15,6 +15,7 @@ static char folder[256];
 static pid_t owner;
 static char *program;
 static run_result result;
+void (*run_prepare)(void);
 
 const char *scratch_path(const char *name) {
   static char paths[3][512];
@@ -22,6 +23,10 @@ const char *scratch_path(const char *name) {
   char *path = paths[turn++ % 3];
   snprintf(path, sizeof paths[0], "%s/%s", folder, name);
   return path;
+}
+
+const char *scratch_program(void) {
+  return program;
 }
 
 static char *read_whole(const char *path, size_t *size) {
@@ -67,6 +72,9 @@ static void run_child(const char *input, const char *output, char **argv) {
   } else {
     redirect(output == NULL ? "stdout.txt" : output, O_WRONLY | O_CREAT | O_TRUNC, 1);
   }
+  if (run_prepare != NULL) {
+    run_prepare();
+  }
   execv(program, argv);
   _exit(127);
 }
@@ -92,6 +100,7 @@ const run_result *run_program(const char *input, const char *output, const char 
   free(result.err);
   size_t size = 0;
   result.status = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+  result.signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
   result.err = read_whole(scratch_path("stderr.txt"), &size);
   result.out = read_whole(scratch_path("stdout.txt"), &result.out_size);
   return &result;

@@ -11,6 +11,7 @@
 /* What one run of the program did. Valid until the next run. */
 typedef struct run_result {
   int status;      /* exit status; -1 when a signal ended it */
+  int signal;      /* which; 0: none */
   char *out, *err; /* zero-terminated */
   size_t out_size;
 } run_result;
@@ -20,6 +21,9 @@ typedef struct run_result {
 const run_result *run_program(const char *input, const char *output, const char *const *arguments);
 #define RUN(...) run_program(NULL, NULL, (const char *const[]){__VA_ARGS__, NULL})
 
+/* Called in the child before the program starts, unless NULL. */
+extern void (*run_prepare)(void);
+
 /* The standard output of the last run as JSON; NULL when it is none. The caller decrefs. */
 json_t *run_json(void);
 
@@ -28,6 +32,8 @@ json_t *run_json(void);
 /* Makes the folder and every fixture in it; ends the program's tests with an error when it cannot.
  * The folder is removed when the process ends. */
 void scratch_make(void);
+/* The program's path. */
+const char *scratch_program(void);
 /* The path of `name` in it; valid until the third next call. */
 const char *scratch_path(const char *name);
 void scratch_write(const char *name, const void *data, size_t size);

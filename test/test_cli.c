@@ -32,10 +32,10 @@ TEST(help_and_man_name_every_option) {
       {"--family", "--archs", "--json", "--all"},
       {"--json", "--graph"},
       {"-m, --model", "-w, --weights", "-k, --top", "--json", "--test-size", "--threads",
-       "--num-classes"},
+       "--num-classes", "--check-finite"},
       {"-o, --output", "-w, --weights", "--test-size"},
       {"-w, --weights", "--synthetic", "--input", "--output", "--what", "--num-classes",
-       "--in-chans", "--global-pool", "--evaluator", "--threads", "--reset-head"},
+       "--in-chans", "--global-pool", "--evaluator", "--threads", "--reset-head", "--check-finite"},
   };
   const run_result *run = RUN("--man");
   check_quiet(run, 0);

@@ -1,4 +1,6 @@
 // Files, mappings, the writer that leaves a whole file or none, processors.
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -7,6 +9,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <jimm-test/jimm-test.h>
@@ -254,6 +258,144 @@ TEST_OPTIONS(writer_failure_leaves_the_old_file, .isolate = true) {
   TEST_CHECK_INT(committed, JIMM_ERROR_IO);
   check_content(path, "old");
   TEST_CHECK_INT(count_in_folder(in_folder("full")), 1);
+}
+
+// What a signal handler does: every file that is being written goes, whole ones and those of other
+// processes stay.
+TEST_OPTIONS(temporaries_can_be_removed_at_any_time, .isolate = true) {
+  enum { WRITERS = 64 };  // as many as base.h promises
+  static jimm_writer writers[WRITERS];
+  mkdir(in_folder("t"), 0777);
+  TEST_CHECK_INT(write_text(in_folder("t/old"), "old"), JIMM_OK);
+  jimm_remove_temporaries();  // there are none
+  TEST_REQUIRE_INT(jimm_writer_open(in_folder("t/old"), &writers[0]), JIMM_OK);
+  for (int i = 1; i < WRITERS; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "t/%d", i);
+    TEST_REQUIRE_INT(jimm_writer_open(in_folder(name), &writers[i]), JIMM_OK);
+    TEST_CHECK_INT(jimm_writer_write(&writers[i], "half", 4), JIMM_OK);
+  }
+  TEST_CHECK_INT(count_in_folder(in_folder("t")), 1 + WRITERS);
+  TEST_CHECK_INT(jimm_writer_commit(&writers[1]), JIMM_OK);
+  fflush(NULL);
+  const pid_t child = fork();
+  TEST_REQUIRE(child >= 0);
+  if (child == 0) {  // none of these are the child's, but those that it opens
+    jimm_remove_temporaries();
+    bool kept = count_in_folder(in_folder("t")) == 1 + WRITERS;
+    jimm_writer own;
+    kept = kept && jimm_writer_open(in_folder("t/own"), &own) == JIMM_OK;
+    jimm_remove_temporaries();
+    _exit(kept && count_in_folder(in_folder("t")) == 1 + WRITERS ? 0 : 1);
+  }
+  int state;
+  TEST_REQUIRE(waitpid(child, &state, 0) == child);
+  TEST_CHECK_INT(state, 0);
+  errno = E2BIG;
+  TEST_REQUIRE_INT(chdir("/"), 0);  // names do not depend on the working folder
+  jimm_remove_temporaries();
+  TEST_CHECK_INT(errno, E2BIG);
+  TEST_CHECK_INT(count_in_folder(in_folder("t")), 2);
+  TEST_CHECK_INT(jimm_writer_commit(&writers[0]), JIMM_ERROR_NOT_FOUND);
+  check_content(in_folder("t/old"), "old");
+  check_content(in_folder("t/1"), "half");
+  for (int i = 2; i < WRITERS; i++) {
+    jimm_writer_abandon(&writers[i]);
+  }
+  TEST_CHECK_INT(write_text(in_folder("t/old"), "new"), JIMM_OK);  // the table is free again
+  check_content(in_folder("t/old"), "new");
+}
+
+// More writers than the table has room for work as well.
+TEST(writers_beyond_the_table) {
+  enum { WRITERS = 70 };
+  static jimm_writer writers[WRITERS];
+  mkdir(in_folder("many"), 0777);
+  for (int i = 0; i < WRITERS; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "many/%d", i);
+    TEST_REQUIRE_INT(jimm_writer_open(in_folder(name), &writers[i]), JIMM_OK);
+  }
+  for (int i = 0; i < WRITERS; i++) {
+    if (i % 2 == 0) {
+      jimm_writer_abandon(&writers[i]);
+    } else {
+      TEST_CHECK_INT(jimm_writer_commit(&writers[i]), JIMM_OK);
+    }
+  }
+  TEST_CHECK_INT(count_in_folder(in_folder("many")), WRITERS / 2);
+}
+
+static void ignore_signal(int number) {
+  (void)number;
+}
+
+// Signals that arrive every millisecond, with a handler that does not ask for restarts: reading a
+// slow pipe and writing go on.
+TEST_OPTIONS(interrupted_calls_go_on, .isolate = true) {
+  struct sigaction action = {.sa_handler = ignore_signal};
+  TEST_REQUIRE_INT(sigaction(SIGALRM, &action, NULL), 0);
+  const struct itimerval often = {{0, 1000}, {0, 1000}};
+  const char *pipe_path = in_folder("slow");
+  TEST_REQUIRE_INT(mkfifo(pipe_path, 0600), 0);
+  fflush(NULL);
+  const pid_t child = fork();
+  TEST_REQUIRE(child >= 0);
+  if (child == 0) {
+    usleep(30000);  // the reader waits in open
+    const int end = open(pipe_path, O_WRONLY);
+    for (int i = 0; i < 10; i++) {
+      usleep(5000);  // and in read
+      (void)!write(end, "0123456789", 10);
+    }
+    _exit(0);
+  }
+  TEST_REQUIRE_INT(setitimer(ITIMER_REAL, &often, NULL), 0);
+  unsigned char *data;
+  size_t size;
+  const jimm_status status = jimm_os_read_file(pipe_path, 1000, &data, &size);
+  static char bytes[3000000];
+  jimm_writer writer;
+  jimm_status wrote = jimm_writer_open(in_folder("often"), &writer);
+  for (int i = 0; i < 10 && wrote == JIMM_OK; i++) {
+    wrote = jimm_writer_write(&writer, bytes, sizeof bytes);
+  }
+  wrote = wrote == JIMM_OK ? jimm_writer_commit(&writer) : wrote;
+  setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
+  int state;
+  while (waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  }
+  TEST_CHECK_INT(state, 0);
+  TEST_CHECK_INT(status, JIMM_OK);
+  TEST_CHECK_UINT(size, 100);
+  TEST_CHECK_INT(wrote, JIMM_OK);
+  jimm_free(data);
+  struct stat info;
+  TEST_REQUIRE_INT(stat(in_folder("often"), &info), 0);
+  TEST_CHECK_INT(info.st_size, 30000000);
+}
+
+TEST(writer_takes_any_name) {
+  mkdir(in_folder("names"), 0777);
+  char longest[300] = "names/", too_long[300] = "names/";
+  memset(longest + 6, 'n', 255);
+  memset(too_long + 6, 'n', 256);
+  static const char *const odd[] = {"names/a\nb", "names/\xff\xfe", "names/ ",
+                                    "names/-w",   "names/...",      "names/\x1b[31m"};
+  for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+    TEST_CHECK_INT(write_text(in_folder(odd[i]), "odd"), JIMM_OK);
+    check_content(in_folder(odd[i]), "odd");
+  }
+  TEST_CHECK_INT(write_text(in_folder(longest), "long"), JIMM_OK);
+  check_content(in_folder(longest), "long");
+  TEST_CHECK_INT(write_text(in_folder(too_long), "x"), JIMM_ERROR_IO);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "cannot write: File name too long");
+  static char endless[6000];
+  memset(endless, '/', sizeof endless - 2);
+  endless[sizeof endless - 2] = 'x';
+  TEST_CHECK_INT(write_text(endless, "x"), JIMM_ERROR_IO);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "File name too long");
+  TEST_CHECK_INT(count_in_folder(in_folder("names")), 7);
 }
 
 TEST(folders_and_existence) {

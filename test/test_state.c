@@ -265,61 +265,6 @@ TEST(released_pages_come_back) {
   free(values);
 }
 
-// Fails the n-th allocation, for every n: an error every time, and nothing is lost.
-static long allowed, held;
-static void *limited_allocate(void *context, size_t bytes, size_t alignment) {
-  (void)context;
-  if (allowed == 0) {
-    return NULL;
-  }
-  allowed--;
-  held++;
-  return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-static void limited_release(void *context, void *pointer) {
-  (void)context;
-  held--;
-  free(pointer);
-}
-
-TEST(safetensors_survives_every_failed_allocation) {
-  const char *path = in_folder("alloc.safetensors");
-  const jimm_allocator limited = {sizeof limited, limited_allocate, limited_release, NULL};
-  TEST_REQUIRE_INT(jimm_set_allocator(&limited), JIMM_OK);
-  held = 0;
-  allowed = 1000;
-  jimm_state *state;
-  TEST_REQUIRE_INT(jimm_state_create(&state), JIMM_OK);
-  fill_state(state);
-  const long base = held;
-  int failures = 0;
-  jimm_status status = JIMM_ERROR_INTERNAL;
-  for (long n = 0; n < 1000 && status != JIMM_OK; n++) {
-    allowed = n;
-    status = jimm_state_save(state, path);
-    failures += status == JIMM_ERROR_OUT_OF_MEMORY;
-    TEST_CHECK(status == JIMM_OK || status == JIMM_ERROR_OUT_OF_MEMORY);
-    TEST_CHECK_INT(held, base);
-  }
-  TEST_CHECK_INT(status, JIMM_OK);
-  TEST_CHECK(failures > 3);
-  status = JIMM_ERROR_INTERNAL;
-  for (long n = failures = 0; n < 1000 && status != JIMM_OK; n++) {
-    jimm_state *back = NULL;
-    allowed = n;
-    status = jimm_state_open(path, &back);
-    failures += status == JIMM_ERROR_OUT_OF_MEMORY;
-    TEST_CHECK(status == JIMM_OK || (status == JIMM_ERROR_OUT_OF_MEMORY && back == NULL));
-    jimm_state_close(&back);
-    TEST_CHECK_INT(held, base);
-  }
-  TEST_CHECK_INT(status, JIMM_OK);
-  TEST_CHECK(failures > 10);
-  jimm_state_close(&state);
-  TEST_CHECK_INT(held, 0);
-  jimm_set_allocator(NULL);
-}
-
 // ---- synthetic weights --------------------------------------------------------------------------
 
 // CRC-32 as zlib's.

@@ -33,7 +33,8 @@ JIMM_API const char *jimm_version(void);
 
 /* Where jimm's memory comes from. `allocate` returns `bytes` (> 0) bytes aligned to `alignment` (a
  * power of two) or NULL; `release` takes what allocate returned (never NULL). Both may be called
- * from any thread. Memory of third-party libraries (HDF5, libjpeg) does not come here. */
+ * from any thread. libspng takes its memory here, too; HDF5, libjpeg, pthreadpool and libc take
+ * their own. */
 typedef struct jimm_allocator {
   size_t size;
   void *(*allocate)(void *context, size_t bytes, size_t alignment);
@@ -44,6 +45,15 @@ typedef struct jimm_allocator {
 /* Installs a copy of `allocator`; NULL restores the default (aligned_alloc and free). Call it
  * before any object exists: memory goes back to the allocator that is installed at that moment. */
 JIMM_API jimm_status jimm_set_allocator(const jimm_allocator *allocator);
+
+/* ---- interrupted writes ---- */
+
+/* Every file that jimm writes appears whole or not at all: it is written beside its place as
+ * ".jimm-NUMBER.tmp", then renamed. A program that a signal ends calls this in its handler, so that
+ * no such file stays: it removes the temporary files of this process (of at most 64 writes at
+ * once); a write that goes on after that fails. Async-signal-safe. The library installs no
+ * handlers. */
+JIMM_API void jimm_remove_temporaries(void);
 
 /* ---- logging ---- */
 

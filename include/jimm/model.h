@@ -140,6 +140,12 @@ JIMM_API jimm_graph *jimm_model_graph(const jimm_model *model); /* borrowed */
  * not a parameter or is optional and absent. */
 JIMM_API const jimm_tensor *jimm_model_parameter(const jimm_model *model, jimm_value value);
 
+/* jimm_tensor_check_finite for every parameter, after adaptation, in graph order: tensors of the
+ * state that were dropped (reset_head) do not count. The message names the first that has such
+ * elements, and says how many more have. Best called before plans are made: they let go of the
+ * pages of a mapped file, which this reads. */
+JIMM_API jimm_status jimm_model_check_finite(const jimm_model *model);
+
 /* ---- a weights folder: timm's config.json and model.safetensors ---- */
 
 /* What a folder's config.json says. */

@@ -65,6 +65,13 @@ JIMM_API jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtyp
                                         const jimm_tensor *input, int32_t output_count,
                                         const char *const *output_names, jimm_tensor *outputs);
 
+/* The same evaluation of all outputs, to find out where NaN or infinity begins: stops at the first
+ * value (the input, a parameter, then node by node in graph order) that has an element that is not
+ * finite: JIMM_ERROR_NOT_FINITE, and the message names node, operator and element. JIMM_OK when all
+ * values are finite. */
+JIMM_API jimm_status jimm_reference_check_finite(const jimm_model *model, jimm_dtype dtype,
+                                                 const jimm_tensor *input);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,6 +33,10 @@ JIMM_API const jimm_tensor *jimm_state_tensor(const jimm_state *state, int64_t i
 /* The tensor of that name, NULL when there is none. Borrowed. O(1). */
 JIMM_API const jimm_tensor *jimm_state_find(const jimm_state *state, const char *name);
 
+/* jimm_tensor_check_finite for every tensor; reads all of a mapped file. The message names the
+ * first tensor in file order that has such elements, and says how many more have. */
+JIMM_API jimm_status jimm_state_check_finite(const jimm_state *state);
+
 /* Metadata of the file ("__metadata__" of safetensors): NULL when the key is absent. */
 JIMM_API const char *jimm_state_metadata(const jimm_state *state, const char *key);
 JIMM_API jimm_status jimm_state_set_metadata(jimm_state *state, const char *key, const char *value);

@@ -34,7 +34,8 @@ typedef enum jimm_status {
   JIMM_ERROR_SHAPE = 7,       /* shapes that do not fit an operator, a parameter or a graph */
   JIMM_ERROR_MISMATCH = 8,    /* weights that do not belong to the graph */
   JIMM_ERROR_LIMIT = 9,       /* a safety limit, e.g. against decompression bombs */
-  JIMM_ERROR_INTERNAL = 10    /* a defect of jimm itself; please report it */
+  JIMM_ERROR_INTERNAL = 10,   /* a defect of jimm itself; please report it */
+  JIMM_ERROR_NOT_FINITE = 11  /* NaN or infinity where finite numbers were asked for */
 } jimm_status;
 
 /* The code's name in words, e.g. "out of memory"; static, never NULL. */

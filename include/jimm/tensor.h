@@ -93,6 +93,11 @@ typedef struct jimm_compare {
 JIMM_API jimm_status jimm_tensor_compare(const jimm_tensor *got, const jimm_tensor *want,
                                          jimm_compare *result);
 
+/* Whether every element of a floating type is a finite number (integers and bools are): else
+ * JIMM_ERROR_NOT_FINITE, and the message names the first that is NaN or infinite by its indices and
+ * says how many there are. Allocates nothing. */
+JIMM_API jimm_status jimm_tensor_check_finite(const jimm_tensor *tensor);
+
 /* ---- .npy files (NumPy format 1.0 to 3.0) ---- */
 
 /* Reads a little-endian, C-order array of a bool, integer or floating type. The caller closes the

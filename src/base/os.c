@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,28 +19,20 @@
 
 /* ---- errors ---- */
 
-/* A failure of the operating system on `path`; `doing` is what was tried: "open". */
-static jimm_status fail_errno(const char *path, const char *doing, int error) {
+jimm_status jimm_os_fail(const char *path, const char *doing, int error) {
   jimm_status status = error == ENOENT || error == ENOTDIR ? JIMM_ERROR_NOT_FOUND
                        : error == ENOMEM                   ? JIMM_ERROR_OUT_OF_MEMORY
                                                            : JIMM_ERROR_IO;
   return jimm_fail(status, "%s: cannot %s: %s", path, doing, jimm_errno_text(error));
 }
 
-static const char *kind_of(mode_t mode) {
+const char *jimm_os_kind(mode_t mode) {
   return S_ISDIR(mode)    ? "a folder"
          : S_ISFIFO(mode) ? "a pipe"
          : S_ISCHR(mode)  ? "a device"
          : S_ISBLK(mode)  ? "a block device"
          : S_ISSOCK(mode) ? "a socket"
                           : "not a regular file";
-}
-
-static int close_quietly(int descriptor) {
-  int error = errno;
-  int result = close(descriptor);
-  errno = error;
-  return result;
 }
 
 /* ---- reading ---- */
@@ -57,18 +50,18 @@ jimm_status jimm_os_map(const char *path, jimm_mapping *mapping) {
   *mapping = (jimm_mapping){NULL, 0};
   int descriptor = open_for_reading(path, O_NONBLOCK);
   if (descriptor < 0) {
-    return fail_errno(path, "open", errno);
+    return jimm_os_fail(path, "open", errno);
   }
   struct stat info;
   if (fstat(descriptor, &info) != 0) {
     int error = errno;
     close(descriptor);
-    return fail_errno(path, "read its size", error);
+    return jimm_os_fail(path, "read its size", error);
   }
   if (!S_ISREG(info.st_mode)) {
     close(descriptor);
     return jimm_fail(JIMM_ERROR_IO, "%s: expected a regular file, found %s", path,
-                     kind_of(info.st_mode));
+                     jimm_os_kind(info.st_mode));
   }
   if ((uintmax_t)info.st_size > (uintmax_t)PTRDIFF_MAX) {
     close(descriptor);
@@ -83,7 +76,7 @@ jimm_status jimm_os_map(const char *path, jimm_mapping *mapping) {
   int error = errno;
   close(descriptor); /* the mapping keeps the file */
   if (data == MAP_FAILED) {
-    return fail_errno(path, "map", error);
+    return jimm_os_fail(path, "map", error);
   }
   *mapping = (jimm_mapping){data, (size_t)info.st_size};
   return JIMM_OK;
@@ -131,7 +124,7 @@ static jimm_status read_all(const char *path, int descriptor, size_t limit, size
       continue;
     }
     if (got < 0) {
-      return fail_errno(path, "read", errno);
+      return jimm_os_fail(path, "read", errno);
     }
     if (got == 0) {
       break;
@@ -151,13 +144,13 @@ jimm_status jimm_os_read_file(const char *path, size_t limit, unsigned char **da
   *size = 0;
   int descriptor = open_for_reading(path, 0);
   if (descriptor < 0) {
-    return fail_errno(path, "open", errno);
+    return jimm_os_fail(path, "open", errno);
   }
   struct stat info;
   if (fstat(descriptor, &info) != 0) {
     int error = errno;
     close(descriptor);
-    return fail_errno(path, "read its size", error);
+    return jimm_os_fail(path, "read its size", error);
   }
   if (S_ISDIR(info.st_mode)) {
     close(descriptor);
@@ -209,181 +202,6 @@ void jimm_os_random(void *bytes, size_t size) {
       *at++ = (unsigned char)(mixed >> 56);
     }
   }
-}
-
-/* ---- writing ---- */
-
-/* The path that the new file gets: symbolic links are followed, so that they stay links. An
- * existing target must be a regular file: renaming over a device or a pipe would destroy it. */
-static jimm_status resolve_target(const char *path, char **target) {
-  struct stat info;
-  if (path[0] == 0) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "cannot write a file with an empty name");
-  }
-  if (lstat(path, &info) != 0) {
-    if (errno != ENOENT) {
-      return fail_errno(path, "write", errno);
-    }
-    if (path[strlen(path) - 1] == '/') {
-      return jimm_fail(JIMM_ERROR_IO, "%s: cannot write: expected a file, found a folder's name",
-                       path);
-    }
-    *target = jimm_strdup(path);
-    return *target == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
-  }
-  if (stat(path, &info) != 0) {
-    return jimm_fail(JIMM_ERROR_IO, "%s: cannot write: a symbolic link that leads nowhere (%s)",
-                     path, jimm_errno_text(errno));
-  }
-  if (!S_ISREG(info.st_mode)) {
-    return jimm_fail(JIMM_ERROR_IO, "%s: cannot write: expected a regular file, found %s", path,
-                     kind_of(info.st_mode));
-  }
-  /* A rename asks only the folder: without this a write-protected file would be replaced. */
-  if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0) {
-    return fail_errno(path, "write", errno);
-  }
-  char *resolved = realpath(path, NULL);
-  if (resolved == NULL) {
-    return fail_errno(path, "write", errno);
-  }
-  *target = jimm_strdup(resolved);
-  free(resolved);
-  return *target == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
-}
-
-/* A file that is replaced keeps its mode, and its owner where the system allows: what was private
- * stays private. */
-static int keep_mode(const char *path, int descriptor) {
-  struct stat old, made;
-  if (stat(path, &old) != 0) {
-    return errno == ENOENT ? 0 : -1;
-  }
-  if (fstat(descriptor, &made) != 0) {
-    return -1;
-  }
-  if (made.st_uid != old.st_uid || made.st_gid != old.st_gid) {
-    (void)!fchown(descriptor, old.st_uid, old.st_gid); /* only root can give files away */
-  }
-  return (made.st_mode & 0777) == (old.st_mode & 0777) ? 0 : fchmod(descriptor, old.st_mode & 0777);
-}
-
-/* Makes the temporary file beside writer->path. The mode of a new file is what the umask leaves of
- * 0666. */
-static jimm_status open_temporary(jimm_writer *writer, int *descriptor) {
-  const char *slash = strrchr(writer->path, '/');
-  int folder = slash == NULL ? 0 : (int)(slash - writer->path) + 1;
-  for (int attempt = 0; attempt < 100; attempt++) {
-    uint64_t number;
-    jimm_os_random(&number, sizeof number);
-    writer->temporary =
-        jimm_format("%.*s.jimm-%016llx.tmp", folder, writer->path, (unsigned long long)number);
-    if (writer->temporary == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    do {
-      *descriptor = open(writer->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    } while (*descriptor < 0 && errno == EINTR);
-    if (*descriptor >= 0) {
-      return JIMM_OK;
-    }
-    int error = errno;
-    jimm_free(writer->temporary);
-    writer->temporary = NULL;
-    if (error != EEXIST) {
-      return fail_errno(writer->path, "write", error);
-    }
-  }
-  return jimm_fail(JIMM_ERROR_IO, "%s: cannot write: no name for a temporary file is free",
-                   writer->path);
-}
-
-jimm_status jimm_writer_open(const char *path, jimm_writer *writer) {
-  *writer = (jimm_writer){NULL, NULL, NULL};
-  jimm_status status = resolve_target(path, &writer->path);
-  int descriptor = -1;
-  if (status == JIMM_OK && strlen(writer->path) > INT_MAX) {
-    status = jimm_fail(JIMM_ERROR_IO, "cannot write: the file's name is too long");
-  }
-  if (status == JIMM_OK) {
-    status = open_temporary(writer, &descriptor);
-  }
-  if (status == JIMM_OK && keep_mode(writer->path, descriptor) != 0) {
-    status = fail_errno(path, "write", errno);
-    close_quietly(descriptor);
-  }
-  if (status == JIMM_OK) {
-    writer->file = fdopen(descriptor, "w+b");
-    if (writer->file == NULL) {
-      status = fail_errno(path, "write", errno);
-      close_quietly(descriptor);
-    }
-  }
-  if (status != JIMM_OK) {
-    jimm_writer_abandon(writer);
-  }
-  return status;
-}
-
-jimm_status jimm_writer_write(jimm_writer *writer, const void *data, size_t size) {
-  if (size > 0 && fwrite(data, 1, size, writer->file) != size) {
-    return fail_errno(writer->path, "write", errno);
-  }
-  return JIMM_OK;
-}
-
-/* Makes the rename itself last. Not every file system can; the file is whole in any case. */
-static void sync_folder_of(const char *path) {
-  const char *slash = strrchr(path, '/');
-  char *folder = slash == NULL   ? jimm_strdup(".")
-                 : slash == path ? jimm_strdup("/")
-                                 : jimm_strndup(path, (size_t)(slash - path));
-  int descriptor = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor >= 0) {
-    (void)fsync(descriptor);
-    close(descriptor);
-  }
-  jimm_free(folder);
-}
-
-jimm_status jimm_writer_commit(jimm_writer *writer) {
-  jimm_status status = JIMM_OK;
-  if (fflush(writer->file) != 0 || ferror(writer->file) != 0) {
-    status = fail_errno(writer->path, "write", errno);
-  } else if (fsync(fileno(writer->file)) != 0 && errno != EINVAL && errno != ENOTSUP) {
-    status = fail_errno(writer->path, "write", errno);
-  }
-  int closed = fclose(writer->file);
-  writer->file = NULL;
-  if (status == JIMM_OK && closed != 0) {
-    status = fail_errno(writer->path, "write", errno);
-  }
-  if (status == JIMM_OK && rename(writer->temporary, writer->path) != 0) {
-    status = fail_errno(writer->path, "write", errno);
-  }
-  if (status == JIMM_OK) {
-    sync_folder_of(writer->path);
-    jimm_free(writer->temporary); /* there is nothing left to remove */
-    writer->temporary = NULL;
-  }
-  jimm_writer_abandon(writer);
-  return status;
-}
-
-void jimm_writer_abandon(jimm_writer *writer) {
-  if (writer->file != NULL) {
-    fclose(writer->file);
-  }
-  if (writer->temporary != NULL) {
-    unlink(writer->temporary);
-  }
-  jimm_free(writer->temporary);
-  jimm_free(writer->path);
-  *writer = (jimm_writer){NULL, NULL, NULL};
-}
-
-const char *jimm_writer_path(const jimm_writer *writer) {
-  return writer->temporary;
 }
 
 /* ---- processors ---- */
@@ -493,22 +311,11 @@ int jimm_os_quota(const char *root) {
 }
 
 int jimm_os_processors(void) {
+  /* The kernel's mask may have more bits than cpu_set_t; it never has more than these. */
+  cpu_set_t sets[64];
   int count = 1;
-  for (int room = 1024; room <= 1 << 20;
-       room *= 4) { /* the kernel's mask may be larger than 1024 */
-    size_t bytes = CPU_ALLOC_SIZE((size_t)room);
-    cpu_set_t *set = jimm_alloc(bytes);
-    if (set == NULL) {
-      break;
-    }
-    int result = sched_getaffinity(0, bytes, set), error = errno;
-    if (result == 0) {
-      count = CPU_COUNT_S(bytes, set);
-    }
-    jimm_free(set);
-    if (result == 0 || error != EINVAL) {
-      break;
-    }
+  if (sched_getaffinity(0, sizeof sets, sets) == 0) {
+    count = CPU_COUNT_S(sizeof sets, sets);
   }
   int quota = jimm_os_quota("");
   count = quota != 0 && quota < count ? quota : count;

@@ -4,9 +4,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
+#include <sys/types.h>
 
 #include <jimm/base.h>
+
+/* A failure of the operating system on `path`; `doing` is what was tried: "open". */
+jimm_status jimm_os_fail(const char *path, const char *doing, int error);
+/* "a folder", "a pipe", ...: what is no regular file. */
+const char *jimm_os_kind(mode_t mode);
 
 /* A file mapped read-only. Empty files have data NULL and size 0. */
 typedef struct jimm_mapping {
@@ -28,10 +33,16 @@ JIMM_SIBLING jimm_status jimm_os_read_file(const char *path, size_t limit, unsig
 /* A file that appears whole or not at all: written beside `path`, flushed, then renamed. Symbolic
  * links stay links; an existing `path` that is no regular file (a folder, a device) or that may not
  * be written is refused. The mode is that of the file that is replaced, or of a new one what the
- * umask leaves of 0666. */
+ * umask leaves of 0666. jimm_remove_temporaries (base.h) knows the writers that are open. */
 typedef struct jimm_writer {
-  FILE *file;
-  char *path, *temporary;
+  char *path;             /* what the new file replaces, links followed */
+  char *temporary;        /* the path under which it is written */
+  const char *base;       /* last part of path */
+  const char *name;       /* last part of temporary; NULL while there is no such file */
+  int folder, descriptor; /* of both, and of the temporary; -1: closed */
+  int slot;               /* in the table of temporaries; -1: in none */
+  unsigned char *buffer;
+  size_t used;
 } jimm_writer;
 JIMM_SIBLING jimm_status jimm_writer_open(const char *path, jimm_writer *writer);
 JIMM_SIBLING jimm_status jimm_writer_write(jimm_writer *writer, const void *data, size_t size);

@@ -40,6 +40,8 @@ const char *jimm_status_name(jimm_status status) {
       return "safety limit exceeded";
     case JIMM_ERROR_INTERNAL:
       return "internal error";
+    case JIMM_ERROR_NOT_FINITE:
+      return "not finite";
   }
   return "unknown status";
 }

@@ -88,8 +88,7 @@ static jimm_status fail_library(decoder *d) {
   jimm_status status = JIMM_ERROR_FORMAT;
   switch (d->errors.msg_code) {
     case JERR_OUT_OF_MEMORY:
-      status = JIMM_ERROR_OUT_OF_MEMORY;
-      break;
+      return jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "%s: out of memory in libjpeg", d->file->name);
     case JERR_SOF_UNSUPPORTED:
     case JERR_BAD_PRECISION:
     case JERR_ARITH_NOTIMPL:

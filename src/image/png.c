@@ -12,6 +12,7 @@
  * fill the missing rows with black. */
 #include <ctype.h>
 #include <spng.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -349,8 +350,50 @@ static void expand_row(const png *p, const uint8_t *in, uint8_t *out) {
 
 /* ---- libspng ---- */
 
+/* Its memory, and that of its zlib, is jimm's. The functions get no context, and failures of zlib
+ * come back as other errors: so each thread keeps in mind whether memory was refused. */
+typedef union block_head {
+  size_t bytes; /* that follow */
+  max_align_t aligned;
+} block_head;
+
+static _Thread_local bool memory_refused;
+
+static void *allocate(size_t bytes) {
+  block_head *head = bytes > SIZE_MAX - sizeof(*head) ? NULL : jimm_alloc(sizeof(*head) + bytes);
+  if (head == NULL) {
+    memory_refused = true;
+    return NULL;
+  }
+  head->bytes = bytes;
+  return head + 1;
+}
+
+static void *allocate_zeroed(size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    return NULL;
+  }
+  void *data = allocate(bytes);
+  return data == NULL ? NULL : memset(data, 0, bytes);
+}
+
+static void release(void *data) {
+  jimm_free(data == NULL ? NULL : (block_head *)data - 1);
+}
+
+static void *reallocate(void *data, size_t bytes) {
+  void *grown = allocate(bytes);
+  if (grown != NULL && data != NULL) {
+    const size_t kept = ((block_head *)data - 1)->bytes;
+    memcpy(grown, data, kept < bytes ? kept : bytes);
+    release(data);
+  }
+  return grown;
+}
+
 static jimm_status fail_spng(const png *p, int error) {
-  if (error == SPNG_EMEM) {
+  if (error == SPNG_EMEM || memory_refused) {
     return jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "%s: out of memory in libspng", p->file->name);
   }
   if (error == SPNG_EIDAT_TOO_SHORT || error == SPNG_IO_EOF) {
@@ -363,7 +406,9 @@ static jimm_status fail_spng(const png *p, int error) {
 }
 
 static jimm_status decode_rows(png *p, jimm_image *image) {
-  p->context = spng_ctx_new(0);
+  struct spng_alloc functions = {allocate, reallocate, allocate_zeroed, release};
+  memory_refused = false;
+  p->context = spng_ctx_new2(&functions, 0);
   if (p->context == NULL) {
     return fail_spng(p, SPNG_EMEM);
   }

@@ -69,7 +69,9 @@ static jimm_status finish_report(misfits *report, const jimm_state *state) {
   }
   if (report->foreign) {
     jimm_text names = {0};
-    if (jimm_model_guess(state, &names, 3) > 0 && !names.failed) {
+    const int count = jimm_model_guess(state, &names, 3);
+    text.failed |= count < 0 || names.failed;
+    if (count > 0 && !names.failed) {
       jimm_text_append(&text, "\nThese are weights of another model: they fit %s", names.data);
     }
     jimm_free(names.data);

@@ -46,10 +46,11 @@ int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit) {
       const jimm_arch *arch = &family->archs[a];
       const jimm_model_name name = {family, arch, &arch->variants[0], NULL};
       jimm_graph *graph = NULL;
-      if (jimm_graph_build(&name, NULL, &graph) != JIMM_OK) {
-        continue;
+      const jimm_status status = jimm_graph_build(&name, NULL, &graph);
+      if (status == JIMM_ERROR_OUT_OF_MEMORY) {
+        return -1;
       }
-      if (fits(graph, family->classifier, state)) {
+      if (status == JIMM_OK && fits(graph, family->classifier, state)) {
         jimm_text_append(text, "%s%s", count == 0 ? "" : ", ", arch->name);
         count++;
       }

@@ -7,6 +7,7 @@
 #include "model/bind.h"
 #include "model/registry.h"
 #include "state/state.h"
+#include "tensor/tensor.h"
 
 typedef struct packed_weights {
   char *key;
@@ -163,6 +164,20 @@ const jimm_tensor *jimm_model_parameter(const jimm_model *model, jimm_value valu
     return NULL;
   }
   return &model->parameters[value];
+}
+
+jimm_status jimm_model_check_finite(const jimm_model *model) {
+  if (model == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_model_check_finite: model is NULL");
+  }
+  jimm_finite_search search = {NULL, NULL, 0};
+  for (jimm_value v = 0; v < model->node_count; v++) {
+    const jimm_tensor *tensor = jimm_model_parameter(model, v);
+    if (tensor != NULL) {
+      jimm_finite_look(&search, jimm_graph_node(model->graph, v)->name, tensor);
+    }
+  }
+  return jimm_finite_status(&search);
 }
 
 jimm_status jimm_model_parameter_f32(const jimm_model *model, jimm_value value,

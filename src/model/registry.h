@@ -12,7 +12,8 @@ const jimm_arch *jimm_arch_find(const char *name, const jimm_family **family);
 const jimm_variant *jimm_arch_variant(const jimm_arch *arch, const char *tag);
 
 /* Appends the names of the models whose parameters are those of `state` (classifier and input
- * channels aside), at most `limit`, separated by ", "; returns how many there are. */
+ * channels aside), at most `limit`, separated by ", "; returns how many there are, -1 when memory
+ * ran out. */
 int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit);
 
 /* Copies the options that the caller's version of the struct has over the defaults in `resolved`;

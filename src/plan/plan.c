@@ -94,8 +94,11 @@ static jimm_status find_outputs(jimm_plan *plan, const jimm_plan_options *o, jim
         jimm_text_append(&known, "%s%s", k > 0 ? ", " : "", jimm_graph_output_name(graph, k));
       }
       char *text = jimm_text_take(&known);
-      jimm_fail(JIMM_ERROR_NOT_FOUND, "jimm_plan_create: expected an output among %s, got %s",
-                text != NULL ? text : "those of the graph", names[i] != NULL ? names[i] : "NULL");
+      if (text == NULL) {
+        return JIMM_ERROR_OUT_OF_MEMORY;
+      }
+      jimm_fail(JIMM_ERROR_NOT_FOUND, "jimm_plan_create: expected an output among %s, got %s", text,
+                names[i] != NULL ? names[i] : "NULL");
       jimm_free(text);
       return JIMM_ERROR_NOT_FOUND;
     }

@@ -14,6 +14,7 @@ typedef struct evaluation {
   const jimm_tensor *input;
   jimm_shape *shapes;  /* per node */
   jimm_tensor *values; /* per node, cleared unless the value is alive */
+  bool finite;         /* values must be */
   int32_t *uses;       /* per node: how often it will still be read; outputs count once each */
 } evaluation;
 
@@ -89,6 +90,9 @@ static jimm_status evaluate(evaluation *e, jimm_value index) {
     kind = node->op->name;
     status = evaluate_op(e, node, index);
   }
+  if (status == JIMM_OK && e->finite) {
+    status = jimm_tensor_check_finite(&e->values[index]);
+  }
   return status == JIMM_OK ? JIMM_OK : jimm_fail_context(status, "%s (%s)", node->name, kind);
 }
 
@@ -143,50 +147,40 @@ static jimm_status find_outputs(const jimm_graph *graph, int32_t count, const ch
       jimm_text_append(&known, "%s%s", k == 0 ? "" : ", ", jimm_graph_output_name(graph, k));
     }
     char *list = jimm_text_take(&known);
+    if (list == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
     const jimm_status status =
         jimm_fail(JIMM_ERROR_NOT_FOUND, "there is no output \"%s\"; the graph has: %s",
-                  names[i] == NULL ? "(NULL)" : names[i], list == NULL ? "?" : list);
+                  names[i] == NULL ? "(NULL)" : names[i], list);
     jimm_free(list);
     return status;
   }
   return JIMM_OK;
 }
 
-static jimm_status check_arguments(const jimm_model *model, jimm_dtype dtype,
-                                   const jimm_tensor *input, int32_t output_count,
-                                   const char *const *output_names, const jimm_tensor *outputs) {
-  if (model == NULL || input == NULL || output_count < 1 || output_names == NULL ||
-      outputs == NULL) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "jimm_reference_run: model, input and at least one output are required");
-  }
+static jimm_status check_arguments(const char *function, jimm_dtype dtype,
+                                   const jimm_tensor *input) {
   if (dtype != JIMM_F32 && dtype != JIMM_F64) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "jimm_reference_run: expected dtype F32 or F64, got %s",
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "%s: expected dtype F32 or F64, got %s", function,
                      jimm_dtype_name(dtype));
   }
   if (input->dtype != JIMM_F32 && input->dtype != JIMM_F64) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "jimm_reference_run: expected an input of F32 or F64, got %s",
-                     jimm_dtype_name(input->dtype));
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "%s: expected an input of F32 or F64, got %s",
+                     function, jimm_dtype_name(input->dtype));
   }
   if (input->data == NULL && jimm_shape_count(&input->shape) != 0) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_reference_run: the input has no data");
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "%s: the input has no data", function);
   }
   return JIMM_OK;
 }
 
-jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype, const jimm_tensor *input,
-                               int32_t output_count, const char *const *output_names,
-                               jimm_tensor *outputs) {
-  for (int32_t i = 0; outputs != NULL && i < output_count; i++) {
-    outputs[i] = (jimm_tensor){0};
-  }
-  jimm_status status = check_arguments(model, dtype, input, output_count, output_names, outputs);
-  if (status != JIMM_OK || outputs == NULL) {
-    return status;
-  }
-  evaluation e = {.model = model, .dtype = dtype, .input = input};
+/* `outputs` are cleared. `finite`: every value on the way must be. */
+static jimm_status evaluate_graph(const jimm_model *model, jimm_dtype dtype,
+                                  const jimm_tensor *input, bool finite, int32_t output_count,
+                                  const char *const *output_names, jimm_tensor *outputs) {
+  evaluation e = {.model = model, .dtype = dtype, .input = input, .finite = finite};
+  jimm_status status = JIMM_OK;
   e.graph = jimm_model_graph(model);
   const size_t count = (size_t)jimm_graph_node_count(e.graph);
   e.shapes = jimm_calloc(count, sizeof(*e.shapes));
@@ -209,5 +203,50 @@ jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype, const 
   jimm_free(e.values);
   jimm_free(e.uses);
   jimm_free(wanted);
+  return status;
+}
+
+jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype, const jimm_tensor *input,
+                               int32_t output_count, const char *const *output_names,
+                               jimm_tensor *outputs) {
+  for (int32_t i = 0; outputs != NULL && i < output_count; i++) {
+    outputs[i] = (jimm_tensor){0};
+  }
+  if (model == NULL || input == NULL || output_count < 1 || output_names == NULL ||
+      outputs == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_reference_run: model, input and at least one output are required");
+  }
+  const jimm_status status = check_arguments("jimm_reference_run", dtype, input);
+  return status == JIMM_OK
+             ? evaluate_graph(model, dtype, input, false, output_count, output_names, outputs)
+             : status;
+}
+
+jimm_status jimm_reference_check_finite(const jimm_model *model, jimm_dtype dtype,
+                                        const jimm_tensor *input) {
+  if (model == NULL || input == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_reference_check_finite: model and input are required");
+  }
+  jimm_status status = check_arguments("jimm_reference_check_finite", dtype, input);
+  const jimm_graph *graph = jimm_model_graph(model);
+  const int32_t count = jimm_graph_output_count(graph);
+  const char **names = jimm_calloc((size_t)count, sizeof(*names));
+  jimm_tensor *outputs = jimm_calloc((size_t)count, sizeof(*outputs));
+  if (status == JIMM_OK && (names == NULL || outputs == NULL)) {
+    status = JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  if (status == JIMM_OK) {
+    for (int32_t i = 0; i < count; i++) {
+      names[i] = jimm_graph_output_name(graph, i);
+    }
+    status = evaluate_graph(model, dtype, input, true, count, names, outputs);
+  }
+  for (int32_t i = 0; outputs != NULL && i < count; i++) {
+    jimm_tensor_close(&outputs[i]);
+  }
+  jimm_free(outputs);
+  jimm_free(names);
   return status;
 }

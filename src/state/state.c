@@ -151,6 +151,17 @@ const jimm_tensor *jimm_state_find(const jimm_state *state, const char *name) {
   return jimm_state_tensor(state, jimm_map_find(&state->index, name));
 }
 
+jimm_status jimm_state_check_finite(const jimm_state *state) {
+  if (state == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_state_check_finite: state is NULL");
+  }
+  jimm_finite_search search = {NULL, NULL, 0};
+  for (size_t i = 0; i < state->count; i++) {
+    jimm_finite_look(&search, state->entries[i].name, &state->entries[i].tensor);
+  }
+  return jimm_finite_status(&search);
+}
+
 const char *jimm_state_metadata(const jimm_state *state, const char *key) {
   for (size_t i = 0; i < state->metadata_count; i++) {
     if (strcmp(state->metadata[i].key, key) == 0) {
