@@ -4,8 +4,9 @@
 
 Images: those named, photographs of installed packages (scikit-learn, matplotlib, scikit-image,
 SciPy), parts of these photographs saved anew in all formats, the repository's test images, and N
-random files of all kinds. Exit status 0 when at least 30 files of photographs were compared and
-every value of every comparison is equal.
+random files of all kinds, extreme shapes among them. Then each of them through libjimm-image beside
+JIMM: pixels as decoded, eight resizes and two whole transforms. Exit status 0 when at least 30 files
+of photographs and 300 files in all were compared and every value of every comparison is equal.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import torch
 from PIL import Image
 from timm.data import create_transform, resolve_data_config
 
+import image_library
 import images
 
 TEST_IMAGES = pathlib.Path(__file__).resolve().parents[1] / "data" / "images"
@@ -31,6 +33,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".ppm", ".pgm"}
 MODELS = ["resnet18.tv_in1k", "resnet50.a1_in1k", "resnet34.a1_in1k", "resnet50d.ra2_in1k",
           "resnet26t.ra2_in1k", "test_resnet.r160_in1k"]
 WANTED = 30
+WANTED_FILES = 300
 EXTREMES = [(1, 900), (3000, 2), (2, 2500), (1, 1), (2, 1), (1500, 1)]  # width, height
 
 
@@ -113,15 +116,22 @@ def main():
             suffix, data = images.random_file(rng, width, height)
             made.append(folder / f"extreme{i}.{suffix}")
             made[-1].write_bytes(data)
+        library = image_library.Library(
+            pathlib.Path(args.jimm).resolve().parent / "src" / "image" / "libjimm-image.so")
         for path, model in zip(photographs + made, itertools.cycle(args.model)):
             problem = compare(args.jimm, model, transforms[model], path, folder / "x.npy")
-            if problem is not None:
-                bad += 1
-                print(f"{path} for {model}: {problem}")
+            problems = [f"for {model}: {problem}"] if problem is not None else []
+            problems += image_library.compare(library, rng, path.read_bytes())
+            bad += bool(problems)
+            for problem in problems:
+                print(f"{path}: {problem}", flush=True)
     print(f"{len(photographs)} files of photographs and {len(made)} others compared, {bad} differ")
     if len(photographs) < WANTED:
         print(f"expected at least {WANTED} files of photographs")
     print(f"images: {len(photographs) + len(made) - bad} passed, {bad} failed, 0 skipped")
+    if len(photographs) + len(made) < WANTED_FILES:
+        print(f"expected at least {WANTED_FILES} files")
+        return 1
     return 0 if bad == 0 and len(photographs) >= WANTED else 1
 
 
