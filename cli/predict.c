@@ -29,6 +29,7 @@ typedef struct image_predictor {
   jimm_top *top;
   size_t printed; /* elements of the JSON array */
   size_t done;    /* images, whether they could be classified or not */
+  size_t total;   /* images known so far; a folder not yet opened counts as one */
   bool progress;
   struct timespec start;
 } image_predictor;
@@ -193,12 +194,13 @@ static int predict_image(image_predictor *predictor, const cli_ready *ready) {
 }
 
 /* Progress appears only where nothing else is printed: the results go to a file or a pipe. */
-static void show_progress(image_predictor *predictor, size_t total) {
+static void show_progress(image_predictor *predictor) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   double passed = (double)(now.tv_sec - predictor->start.tv_sec) +
                   1e-9 * (double)(now.tv_nsec - predictor->start.tv_nsec);
   size_t done = predictor->done;
+  size_t total = predictor->total;
   if (!predictor->progress || total < PROGRESS_LEAST || done == 0 || passed <= 0) {
     return;
   }
@@ -214,7 +216,7 @@ static void clear_progress(const image_predictor *predictor) {
 }
 
 /* The oldest image of the queue. */
-static int predict_oldest(image_predictor *predictor, size_t total) {
+static int predict_oldest(image_predictor *predictor) {
   cli_ready ready = cli_ahead_take(predictor->ahead);
   if (ready.status != JIMM_OK) {
     clear_progress(predictor);
@@ -222,27 +224,27 @@ static int predict_oldest(image_predictor *predictor, size_t total) {
   int status = predict_image(predictor, &ready);
   cli_ahead_drop(predictor->ahead);
   predictor->done++;
-  show_progress(predictor, total);
+  show_progress(predictor);
   return status;
 }
 
 /* Takes images until there is room for another (`all`: until none is left). A stdout that cannot
  * be written ends it. */
-static int make_room(image_predictor *predictor, size_t total, bool all) {
+static int make_room(image_predictor *predictor, bool all) {
   int status = CLI_OK;
   while (!ferror(stdout) &&
          (all ? !cli_ahead_empty(predictor->ahead) : cli_ahead_full(predictor->ahead))) {
-    if (predict_oldest(predictor, total) != CLI_OK) {
+    if (predict_oldest(predictor) != CLI_OK) {
       status = CLI_FAILED;
     }
   }
   return status;
 }
 
-static int predict_paths(image_predictor *predictor, size_t count, char **paths, size_t total) {
+static int predict_paths(image_predictor *predictor, size_t count, char **paths) {
   int status = CLI_OK;
   for (size_t i = 0; i < count && !ferror(stdout); i++) {
-    if (make_room(predictor, total, false) != CLI_OK) {
+    if (make_room(predictor, false) != CLI_OK) {
       status = CLI_FAILED;
     }
     if (!cli_ahead_full(predictor->ahead)) {
@@ -254,15 +256,15 @@ static int predict_paths(image_predictor *predictor, size_t count, char **paths,
 
 /* The queue is emptied before a folder is opened and after its last image: messages stay in the
  * order of the arguments, and the names live as long as the queue needs them. */
-static int predict_folder(image_predictor *predictor, const char *path, size_t after) {
+static int predict_folder(image_predictor *predictor, const char *path) {
   char **names = NULL;
   size_t count = 0;
   int status = cli_folder_images(path, &names, &count);
-  size_t total = predictor->done + count + after;
+  predictor->total = predictor->total - 1 + count; /* the argument stood for one */
   if (status == CLI_OK) {
-    status = predict_paths(predictor, count, names, total);
+    status = predict_paths(predictor, count, names);
   }
-  if (make_room(predictor, total, true) != CLI_OK) {
+  if (make_room(predictor, true) != CLI_OK) {
     status = CLI_FAILED;
   }
   if (ferror(stdout)) { /* decoders may still hold names */
@@ -282,15 +284,16 @@ static int predict_arguments(image_predictor *predictor, int count, char **argum
     bool is_folder = !is_stdin && cli_is_folder(path);
     stdin_used = stdin_used || is_stdin;
     int one = CLI_OK;
-    if ((again || is_folder) && make_room(predictor, (size_t)count, true) != CLI_OK) {
+    if ((again || is_folder) && make_room(predictor, true) != CLI_OK) {
       status = CLI_FAILED;
     }
     if (again) {
+      predictor->total--;
       one = cli_fail("-: standard input was read already; it can be given once");
     } else if (is_folder && !ferror(stdout)) {
-      one = predict_folder(predictor, path, (size_t)(count - i - 1));
+      one = predict_folder(predictor, path);
     } else if (!is_folder) {
-      one = predict_paths(predictor, 1, &arguments[i], (size_t)count);
+      one = predict_paths(predictor, 1, &arguments[i]);
     }
     status = one == CLI_OK ? status : CLI_FAILED;
   }
@@ -305,10 +308,11 @@ static int predict_all(image_predictor *predictor, int count, char **arguments) 
   if (predictor->ahead == NULL) {
     return cli_fail_memory();
   }
+  predictor->total = (size_t)count;
   predictor->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
   clock_gettime(CLOCK_MONOTONIC, &predictor->start);
   int status = predict_arguments(predictor, count, arguments);
-  if (predictor->ahead != NULL && make_room(predictor, (size_t)count, true) != CLI_OK) {
+  if (predictor->ahead != NULL && make_room(predictor, true) != CLI_OK) {
     status = CLI_FAILED;
   }
   clear_progress(predictor);
