@@ -48,6 +48,9 @@ json_t *cli_json_reals(const double *values, int32_t count);
 /* Prints to stdout, takes over `value`. Reals have the fewest digits that give the same double
  * back. */
 int cli_json_print(json_t *value);
+/* Prints `value`, which it takes over, as the next element of an array on stdout, "[" before the
+ * first. The caller prints "\n]\n" after the last. Nothing is printed on failure. */
+int cli_json_print_element(json_t *value, bool first);
 
 /* ---- describe.c ---- */
 

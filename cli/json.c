@@ -123,3 +123,52 @@ int cli_json_print(json_t *value) {
   fputc('\n', stdout); /* a failed stdout is reported when the program ends */
   return CLI_OK;
 }
+
+/* What json_dump_callback has written. jansson does not look at every return value, so a failure
+ * stays. */
+typedef struct dump {
+  char *text;
+  size_t size, capacity;
+  bool failed;
+} dump;
+
+static int add_to_dump(const char *text, size_t size, void *context) {
+  dump *d = context;
+  if (!d->failed && d->capacity - d->size < size) {
+    size_t capacity = 2 * (d->size + size);
+    char *grown = realloc(d->text, capacity);
+    d->failed = grown == NULL;
+    d->text = grown == NULL ? d->text : grown;
+    d->capacity = grown == NULL ? d->capacity : capacity;
+  }
+  if (d->failed) {
+    return -1;
+  }
+  memcpy(d->text + d->size, text, size);
+  d->size += size;
+  return 0;
+}
+
+int cli_json_print_element(json_t *value, bool first) {
+  if (value == NULL) {
+    return cli_fail_memory();
+  }
+  dump d = {NULL, 0, 0, false};
+  size_t digits = (size_t)needed_digits(value, 15);
+  int failed =
+      json_dump_callback(value, add_to_dump, &d, JSON_INDENT(2) | JSON_REAL_PRECISION(digits));
+  json_decref(value);
+  if (failed != 0 || d.failed) {
+    free(d.text);
+    return cli_fail_memory();
+  }
+  fputs(first ? "[\n  " : ",\n  ", stdout);
+  for (size_t i = 0; i < d.size; i++) {
+    fputc(d.text[i], stdout);
+    if (d.text[i] == '\n') { /* never inside a string */
+      fputs("  ", stdout);
+    }
+  }
+  free(d.text);
+  return CLI_OK;
+}

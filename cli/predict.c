@@ -2,8 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "cli.h"
 
 /* With fewer images than this nobody needs to see progress. */
@@ -22,18 +24,20 @@ typedef struct image_predictor {
   jimm_data_config data;
   jimm_model *model; /* with --check-finite */
   jimm_plan *plan;
-  jimm_tensor input, logits;
+  cli_ahead *ahead;
+  jimm_tensor logits;
   int64_t classes, k;
   jimm_top *top;
-  json_t *results; /* with --json */
-  bool stdin_used;
+  size_t printed; /* elements of the JSON array */
+  size_t done;    /* images, whether they could be classified or not */
+  size_t total;   /* images known so far; a folder not yet opened counts as one */
+  bool progress;
+  struct timespec start;
 } image_predictor;
 
 static int make_tensors(image_predictor *predictor) {
-  jimm_shape input = {4, {1, 3, predictor->data.height, predictor->data.width}};
   jimm_shape logits;
   if (jimm_plan_output_shape(predictor->plan, 0, &logits) != JIMM_OK ||
-      jimm_tensor_create(JIMM_F32, &input, &predictor->input) != JIMM_OK ||
       jimm_tensor_create(JIMM_F32, &logits, &predictor->logits) != JIMM_OK) {
     return cli_fail_library(NULL);
   }
@@ -94,18 +98,13 @@ static int open_predictor(image_predictor *predictor) {
   if (status == CLI_OK) {
     status = make_tensors(predictor);
   }
-  if (status == CLI_OK && values->json) {
-    predictor->results = json_array();
-    status = predictor->results == NULL ? cli_fail_memory() : CLI_OK;
-  }
   return status;
 }
 
 static void close_predictor(image_predictor *predictor) {
-  json_decref(predictor->results);
+  cli_ahead_close(&predictor->ahead);
   free(predictor->top);
   jimm_tensor_close(&predictor->logits);
-  jimm_tensor_close(&predictor->input);
   jimm_plan_close(&predictor->plan);
   jimm_model_close(&predictor->model);
   cli_source_close(&predictor->source);
@@ -125,7 +124,7 @@ static void print_text(const image_predictor *predictor, const char *path) {
   }
 }
 
-static void add_json(image_predictor *predictor, const char *path) {
+static json_t *make_json(const image_predictor *predictor, const char *path) {
   json_t *list = json_array();
   for (int64_t i = 0; i < predictor->k; i++) {
     const jimm_top *top = &predictor->top[i];
@@ -144,7 +143,7 @@ static void add_json(image_predictor *predictor, const char *path) {
   json_t *result = json_object();
   cli_json_set(&result, "file", cli_json_text(path));
   cli_json_set(&result, "top", list);
-  cli_json_append(&predictor->results, result);
+  return result;
 }
 
 static bool all_finite(const jimm_tensor *tensor) {
@@ -158,23 +157,20 @@ static bool all_finite(const jimm_tensor *tensor) {
   return true;
 }
 
-static int predict_image(image_predictor *predictor, const char *path) {
-  jimm_image image = {0, 0, NULL};
-  jimm_status status = cli_image_read(path, &image);
-  if (status == JIMM_OK) {
-    status = jimm_image_preprocess(&image, &predictor->data, &predictor->input);
+/* Runs the plan on an image that is ready and prints what it says. */
+static int predict_image(image_predictor *predictor, const cli_ready *ready) {
+  const char *path = ready->path;
+  if (ready->status != JIMM_OK) {
+    jimm_fail(ready->status, "%s", ready->message == NULL ? "out of memory" : ready->message);
+    return cli_fail_library(path);
   }
-  jimm_image_close(&image);
-  if (status == JIMM_OK) {
-    status = jimm_plan_run(predictor->plan, &predictor->input, &predictor->logits);
-  }
-  if (status != JIMM_OK) {
+  if (jimm_plan_run(predictor->plan, ready->input, &predictor->logits) != JIMM_OK) {
     return cli_fail_library(path);
   }
   if (predictor->values->check_finite &&
-      (cli_check_tensor(&predictor->input, path) != CLI_OK ||
-       cli_check_outputs(predictor->model, JIMM_F32, &predictor->input, 1, &predictor->logits,
-                         path) != CLI_OK)) {
+      (cli_check_tensor(ready->input, path) != CLI_OK ||
+       cli_check_outputs(predictor->model, JIMM_F32, ready->input, 1, &predictor->logits, path) !=
+           CLI_OK)) {
     return CLI_FAILED;
   }
   if (!all_finite(&predictor->logits)) {
@@ -185,77 +181,139 @@ static int predict_image(image_predictor *predictor, const char *path) {
   }
   jimm_top_k(predictor->logits.data, predictor->classes, predictor->k, predictor->top);
   if (predictor->values->json) {
-    add_json(predictor, path);
-  } else {
-    print_text(predictor, path);
+    int status = cli_json_print_element(make_json(predictor, path), predictor->printed == 0);
+    predictor->printed += status == CLI_OK;
+    return status;
   }
+  print_text(predictor, path);
   return CLI_OK;
 }
 
 /* Progress appears only where nothing else is printed: the results go to a file or a pipe. */
-static void show_progress(size_t done, size_t count) {
-  if (count < PROGRESS_LEAST || !isatty(STDERR_FILENO) || isatty(STDOUT_FILENO)) {
+static void show_progress(image_predictor *predictor) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  double passed = (double)(now.tv_sec - predictor->start.tv_sec) +
+                  1e-9 * (double)(now.tv_nsec - predictor->start.tv_nsec);
+  size_t done = predictor->done;
+  size_t total = predictor->total;
+  if (!predictor->progress || total < PROGRESS_LEAST || done == 0 || passed <= 0) {
     return;
   }
-  if (done < count) {
-    fprintf(stderr, "\r%zu of %zu images", done, count);
-  } else {
+  double rate = (double)done / passed;
+  fprintf(stderr, "\r%zu of %zu images, %.1f a second, %.0f s left\033[K", done, total, rate,
+          (double)(total - done) / rate);
+}
+
+static void clear_progress(const image_predictor *predictor) {
+  if (predictor->progress) {
     fputs("\r\033[K", stderr);
   }
 }
 
-static int predict_list(image_predictor *predictor, size_t count, char **paths) {
-  int status = CLI_OK;
-  for (size_t i = 0; i < count; i++) {
-    show_progress(i, count);
-    if (predict_image(predictor, paths[i]) != CLI_OK) {
-      status = CLI_FAILED;
-    }
+/* The oldest image of the queue. */
+static int predict_oldest(image_predictor *predictor) {
+  cli_ready ready = cli_ahead_take(predictor->ahead);
+  if (ready.status != JIMM_OK) {
+    clear_progress(predictor);
   }
-  show_progress(count, count);
+  int status = predict_image(predictor, &ready);
+  cli_ahead_drop(predictor->ahead);
+  predictor->done++;
+  show_progress(predictor);
   return status;
 }
 
-/* A file, a folder of files, or "-". */
-static int predict_argument(image_predictor *predictor, char *path) {
-  if (strcmp(path, "-") == 0) {
-    if (predictor->stdin_used) {
-      return cli_fail("-: standard input was read already; it can be given once");
+/* Takes images until there is room for another (`all`: until none is left). A stdout that cannot
+ * be written ends it. */
+static int make_room(image_predictor *predictor, bool all) {
+  int status = CLI_OK;
+  while (!ferror(stdout) &&
+         (all ? !cli_ahead_empty(predictor->ahead) : cli_ahead_full(predictor->ahead))) {
+    if (predict_oldest(predictor) != CLI_OK) {
+      status = CLI_FAILED;
     }
-    predictor->stdin_used = true;
-    return predict_image(predictor, path);
   }
-  if (!cli_is_folder(path)) {
-    return predict_image(predictor, path);
+  return status;
+}
+
+static int predict_paths(image_predictor *predictor, size_t count, char **paths) {
+  int status = CLI_OK;
+  for (size_t i = 0; i < count && !ferror(stdout); i++) {
+    if (make_room(predictor, false) != CLI_OK) {
+      status = CLI_FAILED;
+    }
+    if (!cli_ahead_full(predictor->ahead)) {
+      cli_ahead_put(predictor->ahead, paths[i]);
+    }
   }
+  return status;
+}
+
+/* The queue is emptied before a folder is opened and after its last image: messages stay in the
+ * order of the arguments, and the names live as long as the queue needs them. */
+static int predict_folder(image_predictor *predictor, const char *path) {
   char **names = NULL;
   size_t count = 0;
   int status = cli_folder_images(path, &names, &count);
+  predictor->total = predictor->total - 1 + count; /* the argument stood for one */
   if (status == CLI_OK) {
-    status = predict_list(predictor, count, names);
+    status = predict_paths(predictor, count, names);
+  }
+  if (make_room(predictor, true) != CLI_OK) {
+    status = CLI_FAILED;
+  }
+  if (ferror(stdout)) { /* decoders may still hold names */
+    cli_ahead_close(&predictor->ahead);
   }
   cli_folder_images_free(names, count);
   return status;
 }
 
-static int predict_all(image_predictor *predictor, int count, char **arguments) {
+static int predict_arguments(image_predictor *predictor, int count, char **arguments) {
   int status = CLI_OK;
-  for (int i = 0; i < count; i++) {
-    show_progress((size_t)i, (size_t)count);
-    if (predict_argument(predictor, arguments[i]) != CLI_OK) {
+  bool stdin_used = false;
+  for (int i = 0; i < count && !ferror(stdout); i++) {
+    char *path = arguments[i];
+    bool is_stdin = strcmp(path, "-") == 0;
+    bool again = is_stdin && stdin_used;
+    bool is_folder = !is_stdin && cli_is_folder(path);
+    stdin_used = stdin_used || is_stdin;
+    int one = CLI_OK;
+    if ((again || is_folder) && make_room(predictor, true) != CLI_OK) {
       status = CLI_FAILED;
     }
-  }
-  show_progress((size_t)count, (size_t)count);
-  if (predictor->values->json) {
-    json_t *results = predictor->results;
-    predictor->results = NULL;
-    if (results != NULL && json_array_size(results) == 0) {
-      json_decref(results); /* every image failed: print nothing */
-      return CLI_FAILED;
+    if (again) {
+      predictor->total--;
+      one = cli_fail("-: standard input was read already; it can be given once");
+    } else if (is_folder && !ferror(stdout)) {
+      one = predict_folder(predictor, path);
+    } else if (!is_folder) {
+      one = predict_paths(predictor, 1, &arguments[i]);
     }
-    int printed = cli_json_print(results);
-    return printed != CLI_OK ? printed : status;
+    status = one == CLI_OK ? status : CLI_FAILED;
+  }
+  return status;
+}
+
+static int predict_all(image_predictor *predictor, int count, char **arguments) {
+  int64_t threads = predictor->values->threads;
+  int processors = jimm_default_threads();
+  int decoders = threads > 0 && threads < processors ? (int)threads : processors;
+  predictor->ahead = cli_ahead_open(&predictor->data, decoders);
+  if (predictor->ahead == NULL) {
+    return cli_fail_memory();
+  }
+  predictor->total = (size_t)count;
+  predictor->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+  clock_gettime(CLOCK_MONOTONIC, &predictor->start);
+  int status = predict_arguments(predictor, count, arguments);
+  if (predictor->ahead != NULL && make_room(predictor, true) != CLI_OK) {
+    status = CLI_FAILED;
+  }
+  clear_progress(predictor);
+  if (predictor->printed > 0) {
+    fputs("\n]\n", stdout);
   }
   return status;
 }
@@ -323,7 +381,9 @@ static const cli_option options[] = {
      .minimum = 1,
      .maximum = JIMM_THREADS_MAX,
      .offset = offsetof(predict_values, threads),
-     .help = "number of threads (default: the processors that this process may use)"},
+     .help = "threads of the plan (default: the processors that this process may use); as many "
+             "again, at "
+             "most one a processor and 8, decode images ahead"},
     {.name = "num-classes",
      .type = CLI_INTEGER,
      .argument = "N",

@@ -2,6 +2,7 @@
 #include <jimm-test/jimm-test.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli_run.h"
@@ -155,6 +156,47 @@ TEST(predict_goes_on_in_a_folder) {
   TEST_CHECK_CONTAINS(run->err, "jimm predict: mixed/b.png: ");
   TEST_CHECK_INT(count_lines(run->err), 1);
   TEST_CHECK_INT(count_lines(run->out), 6);
+}
+
+/* Large images among small ones and errors between: results and messages keep the order of the
+ * arguments, and more images than the queue has room for go through it. */
+TEST(predict_keeps_the_order) {
+  enum { COUNT = 48, SIDE = 1200 };
+  static char large[SIDE * SIDE * 3 + 32];
+  size_t size = (size_t)sprintf(large, "P6\n%d %d\n255\n", SIDE, SIDE);
+  scratch_write("large.ppm", large, size + (size_t)SIDE * SIDE * 3);
+  TEST_REQUIRE(mkdir(scratch_path("many"), 0700) == 0);
+  char name[32];
+  for (int i = 0; i < COUNT; i++) {
+    snprintf(name, sizeof name, "many/%02d.ppm", i);
+    const char *target = i % 8 == 0 ? "../large.ppm" : i % 8 == 3 ? "../empty.png" : "../a.ppm";
+    TEST_REQUIRE(symlink(target, scratch_path(name)) == 0);
+  }
+  const run_result *run =
+      RUN("predict", "-wfolder", "-k1", "--json", "absent.png", "many", "text.png");
+  TEST_CHECK_INT(run->status, 1);
+  TEST_CHECK_INT(count_lines(run->err), COUNT / 8 + 2);
+  const char *err = run->err;
+  TEST_CHECK_CONTAINS(err, "absent.png");
+  json_t *array = run_json();
+  TEST_CHECK_INT(length_of(array), COUNT - COUNT / 8);
+  size_t next = 0;
+  for (int i = 0; i < COUNT; i++) {
+    snprintf(name, sizeof name, "many/%02d.ppm", i);
+    if (i % 8 == 3) {
+      const char *found = strstr(err, name);
+      TEST_CHECK_MSG(found != NULL, "%s is not reported in its turn", name);
+      err = found == NULL ? err : found;
+    } else {
+      const json_t *file = json_object_get(json_array_get(array, next++), "file");
+      TEST_CHECK_STR(json_string_value(file), name);
+    }
+  }
+  TEST_CHECK_CONTAINS(err, "text.png");
+  json_decref(array);
+  scratch_clear("many");
+  TEST_CHECK_INT(rmdir(scratch_path("many")), 0);
+  TEST_CHECK_INT(unlink(scratch_path("large.ppm")), 0);
 }
 
 /* ---- forward ---- */

@@ -1,0 +1,33 @@
+/* Images read, decoded and preprocessed ahead on other threads, handed out in the order they were
+ * put in. One thread puts and takes; memory is that of 16 tensors and one image a
+ * decoder, whatever the number of images. */
+#ifndef JIMM_CLI_AHEAD_H
+#define JIMM_CLI_AHEAD_H
+
+#include "cli.h"
+
+typedef struct cli_ahead cli_ahead;
+
+/* What became of one image: the tensor [1, 3, H, W], or with another status than JIMM_OK the
+ * message (NULL: there was no memory for it). Valid until cli_ahead_drop. */
+typedef struct cli_ready {
+  const char *path;
+  jimm_status status;
+  const char *message;
+  const jimm_tensor *input;
+} cli_ready;
+
+/* `decoders` threads besides the caller's, as far as they can be started: with none the caller
+ * decodes in cli_ahead_take. NULL when out of memory. `data` is borrowed. */
+cli_ahead *cli_ahead_open(const jimm_data_config *data, int decoders);
+/* Waits for the decoders; images that were put in but not begun are not read. */
+void cli_ahead_close(cli_ahead **ahead);
+bool cli_ahead_full(const cli_ahead *ahead);
+bool cli_ahead_empty(const cli_ahead *ahead);
+/* Puts in a path, which must live until its image is dropped. Not when full. */
+void cli_ahead_put(cli_ahead *ahead, const char *path);
+/* Waits for the oldest image. Not when empty. */
+cli_ready cli_ahead_take(cli_ahead *ahead);
+void cli_ahead_drop(cli_ahead *ahead);
+
+#endif
