@@ -22,10 +22,11 @@ typedef struct image_predictor {
   const predict_values *values;
   cli_source source;
   jimm_data_config data;
-  jimm_model *model; /* with --check-finite */
+  jimm_model *model;
+  jimm_plan_options options;
   jimm_plan *plan;
+  int workers; /* threads that classify one image each; 0: the plan has them all */
   cli_ahead *ahead;
-  jimm_tensor logits;
   int64_t classes, k;
   jimm_top *top;
   size_t printed; /* elements of the JSON array */
@@ -35,10 +36,9 @@ typedef struct image_predictor {
   struct timespec start;
 } image_predictor;
 
-static int make_tensors(image_predictor *predictor) {
+static int find_classes(image_predictor *predictor) {
   jimm_shape logits;
-  if (jimm_plan_output_shape(predictor->plan, 0, &logits) != JIMM_OK ||
-      jimm_tensor_create(JIMM_F32, &logits, &predictor->logits) != JIMM_OK) {
+  if (jimm_plan_output_shape(predictor->plan, 0, &logits) != JIMM_OK) {
     return cli_fail_library(NULL);
   }
   predictor->classes = jimm_shape_count(&logits);
@@ -50,23 +50,19 @@ static int make_tensors(image_predictor *predictor) {
 
 static int make_plan(image_predictor *predictor) {
   const predict_values *values = predictor->values;
-  jimm_model *model = NULL;
-  int status = cli_source_load(&predictor->source, &(cli_seed){false, 0}, false, &model);
-  if (status != CLI_OK) {
-    return status;
+  int status = cli_source_load(&predictor->source, &(cli_seed){false, 0}, false, &predictor->model);
+  if (status == CLI_OK && values->check_finite) {
+    status = cli_check_weights(predictor->model, predictor->source.weights);
   }
-  if (values->check_finite) {
-    predictor->model = jimm_model_retain(model);
-    status = cli_check_weights(model, predictor->source.weights);
-  }
-  jimm_plan_options options = JIMM_PLAN_OPTIONS_INIT;
-  options.height = predictor->data.height;
-  options.width = predictor->data.width;
-  options.threads = (int32_t)values->threads;
-  if (status == CLI_OK && jimm_plan_create(model, &options, &predictor->plan) != JIMM_OK) {
+  jimm_plan_options *options = &predictor->options;
+  *options = (jimm_plan_options)JIMM_PLAN_OPTIONS_INIT;
+  options->height = predictor->data.height;
+  options->width = predictor->data.width;
+  options->threads = predictor->workers > 0 ? 1 : (int32_t)values->threads;
+  if (status == CLI_OK &&
+      jimm_plan_create(predictor->model, options, &predictor->plan) != JIMM_OK) {
     status = cli_fail_library(predictor->source.name.arch->name);
   }
-  jimm_model_close(&model);
   return status;
 }
 
@@ -96,7 +92,7 @@ static int open_predictor(image_predictor *predictor) {
   }
   status = make_plan(predictor);
   if (status == CLI_OK) {
-    status = make_tensors(predictor);
+    status = find_classes(predictor);
   }
   return status;
 }
@@ -104,7 +100,6 @@ static int open_predictor(image_predictor *predictor) {
 static void close_predictor(image_predictor *predictor) {
   cli_ahead_close(&predictor->ahead);
   free(predictor->top);
-  jimm_tensor_close(&predictor->logits);
   jimm_plan_close(&predictor->plan);
   jimm_model_close(&predictor->model);
   cli_source_close(&predictor->source);
@@ -157,29 +152,26 @@ static bool all_finite(const jimm_tensor *tensor) {
   return true;
 }
 
-/* Runs the plan on an image that is ready and prints what it says. */
+/* Prints what the model says of an image. */
 static int predict_image(image_predictor *predictor, const cli_ready *ready) {
   const char *path = ready->path;
   if (ready->status != JIMM_OK) {
     jimm_fail(ready->status, "%s", ready->message == NULL ? "out of memory" : ready->message);
     return cli_fail_library(path);
   }
-  if (jimm_plan_run(predictor->plan, ready->input, &predictor->logits) != JIMM_OK) {
-    return cli_fail_library(path);
-  }
   if (predictor->values->check_finite &&
       (cli_check_tensor(ready->input, path) != CLI_OK ||
-       cli_check_outputs(predictor->model, JIMM_F32, ready->input, 1, &predictor->logits, path) !=
+       cli_check_outputs(predictor->model, JIMM_F32, ready->input, 1, ready->logits, path) !=
            CLI_OK)) {
     return CLI_FAILED;
   }
-  if (!all_finite(&predictor->logits)) {
+  if (!all_finite(ready->logits)) {
     return cli_fail(
         "%s: the logits are not all finite numbers; the weights %s are damaged, or do "
         "not fit in float32 (--check-finite says where)",
         path, predictor->source.weights);
   }
-  jimm_top_k(predictor->logits.data, predictor->classes, predictor->k, predictor->top);
+  jimm_top_k(ready->logits->data, predictor->classes, predictor->k, predictor->top);
   if (predictor->values->json) {
     int status = cli_json_print_element(make_json(predictor, path), predictor->printed == 0);
     predictor->printed += status == CLI_OK;
@@ -263,7 +255,7 @@ static int predict_folder(image_predictor *predictor, const char *path) {
   if (make_room(predictor, true) != CLI_OK) {
     status = CLI_FAILED;
   }
-  if (ferror(stdout)) { /* decoders may still hold names */
+  if (ferror(stdout)) { /* threads may still hold names */
     cli_ahead_close(&predictor->ahead);
   }
   cli_folder_images_free(names, count);
@@ -297,10 +289,8 @@ static int predict_arguments(image_predictor *predictor, int count, char **argum
 }
 
 static int predict_all(image_predictor *predictor, int count, char **arguments) {
-  int64_t threads = predictor->values->threads;
-  int processors = jimm_default_threads();
-  int decoders = threads > 0 && threads < processors ? (int)threads : processors;
-  predictor->ahead = cli_ahead_open(&predictor->data, decoders);
+  const cli_work work = {&predictor->data, predictor->model, &predictor->options, predictor->plan};
+  predictor->ahead = cli_ahead_open(&work, predictor->workers);
   if (predictor->ahead == NULL) {
     return cli_fail_memory();
   }
@@ -318,6 +308,15 @@ static int predict_all(image_predictor *predictor, int count, char **arguments) 
   return status;
 }
 
+/* One image gets all threads, so that the answer comes soon; of several, each thread takes its own:
+ * nothing is split, nobody waits. */
+static int count_workers(const image_predictor *predictor, int count, char **arguments) {
+  int64_t threads = predictor->values->threads;
+  int most = jimm_default_threads() < CLI_WORKERS_MAX ? jimm_default_threads() : CLI_WORKERS_MAX;
+  bool several = count > 1 || (strcmp(arguments[0], "-") != 0 && cli_is_folder(arguments[0]));
+  return !several ? 0 : threads > 0 && threads < most ? (int)threads : most;
+}
+
 static int run(const void *values_, int count, char **arguments) {
   image_predictor predictor = {.values = values_};
   if (predictor.values->weights == NULL) {
@@ -325,6 +324,7 @@ static int run(const void *values_, int count, char **arguments) {
         "weights are needed: -w FILE.safetensors together with -m MODEL, or -w FOLDER "
         "with config.json and model.safetensors; this version downloads none");
   }
+  predictor.workers = count_workers(&predictor, count, arguments);
   int status = open_predictor(&predictor);
   if (status == CLI_OK) {
     status = predict_all(&predictor, count, arguments);
@@ -381,9 +381,9 @@ static const cli_option options[] = {
      .minimum = 1,
      .maximum = JIMM_THREADS_MAX,
      .offset = offsetof(predict_values, threads),
-     .help = "threads of the plan (default: the processors that this process may use); as many "
-             "again, at "
-             "most one a processor and 8, decode images ahead"},
+     .help =
+         "threads (default: the processors that this process may use); one image is shared among "
+         "them, of several images each takes its own"},
     {.name = "num-classes",
      .type = CLI_INTEGER,
      .argument = "N",
