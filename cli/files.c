@@ -97,7 +97,7 @@ jimm_status cli_image_read(const char *path, jimm_image *image) {
 }
 
 static bool is_image_name(const char *name) {
-  static const char *const extensions[] = {".png", ".jpg", ".jpeg", ".ppm", ".pgm"};
+  static const char *const extensions[] = {".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".webp"};
   for (int32_t i = 0; i < CLI_COUNT(extensions); i++) {
     if (cli_has_extension(name, extensions[i])) {
       return true;
@@ -170,8 +170,8 @@ int cli_folder_images(const char *path, char ***names, size_t *count) {
     status = cli_fail("%s: cannot read the folder: %s", path, strerror(errno));
   } else if (*count == 0) {
     status = cli_fail(
-        "%s: the folder holds no image files (.png .jpg .jpeg .ppm .pgm; folders "
-        "inside it are not searched)",
+        "%s: the folder holds no image files (.png .jpg .jpeg .ppm .pgm .webp; "
+        "folders inside it are not searched)",
         path);
   } else {
     qsort(*names, *count, sizeof **names, compare_names);

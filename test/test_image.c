@@ -97,7 +97,7 @@ static bool read_file(const char *name, jimm_image *image) {
 }
 
 TEST(decode_as_pillow) {
-  TEST_CHECK(COUNT_OF(image_cases) >= 40);
+  TEST_CHECK(COUNT_OF(image_cases) >= 65);
   for (size_t i = 0; i < COUNT_OF(image_cases); i++) {
     const image_case *c = &image_cases[i];
     jimm_image image;

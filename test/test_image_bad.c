@@ -87,9 +87,8 @@ static void check_refused(int line, const uint8_t *data, size_t size, jimm_statu
 TEST(not_an_image) {
   REFUSED("", JIMM_ERROR_FORMAT, "empty");
   REFUSED("\x01\x02\xff hello", JIMM_ERROR_FORMAT, "begins with 01 02 ff 20");
-  REFUSED("\x01\x02", JIMM_ERROR_FORMAT, "known format (PNG, JPEG, PPM)");
+  REFUSED("\x01\x02", JIMM_ERROR_FORMAT, "known format (PNG, JPEG, PPM, WebP)");
   REFUSED("\x89PNG", JIMM_ERROR_FORMAT, "begins with 89 50 4e 47");
-  REFUSED("RIFF\x10\0\0\0WEBPVP8 ", JIMM_ERROR_UNSUPPORTED, "WebP is not supported");
   REFUSED("GIF89a\1\0\1\0", JIMM_ERROR_UNSUPPORTED, "GIF is not supported");
   REFUSED("BM\x46\0\0\0", JIMM_ERROR_UNSUPPORTED, "BMP is not supported");
   REFUSED("II*\0\x08\0\0\0", JIMM_ERROR_UNSUPPORTED, "TIFF is not supported");
@@ -111,6 +110,25 @@ TEST(ppm) {
   REFUSED("P6\n-2 2\n255\n123456789012", JIMM_ERROR_FORMAT, "width has the byte 0x2d at offset 3");
   REFUSED("P6\n12345678901 2\n255\n1", JIMM_ERROR_FORMAT, "at most 10 digits");
   REFUSED("P6\n9999999999 9999999999\n255\n1", JIMM_ERROR_LIMIT, "9999999999 x 9999999999");
+}
+
+TEST(webp) {
+  REFUSED("RIFF\x08\0\0\0WEBP", JIMM_ERROR_FORMAT,
+          "truncated: it ends after 12 bytes, its header says 16");
+  REFUSED("RIFF\xff\xff\xff\xffWEBPVP8 ", JIMM_ERROR_FORMAT, "its header says 4294967303");
+  REFUSED("RIFF\x04\0\0\0WEBP", JIMM_ERROR_FORMAT, "broken WebP file");
+  REFUSED("RIFF\x0c\0\0\0WEBPVP9 \0\0\0\0", JIMM_ERROR_FORMAT, "broken WebP file");
+  REFUSED("RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff", JIMM_ERROR_FORMAT,
+          "broken WebP file");
+  /* A canvas of 65,535 x 65,535 pixels with a frame of 1 x 1: refused before memory is taken. */
+  reset_counts();
+  REFUSED(
+      "RIFF\x4e\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\xfe\xff\0\xfe\xff\0"
+      "ANIM\x06\0\0\0\0\0\0\0\0\0"
+      "ANMF\x22\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+      "VP8L\x0a\0\0\0\x2f\0\0\0\0\x07\x10\x11\x11\x88",
+      JIMM_ERROR_LIMIT, "WebP image of 65535 x 65535 pixels is above the limit");
+  TEST_CHECK_UINT(calls, 0);
 }
 
 /* Pixels from a header with comments, also inside a number. */
@@ -184,6 +202,12 @@ TEST(damaged_files) {
   check_changed("photo.jpg", frame + 1, 0xc5, "JPEG: ");
   check_changed("photo.jpg", frame + 4, 12, "JPEG: ");
   check_changed("photo.jpg", frame + 9, 2, "JPEG: ");
+  const size_t start = find("lossy.webp", "\x9d\x01\x2a", 3);
+  check_changed("lossy.webp", start, 0x9c, "broken WebP file");
+  check_changed("lossy.webp", start - 1, 0xff, "broken WebP file");
+  check_changed("lossless.webp", find("lossless.webp", "VP8L", 4) + 8, 0x2e, "broken WebP file");
+  check_changed("lossless.webp", find("lossless.webp", "VP8L", 4) + 14, 0xff, "broken WebP file");
+  check_changed("animated.webp", find("animated.webp", "ANMF", 4) + 8, 9, "broken WebP file");
 }
 
 /* Where Pillow forgives, so does jimm: a wrong checksum of image data, an unknown chunk, what
@@ -310,9 +334,10 @@ TEST(paths_and_options) {
   TEST_CHECK(jimm_image_read("x", NULL, NULL) == JIMM_ERROR_INVALID_ARGUMENT);
   TEST_CHECK(jimm_image_decode(NULL, 3, "x", NULL, &image) == JIMM_ERROR_INVALID_ARGUMENT);
   jimm_image_options options = JIMM_IMAGE_OPTIONS_INIT;
-  static const char *const names[] = {"photo.jpg", "wide.png", "rgb255.ppm"};
-  static const int64_t pixels[] = {190 * 143, 1400, 21 * 13};
-  for (size_t i = 0; i < 3; i++) {
+  static const char *const names[] = {"photo.jpg", "wide.png", "rgb255.ppm", "lossy.webp",
+                                      "animated_part.webp"};
+  static const int64_t pixels[] = {190 * 143, 1400, 21 * 13, 75 * 52, 50 * 40};
+  for (size_t i = 0; i < 5; i++) {
     char path[256];
     snprintf(path, sizeof(path), FOLDER "%s", names[i]);
     options.max_pixels = pixels[i] - 1;
@@ -332,7 +357,8 @@ TEST(paths_and_options) {
 /* Every allocation fails once. */
 TEST(out_of_memory) {
   static const char *const names[] = {
-      "rgb8.png", "palette4_interlaced.png", "photo.jpg", "cmyk.jpg", "rgb255.ppm", "gray300.pgm"};
+      "rgb8.png",  "palette4_interlaced.png", "photo.jpg", "cmyk.jpg", "rgb255.ppm", "gray300.pgm",
+      "lossy.webp"};
   const jimm_data_config config = {
       3, 64, 64, JIMM_BICUBIC, JIMM_CROP_CENTER, 0.9, {0.5, 0.5, 0.5}, {1, 1, 1}};
   static float values[3 * 64 * 64];

@@ -255,15 +255,70 @@ def ppm(rng, width, height, kind, maxval, comment=b""):
     return header + samples.astype(">u2" if maxval > 255 else np.uint8).tobytes()
 
 
+def _riff(kind, data):
+    return kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def webp_frames(canvas, frames, alpha=True):
+    """An animated WebP of frames (x, y, blend, bytes of a WebP file) on a canvas (width, height).
+    Pillow itself only writes animations whose first frame covers the canvas."""
+
+    def three(number):
+        return struct.pack("<I", number)[:3]
+
+    body = _riff(b"VP8X", struct.pack("<I", 0x12 if alpha else 0x02) + three(canvas[0] - 1)
+                 + three(canvas[1] - 1))
+    body += _riff(b"ANIM", b"\x10\x80\xf0\xff" + b"\0\0")
+    for x, y, blend, data in frames:
+        width, height = Image.open(io.BytesIO(data)).size
+        chunks = data[12:]
+        if chunks[:4] == b"VP8X":
+            chunks = chunks[18:]
+        header = three(x // 2) + three(y // 2) + three(width - 1) + three(height - 1) + three(40)
+        body += _riff(b"ANMF", header + bytes([0 if blend else 2]) + chunks)
+    return _riff(b"RIFF", b"WEBP" + body)
+
+
+def webp_kind(rng, width, height):
+    """A WebP of any kind: lossy or lossless, with alpha, animation and metadata or without."""
+
+    def options():
+        return {"quality": int(rng.integers(0, 101)), "lossless": bool(rng.integers(2)),
+                "method": int(rng.integers(0, 5)), "alpha_quality": int(rng.integers(0, 101)),
+                "exact": bool(rng.integers(2))}
+
+    def picture(wide, high):
+        return Image.fromarray(smooth(rng, wide, high, channels))
+
+    channels = int(rng.integers(3, 5))
+    kind = rng.random()
+    if kind < 0.2:
+        more = [picture(width, height) for _ in range(int(rng.integers(1, 3)))]
+        background = tuple(int(x) for x in rng.integers(0, 256, 4))
+        return saved(picture(width, height), "WEBP", save_all=True, append_images=more,
+                     background=background, **options())
+    if kind < 0.4:
+        frames = []
+        for _ in range(int(rng.integers(1, 4))):
+            x, y = int(rng.integers(width)) & ~1, int(rng.integers(height)) & ~1
+            inner = picture(int(rng.integers(1, width - x + 1)), int(rng.integers(1, height - y + 1)))
+            frames.append((x, y, bool(rng.integers(2)), saved(inner, "WEBP", **options())))
+        return webp_frames((width, height), frames, channels == 4)
+    metadata = {"icc_profile": b"no profile", "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}
+    return saved(picture(width, height), "WEBP", **options(), **(metadata if kind < 0.6 else {}))
+
+
 def random_file(rng, width, height):
     """(extension, bytes) of a random kind."""
     family = rng.random()
-    if family < 0.45:
+    if family < 0.2:
+        return "webp", webp_kind(rng, width, height)
+    if family < 0.5:
         depth, color, interlace = PNG_KINDS[int(rng.integers(len(PNG_KINDS)))]
         return "png", png_kind(rng, width, height, depth, color, interlace)
-    if family < 0.65:
+    if family < 0.7:
         return "jpg", jpeg_kind(rng, width, height)
-    if family < 0.85:
+    if family < 0.87:
         name = list(SAMPLINGS)[int(rng.integers(len(SAMPLINGS)))]
         restart = int(rng.integers(0, 4))
         adobe = int(rng.integers(0, 3)) if rng.random() < 0.4 else None
