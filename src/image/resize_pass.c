@@ -6,7 +6,7 @@
 
 #include "image/image.h"
 
-#if defined(__SSE2__)
+#if defined(__x86_64__)
 #include <emmintrin.h>
 #endif
 
@@ -30,16 +30,18 @@ static void horizontal_pixel(const int32_t *weight, int32_t count, const uint8_t
   target[2] = clip(blue);
 }
 
-void jimm_resize_horizontal_plain(const jimm_filter *filter, const uint8_t *source,
-                                  uint8_t *target) {
-  for (int64_t i = 0; i < filter->outputs; i++) {
-    horizontal_pixel(filter->weight + i * filter->taps, filter->count[i],
-                     source + (size_t)filter->first[i] * 3, target + i * 3);
+static void across_plain(const jimm_filter *filter, const uint8_t *source, size_t stride,
+                         int64_t rows, uint8_t *target, size_t target_stride) {
+  for (; rows > 0; rows--, source += stride, target += target_stride) {
+    for (int64_t i = 0; i < filter->outputs; i++) {
+      horizontal_pixel(filter->weight + i * filter->taps, filter->count[i],
+                       source + (size_t)filter->first[i] * 3, target + i * 3);
+    }
   }
 }
 
-void jimm_resize_vertical_plain(const int32_t *weight, int32_t count, const uint8_t *source,
-                                size_t stride, size_t bytes, uint8_t *target) {
+static void down_plain(const int32_t *weight, int32_t count, const uint8_t *source, size_t stride,
+                       size_t bytes, uint8_t *target) {
   for (size_t x = 0; x < bytes; x++) {
     int32_t sum = ROUND;
     const uint8_t *p = source + x;
@@ -50,7 +52,9 @@ void jimm_resize_vertical_plain(const int32_t *weight, int32_t count, const uint
   }
 }
 
-#if defined(__SSE2__)
+const jimm_resize_loops jimm_resize_plain = {across_plain, down_plain};
+
+#if defined(__x86_64__)
 
 /* weight = upper * 2^12 + lower, 0 <= lower < 2^12; |weight| < 2^24, so both fit 16 bits. */
 #define LOWER_BITS 12
@@ -101,15 +105,13 @@ static void horizontal_pixel_sse2(const int32_t *weight, int32_t count, const ui
   target[2] = (uint8_t)(bytes >> 16);
 }
 
-void jimm_resize_horizontal(const jimm_filter *filter, const uint8_t *source, bool overread,
-                            uint8_t *target) {
-  if (!overread) {
-    jimm_resize_horizontal_plain(filter, source, target);
-    return;
-  }
-  for (int64_t i = 0; i < filter->outputs; i++) {
-    horizontal_pixel_sse2(filter->weight + i * filter->taps, filter->count[i],
-                          source + (size_t)filter->first[i] * 3, target + i * 3);
+static void across_sse2(const jimm_filter *filter, const uint8_t *source, size_t stride,
+                        int64_t rows, uint8_t *target, size_t target_stride) {
+  for (; rows > 0; rows--, source += stride, target += target_stride) {
+    for (int64_t i = 0; i < filter->outputs; i++) {
+      horizontal_pixel_sse2(filter->weight + i * filter->taps, filter->count[i],
+                            source + (size_t)filter->first[i] * 3, target + i * 3);
+    }
   }
 }
 
@@ -138,26 +140,26 @@ static inline void vertical_block(const int32_t *weight, int32_t count, const ui
   _mm_storeu_si128((__m128i *)(void *)target, _mm_packus_epi16(front, back));
 }
 
-void jimm_resize_vertical(const int32_t *weight, int32_t count, const uint8_t *source,
-                          size_t stride, size_t bytes, uint8_t *target) {
+static void down_sse2(const int32_t *weight, int32_t count, const uint8_t *source, size_t stride,
+                      size_t bytes, uint8_t *target) {
   size_t x = 0;
   for (; x + 16 <= bytes; x += 16) {
     vertical_block(weight, count, source + x, stride, target + x);
   }
-  jimm_resize_vertical_plain(weight, count, source + x, stride, bytes - x, target + x);
+  down_plain(weight, count, source + x, stride, bytes - x, target + x);
+}
+
+const jimm_resize_loops jimm_resize_sse2 = {across_sse2, down_sse2};
+
+const jimm_resize_loops *jimm_resize_select(jimm_isa isa) {
+  return isa >= JIMM_ISA_AVX2 ? &jimm_resize_avx2 : &jimm_resize_sse2;
 }
 
 #else
 
-void jimm_resize_horizontal(const jimm_filter *filter, const uint8_t *source, bool overread,
-                            uint8_t *target) {
-  (void)overread;
-  jimm_resize_horizontal_plain(filter, source, target);
-}
-
-void jimm_resize_vertical(const int32_t *weight, int32_t count, const uint8_t *source,
-                          size_t stride, size_t bytes, uint8_t *target) {
-  jimm_resize_vertical_plain(weight, count, source, stride, bytes, target);
+const jimm_resize_loops *jimm_resize_select(jimm_isa isa) {
+  (void)isa;
+  return &jimm_resize_plain;
 }
 
 #endif
