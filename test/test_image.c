@@ -7,7 +7,7 @@
 #include <jimm-test/jimm-test.h>
 #include <jimm/image.h>
 
-#include "image/image.h"
+#include "image/png.h"
 
 #define FOLDER "test/data/images/"
 
@@ -276,6 +276,21 @@ TEST(the_order_of_passes) {
     }
   }
   jimm_image_close(&image);
+}
+
+/* Each filter, worked out by hand, and what is no filter. */
+TEST(png_filters) {
+  static const uint8_t in[4] = {10, 20, 250, 40};
+  static const uint8_t above[4 + FILTER_SLACK] = {1, 2, 3, 200};
+  static const uint8_t want[5][4] = {
+      {10, 20, 250, 40}, {10, 30, 24, 64}, {11, 22, 253, 240}, {10, 26, 8, 144}, {11, 31, 25, 240}};
+  uint8_t got[4];
+  for (unsigned filter = 0; filter < 5; filter++) {
+    TEST_CHECK(jimm_png_undo_filter(filter, in, above, got, 4, 1));
+    TEST_CHECK_MEM(got, want[filter], 4);
+  }
+  TEST_CHECK(!jimm_png_undo_filter(5, in, above, got, 4, 1));
+  TEST_CHECK(!jimm_png_undo_filter(255, in, above, got, 4, 1));
 }
 
 TEST(a_copy_of_the_same_size) {

@@ -33,7 +33,7 @@ JIMM_API const char *jimm_version(void);
 
 /* Where jimm's memory comes from. `allocate` returns `bytes` (> 0) bytes aligned to `alignment` (a
  * power of two) or NULL; `release` takes what allocate returned (never NULL). Both may be called
- * from any thread. Memory of third-party libraries (HDF5, libjpeg) does not come here. */
+ * from any thread. Memory of third-party libraries (HDF5, libjpeg, libwebp) does not come here. */
 typedef struct jimm_allocator {
   size_t size;
   void *(*allocate)(void *context, size_t bytes, size_t alignment);

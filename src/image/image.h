@@ -37,12 +37,6 @@ jimm_status jimm_image_create(int64_t width, int64_t height, jimm_image *image);
 #undef FORMAT
 #undef FOREIGN
 
-/* Undoes a PNG filter: `out` is the row of which `in` is left after filtering, given the row above.
- * `out` may be `in`, or begin before it. Up to 2 bytes after the rows that are read may be read.
- * False: there is no such filter. */
-bool jimm_png_undo_filter(unsigned filter, const uint8_t *in, const uint8_t *above, uint8_t *out,
-                          size_t bytes, size_t step);
-
 /* ---- resampling ---- */
 
 /* A rectangle of pixels in an image. */

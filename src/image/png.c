@@ -16,41 +16,15 @@
  * One difference is deliberate: image data that ends early is an error, also where Pillow would
  * fill the missing rows with black. */
 #include <ctype.h>
-#include <libdeflate.h>
 #include <spng.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "image/image.h"
+#include "image/png.h"
 
 #define PIECE 65536
-/* How far after a row its filter may read. */
-#define FILTER_SLACK 8
-
-enum { GRAY = 0, RGB = 2, PALETTE = 3, GRAY_ALPHA = 4, RGBA = 6 };
 
 static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-
-typedef struct chunk {
-  size_t offset; /* of the chunk's length field */
-  const uint8_t *type;
-  const uint8_t *data;
-  uint32_t length;  /* as the file says */
-  size_t available; /* bytes of it that are there */
-} chunk;
-
-typedef struct png {
-  const jimm_image_file *file;
-  uint32_t width, height;
-  uint8_t depth, color, interlace;
-  uint8_t palette[256][3];
-  size_t data_offset; /* of the first IDAT */
-  uint8_t *stream;    /* what libspng reads */
-  size_t stream_size;
-  spng_ctx *context;
-  uint8_t *row; /* one row, or all when interlaced */
-  uint8_t *raw; /* all rows, filtered */
-} png;
 
 bool jimm_png_sniff(const uint8_t *data, size_t size) {
   return size >= sizeof(signature) && memcmp(data, signature, sizeof(signature)) == 0;
@@ -81,8 +55,7 @@ static uint32_t crc32_of(const uint8_t *data, size_t size) {
   return ~crc;
 }
 
-/* Reads the chunk header at `offset`; false when the file has no room for one. */
-static bool read_chunk(const jimm_image_file *file, size_t offset, chunk *c) {
+bool jimm_png_read_chunk(const jimm_image_file *file, size_t offset, chunk *c) {
   if (offset > file->size || file->size - offset < 8) {
     return false;
   }
@@ -95,10 +68,6 @@ static bool read_chunk(const jimm_image_file *file, size_t offset, chunk *c) {
   return true;
 }
 
-static bool is_type(const chunk *c, const char *type) {
-  return memcmp(c->type, type, 4) == 0;
-}
-
 static bool has_type(const chunk *c) {
   for (int i = 0; i < 4; i++) {
     const uint8_t b = c->type[i];
@@ -107,10 +76,6 @@ static bool has_type(const chunk *c) {
     }
   }
   return true;
-}
-
-static size_t next_offset(const chunk *c) {
-  return c->offset + 12 + (size_t)c->length;
 }
 
 static jimm_status fail_truncated(const png *p, const char *where) {
@@ -190,7 +155,7 @@ static jimm_status read_headers(png *p) {
   size_t offset = sizeof(signature);
   for (;;) {
     chunk c;
-    if (!read_chunk(p->file, offset, &c)) {
+    if (!jimm_png_read_chunk(p->file, offset, &c)) {
       return fail_truncated(p, "before the image data");
     }
     if (!has_type(&c)) {
@@ -282,8 +247,8 @@ static void put_stream(png *p) {
   }
   chunk c;
   size_t total = 0;
-  for (size_t offset = p->data_offset; read_chunk(p->file, offset, &c) && is_type(&c, "IDAT");
-       offset = next_offset(&c)) {
+  for (size_t offset = p->data_offset;
+       jimm_png_read_chunk(p->file, offset, &c) && is_type(&c, "IDAT"); offset = next_offset(&c)) {
     for (size_t at = 0; at < c.length; at += PIECE) {
       const size_t length = c.length - at < PIECE ? c.length - at : PIECE;
       /* The first data are checksummed: libspng looks at them; see decode_rows. */
@@ -298,7 +263,7 @@ static void put_stream(png *p) {
 static jimm_status check_rest(const png *p) {
   chunk c;
   size_t offset = p->data_offset;
-  while (read_chunk(p->file, offset, &c) && has_type(&c) && !is_type(&c, "IEND")) {
+  while (jimm_png_read_chunk(p->file, offset, &c) && has_type(&c) && !is_type(&c, "IEND")) {
     const jimm_status status = check_chunk(p, &c);
     if (status != JIMM_OK) {
       return status;
@@ -309,151 +274,6 @@ static jimm_status check_rest(const png *p) {
     offset = next_offset(&c);
   }
   return JIMM_OK;
-}
-
-/* ---- samples to pixels ---- */
-
-static void gray_pixel(uint8_t *out, uint8_t value) {
-  out[0] = out[1] = out[2] = value;
-}
-
-static size_t channels_of(const png *p) {
-  return p->color == RGB ? 3 : p->color == RGBA ? 4 : p->color == GRAY_ALPHA ? 2 : 1;
-}
-
-static void expand_row(const png *p, const uint8_t *in, uint8_t *out) {
-  const size_t width = p->width;
-  const size_t bytes = p->depth == 16 ? 2 : 1;
-  const size_t channels = channels_of(p);
-  if (p->depth < 8) {
-    const unsigned mask = (1u << p->depth) - 1;
-    for (size_t x = 0; x < width; x++, out += 3) {
-      const size_t bit = x * p->depth;
-      const unsigned sample = (unsigned)in[bit / 8] >> (8 - p->depth - bit % 8) & mask;
-      if (p->color == PALETTE) {
-        memcpy(out, p->palette[sample], 3);
-      } else {
-        gray_pixel(out, (uint8_t)(sample * 255 / mask));
-      }
-    }
-  } else if (p->color == PALETTE) {
-    for (size_t x = 0; x < width; x++) {
-      memcpy(out + 3 * x, p->palette[in[x]], 3);
-    }
-  } else if (p->color == GRAY && bytes == 2) {
-    for (size_t x = 0; x < width; x++) {
-      gray_pixel(out + 3 * x, in[2 * x] == 0 ? in[2 * x + 1] : 255);
-    }
-  } else if (channels <= 2) {
-    for (size_t x = 0; x < width; x++) {
-      gray_pixel(out + 3 * x, in[x * channels * bytes]);
-    }
-  } else {
-    for (size_t x = 0; x < width; x++, in += channels * bytes, out += 3) {
-      out[0] = in[0];
-      out[1] = in[bytes];
-      out[2] = in[2 * bytes];
-    }
-  }
-}
-
-/* ---- libdeflate ---- */
-
-/* The image data as one piece of memory; copied to p->stream when the file has several. */
-static jimm_status gather(png *p, const uint8_t **data, size_t *size) {
-  chunk c;
-  size_t chunks = 0, total = 0;
-  for (size_t offset = p->data_offset; read_chunk(p->file, offset, &c) && is_type(&c, "IDAT");
-       offset = next_offset(&c)) {
-    *data = c.data;
-    total += c.available;
-    chunks++;
-  }
-  *size = total;
-  if (chunks <= 1) {
-    return JIMM_OK;
-  }
-  p->stream = jimm_alloc(total > 0 ? total : 1);
-  if (p->stream == NULL) {
-    return jimm_fail_context(JIMM_ERROR_OUT_OF_MEMORY, "%s", p->file->name);
-  }
-  *data = p->stream;
-  total = 0;
-  for (size_t offset = p->data_offset; read_chunk(p->file, offset, &c) && is_type(&c, "IDAT");
-       offset = next_offset(&c)) {
-    memcpy(p->stream + total, c.data, c.available);
-    total += c.available;
-  }
-  return JIMM_OK;
-}
-
-/* Filtered rows, each after its filter's number, to pixels. RGB of 8 bits is done in place: `raw`
- * is then the memory of the image, and a row ends up before where it was. */
-static bool undo_filters(png *p, uint8_t *raw, size_t row_size, jimm_image *image) {
-  const bool in_place = raw == image->data;
-  const size_t step = p->depth < 8 ? 1 : channels_of(p) * p->depth / 8;
-  const size_t pitch = (size_t)p->width * 3;
-  const uint8_t *above = p->row; /* zeros */
-  for (size_t y = 0; y < p->height; y++) {
-    uint8_t *in = raw + y * (row_size + 1);
-    uint8_t *out = in_place ? raw + y * pitch : in + 1;
-    if (!jimm_png_undo_filter(in[0], in + 1, above, out, row_size, step)) {
-      return false;
-    }
-    if (!in_place) {
-      expand_row(p, out, image->data + y * pitch);
-    }
-    above = out;
-  }
-  return true;
-}
-
-/* *done says whether the image was made; if not, libspng has to look. */
-static jimm_status decode_fast(png *p, jimm_image *image, bool *done) {
-  const size_t row_size = ((size_t)p->width * channels_of(p) * p->depth + 7) / 8;
-  if (p->interlace || row_size + 1 > (SIZE_MAX / 2) / p->height) {
-    return JIMM_OK;
-  }
-  const size_t raw_size = (row_size + 1) * p->height;
-  const uint8_t *data = NULL;
-  size_t size = 0;
-  jimm_status status = gather(p, &data, &size);
-  if (status != JIMM_OK) {
-    return status;
-  }
-  p->row = jimm_calloc(1, row_size + FILTER_SLACK);
-  p->raw = jimm_alloc(raw_size + FILTER_SLACK);
-  struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
-  if (p->row == NULL || p->raw == NULL || inflater == NULL) {
-    libdeflate_free_decompressor(inflater);
-    return jimm_fail_context(JIMM_ERROR_OUT_OF_MEMORY, "%s", p->file->name);
-  }
-  const enum libdeflate_result result =
-      libdeflate_zlib_decompress(inflater, data, size, p->raw, raw_size, NULL);
-  libdeflate_free_decompressor(inflater);
-  if (result != LIBDEFLATE_SUCCESS) {
-    return JIMM_OK;
-  }
-  memset(p->raw + raw_size, 0, FILTER_SLACK);
-  if (p->color == RGB && p->depth == 8) {
-    *image = (jimm_image){p->width, p->height, p->raw};
-    p->raw = NULL;
-  } else {
-    status = jimm_image_begin(p->file, "PNG", p->width, p->height, image);
-    if (status != JIMM_OK) {
-      return status;
-    }
-  }
-  *done = undo_filters(p, p->raw != NULL ? p->raw : image->data, row_size, image);
-  return JIMM_OK;
-}
-
-/* What decode_fast took. */
-static void release(png *p) {
-  jimm_free(p->raw);
-  jimm_free(p->row);
-  jimm_free(p->stream);
-  p->raw = p->row = p->stream = NULL;
 }
 
 /* ---- libspng ---- */
@@ -507,16 +327,24 @@ static jimm_status decode_rows(png *p, jimm_image *image) {
     error = spng_decode_row(p->context, p->row + (p->interlace ? info.row_num * row_size : 0),
                             row_size);
     if (!p->interlace && (error == 0 || error == SPNG_EOI)) {
-      expand_row(p, p->row, image->data + info.row_num * pitch);
+      jimm_png_expand_row(p, p->row, image->data + info.row_num * pitch);
     }
   }
   if (error != SPNG_EOI) {
     return fail_spng(p, error);
   }
   for (size_t y = 0; p->interlace && y < p->height; y++) {
-    expand_row(p, p->row + y * row_size, image->data + y * pitch);
+    jimm_png_expand_row(p, p->row + y * row_size, image->data + y * pitch);
   }
   return JIMM_OK;
+}
+
+/* What jimm_png_decode_fast took. */
+static void release(png *p) {
+  jimm_free(p->raw);
+  jimm_free(p->row);
+  jimm_free(p->stream);
+  p->raw = p->row = p->stream = NULL;
 }
 
 static jimm_status decode(png *p, jimm_image *image) {
@@ -538,7 +366,7 @@ static jimm_status decode(png *p, jimm_image *image) {
     return status;
   }
   bool done = false;
-  status = decode_fast(p, image, &done);
+  status = jimm_png_decode_fast(p, image, &done);
   if (status != JIMM_OK || done) {
     return status;
   }

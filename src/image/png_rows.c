@@ -1,13 +1,17 @@
-/* The five filters of PNG, undone. A pixel depends on the one to its left, so what is parallel is
- * the bytes of a pixel: SSE2 where a pixel has 3, 4, 6 or 8 of them. */
+/* Rows of PNG: filters undone, samples to pixels.
+ *
+ * A filtered pixel depends on the one to its left, so what is parallel is the bytes of a pixel:
+ * SSE2 where a pixel has 3, 4, 6 or 8 of them. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/image.h"
+#include "image/png.h"
 
 #if defined(__x86_64__)
 #include <emmintrin.h>
 #endif
+
+/* ---- filters ---- */
 
 enum { NONE, SUB, UP, AVERAGE, PAETH };
 
@@ -152,4 +156,50 @@ bool jimm_png_undo_filter(unsigned filter, const uint8_t *in, const uint8_t *abo
     undo_pixels(filter, in, above, out, bytes, step);
   }
   return true;
+}
+
+/* ---- samples to pixels ---- */
+
+static void gray_pixel(uint8_t *out, uint8_t value) {
+  out[0] = out[1] = out[2] = value;
+}
+
+size_t jimm_png_channels(const png *p) {
+  return p->color == RGB ? 3 : p->color == RGBA ? 4 : p->color == GRAY_ALPHA ? 2 : 1;
+}
+
+void jimm_png_expand_row(const png *p, const uint8_t *in, uint8_t *out) {
+  const size_t width = p->width;
+  const size_t bytes = p->depth == 16 ? 2 : 1;
+  const size_t channels = jimm_png_channels(p);
+  if (p->depth < 8) {
+    const unsigned mask = (1u << p->depth) - 1;
+    for (size_t x = 0; x < width; x++, out += 3) {
+      const size_t bit = x * p->depth;
+      const unsigned sample = (unsigned)in[bit / 8] >> (8 - p->depth - bit % 8) & mask;
+      if (p->color == PALETTE) {
+        memcpy(out, p->palette[sample], 3);
+      } else {
+        gray_pixel(out, (uint8_t)(sample * 255 / mask));
+      }
+    }
+  } else if (p->color == PALETTE) {
+    for (size_t x = 0; x < width; x++) {
+      memcpy(out + 3 * x, p->palette[in[x]], 3);
+    }
+  } else if (p->color == GRAY && bytes == 2) {
+    for (size_t x = 0; x < width; x++) {
+      gray_pixel(out + 3 * x, in[2 * x] == 0 ? in[2 * x + 1] : 255);
+    }
+  } else if (channels <= 2) {
+    for (size_t x = 0; x < width; x++) {
+      gray_pixel(out + 3 * x, in[x * channels * bytes]);
+    }
+  } else {
+    for (size_t x = 0; x < width; x++, in += channels * bytes, out += 3) {
+      out[0] = in[0];
+      out[1] = in[bytes];
+      out[2] = in[2 * bytes];
+    }
+  }
 }
