@@ -208,7 +208,7 @@ static jimm_status run(resize *r, int64_t width, int64_t height, jimm_interpolat
   const size_t bytes = (size_t)columns * 3;
   const size_t after = (size_t)(image->height - y - lines) * pitch + pitch - (size_t)x * 3 - bytes;
   const rows source = {begin, pitch, bytes, lines, after};
-  rows between;
+  rows between = {0};
   if (!r->across && !r->down) {
     for (int64_t i = 0; i < lines; i++) {
       memcpy(r->target + (size_t)i * r->stride, begin + (size_t)i * pitch, bytes);
