@@ -6,7 +6,7 @@ Each file is compared after decoding, after resizing to several sizes, after res
 several configurations, and after the whole transform in float32; and `jimm preprocess MODEL FILE`
 with the transform of that model. Files: those named, photographs of installed packages
 (scikit-learn, matplotlib, scikit-image, SciPy), parts of these saved anew in all formats, the
-repository's test images, files of extreme shapes, and N random files of all kinds. Exit status 0
+repository's test images, files of extreme shapes, JPEG of all colour spaces, and N random files. Exit status 0
 when at least 30 files of photographs and 300 files in all were compared and all is equal.
 """
 
@@ -79,6 +79,15 @@ def extreme_files(rng, folder):
                 "ppm": lambda: images.ppm(rng, width, height, "6", 255)}[kind]()
         path = folder / f"extreme{width}x{height}.{kind}"
         path.write_bytes(data)
+        yield path
+
+
+def colour_files(rng, folder):
+    """JPEG of all combinations of what libjpeg guesses the colour space from."""
+    for count, adobe, jfif, names in itertools.product((1, 3, 4), (None, 0, 1, 2), (False, True),
+                                                       (b"\1\2\3\4", b"RGBA", b"\0\1\2\3")):
+        path = folder / f"colour{count}{adobe}{jfif}{names.hex()}.jpg"
+        path.write_bytes(images.jpeg(rng, 30, 21, [(1, 1)] * count, 0, adobe, jfif, names))
         yield path
 
 
@@ -184,7 +193,7 @@ def main():
         if photographs:
             photographs += list(parts_of(photographs, rng, folder))
         made = sorted(path for path in TEST_IMAGES.iterdir() if path.suffix in SUFFIXES)
-        made += list(extreme_files(rng, folder))
+        made += list(extreme_files(rng, folder)) + list(colour_files(rng, folder))
         for i in range(args.random):
             suffix, data = images.random_file(rng, random_size(rng, 400), random_size(rng, 400))
             made.append(folder / f"random{i}.{suffix}")

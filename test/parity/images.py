@@ -166,8 +166,9 @@ def _magnitude(value):
     return size, value if value >= 0 else value + (1 << size) - 1
 
 
-def jpeg(rng, width, height, factors, restart=0, adobe=None):
-    """A baseline JPEG of random coefficients. `factors`: (horizontal, vertical) per component."""
+def jpeg(rng, width, height, factors, restart=0, adobe=None, jfif=False, names=b"\1\2\3\4"):
+    """A baseline JPEG of random coefficients. `factors`: (horizontal, vertical) per component;
+    `adobe`: the colour transform of an Adobe marker; `names`: of the components."""
     tables, segments = _huffman_tables()
     wide, high = max(h for h, _ in factors), max(v for _, v in factors)
     across, down = -(-width // (8 * wide)), -(-height // (8 * high))
@@ -176,9 +177,11 @@ def jpeg(rng, width, height, factors, restart=0, adobe=None):
     frame = struct.pack(">BHHB", 8, height, width, len(factors))
     scan = bytes([len(factors)])
     for i, (h, v) in enumerate(factors):
-        frame += bytes([i + 1, h << 4 | v, 0 if i in (0, 3) else 1])
-        scan += bytes([i + 1, 0 if i in (0, 3) else 0x11])
+        frame += bytes([names[i], h << 4 | v, 0 if i in (0, 3) else 1])
+        scan += bytes([names[i], 0 if i in (0, 3) else 0x11])
     out = b"\xff\xd8"
+    if jfif:
+        out += b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
     if adobe is not None:
         out += b"\xff\xee" + struct.pack(">H", 14) + b"Adobe" + struct.pack(">HHHB", 100, 0, 0, adobe)
     out += segments + b"\xff\xc0" + struct.pack(">H", len(frame) + 2) + frame
