@@ -134,6 +134,19 @@ static void write_ppm(const char *name, int width, int height, int salt) {
   free(data);
 }
 
+/* A file of test/data/images. */
+static void copy_image(const char *source, const char *name) {
+  char path[256];
+  static unsigned char data[1 << 16];
+  snprintf(path, sizeof path, "test/data/images/%s", source);
+  FILE *file = fopen(path, "rb");
+  TEST_REQUIRE_MSG(file != NULL, "%s", path);
+  size_t size = fread(data, 1, sizeof data, file);
+  fclose(file);
+  TEST_REQUIRE(size > 0 && size < sizeof data);
+  scratch_write(name, data, size);
+}
+
 static uint32_t crc32_of(const unsigned char *data, size_t size) {
   uint32_t crc = 0xFFFFFFFFu;
   for (size_t i = 0; i < size; i++) {
@@ -166,6 +179,7 @@ static void write_images(void) {
   write_ppm("images/c.ppm", 60, 80, 1);
   write_ppm("images/a.PPM", 61, 81, 2);
   write_ppm("images/b.ppm", 200, 30, 5);
+  copy_image("lossy.webp", "images/d.webp");
   scratch_write("images/notes.txt", "no image", 8);
   TEST_REQUIRE(mkdir(scratch_path("images/deeper.png"), 0700) == 0);
   write_ppm("images/deeper.png/d.ppm", 60, 80, 1);

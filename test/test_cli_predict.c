@@ -121,10 +121,11 @@ TEST(predict_stdin) {
 TEST(predict_a_folder_of_images) {
   check_quiet(RUN("predict", "-wfolder", "--json", "--threads", "1", "images/"), 0);
   json_t *array = run_json();
-  TEST_CHECK_INT(length_of(array), 3); /* sorted; no notes.txt, nothing from deeper.png */
+  TEST_CHECK_INT(length_of(array), 4); /* sorted; no notes.txt, nothing from deeper.png */
   check_top(json_array_get(array, 0), "images/a.PPM", "images/a.PPM", true, &folder_data, 4);
   check_top(json_array_get(array, 1), "images/b.ppm", "images/b.ppm", true, &folder_data, 4);
   check_top(json_array_get(array, 2), "images/c.ppm", "images/c.ppm", true, &folder_data, 4);
+  check_top(json_array_get(array, 3), "images/d.webp", "images/d.webp", true, &folder_data, 4);
   json_decref(array);
 }
 

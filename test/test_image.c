@@ -7,7 +7,7 @@
 #include <jimm-test/jimm-test.h>
 #include <jimm/image.h>
 
-#include "image/image.h"
+#include "image/png.h"
 
 #define FOLDER "test/data/images/"
 
@@ -97,7 +97,7 @@ static bool read_file(const char *name, jimm_image *image) {
 }
 
 TEST(decode_as_pillow) {
-  TEST_CHECK(COUNT_OF(image_cases) >= 40);
+  TEST_CHECK(COUNT_OF(image_cases) >= 65);
   for (size_t i = 0; i < COUNT_OF(image_cases); i++) {
     const image_case *c = &image_cases[i];
     jimm_image image;
@@ -168,32 +168,47 @@ static void make_noise(int64_t width, int64_t height, uint64_t seed, jimm_image 
   }
 }
 
-TEST(vector_loops_equal_the_plain_ones) {
-  enum { PIXELS = 700, TAPS = 600, BYTES = 100 };
+/* Up to five rows of three outputs each from rows of noise, and columns of them. */
+static void check_loops(const jimm_resize_loops *loops, const uint8_t *source) {
+  enum { PIXELS = 700, TAPS = 600, BYTES = 100, STRIDE = PIXELS * 3, ROWS = 5 };
+  static int32_t weights[3 * (TAPS + 3)];
   uint64_t seed = 5;
-  uint8_t *source = malloc((size_t)TAPS * BYTES + PIXELS * 3 + 1);
+  for (int32_t taps = 1; taps <= TAPS; taps += taps < 20 ? 1 : 97) {
+    const int32_t room = (taps + 3) / 4 * 4;
+    int32_t first[3] = {0, 7, PIXELS - taps}, count[3] = {taps, taps, taps};
+    for (int32_t i = 0; i < 3 * room; i++) {
+      /* Sums of at most 2^23 in size, as real filters have them, of both signs. */
+      weights[i] =
+          i % room < taps ? (int32_t)(next(&seed) % (1u << 23)) / taps * (i % 3 == 0 ? -1 : 1) : 0;
+    }
+    const jimm_filter filter = {3, room, first, count, weights};
+    uint8_t got[ROWS * 10], want[ROWS * 10];
+    for (int64_t rows = 1; rows <= ROWS; rows++) {
+      memset(got, 55, sizeof(got));
+      memset(want, 55, sizeof(want));
+      loops->across(&filter, source, STRIDE, rows, got, 10);
+      jimm_resize_plain.across(&filter, source, STRIDE, rows, want, 10);
+      TEST_CHECK_MEM(got, want, sizeof(got));
+    }
+    for (size_t bytes = 1; bytes <= BYTES; bytes += 9) {
+      uint8_t got_row[BYTES + 1] = {0}, want_row[BYTES + 1] = {0};
+      loops->down(weights, taps, source, BYTES, bytes, got_row);
+      jimm_resize_plain.down(weights, taps, source, BYTES, bytes, want_row);
+      TEST_CHECK_MEM(got_row, want_row, sizeof(got_row));
+    }
+  }
+}
+
+TEST(vector_loops_equal_the_plain_ones) {
+  enum { SIZE = 600 * 100 + JIMM_ROW_SLACK };
+  uint64_t seed = 4;
+  uint8_t *source = malloc(SIZE);
   TEST_REQUIRE(source != NULL);
-  for (size_t i = 0; i < (size_t)TAPS * BYTES + PIXELS * 3 + 1; i++) {
+  for (size_t i = 0; i < SIZE; i++) {
     source[i] = (uint8_t)next(&seed);
   }
-  for (int32_t taps = 1; taps <= TAPS; taps += taps < 20 ? 1 : 97) {
-    int32_t weight[TAPS], first[3] = {0, 7, PIXELS - taps}, count[3] = {taps, taps, taps};
-    int32_t weights[3 * TAPS];
-    for (int32_t t = 0; t < taps; t++) {
-      /* Sums of at most 2^23 in size, as real filters have them, of both signs. */
-      weight[t] = (int32_t)(next(&seed) % (1u << 23)) / taps * (t % 3 == 0 ? -1 : 1);
-      weights[t] = weights[taps + t] = weights[2 * taps + t] = weight[t];
-    }
-    const jimm_filter filter = {3, taps, first, count, weights};
-    uint8_t got[BYTES], want[BYTES];
-    jimm_resize_horizontal(&filter, source, true, got);
-    jimm_resize_horizontal_plain(&filter, source, want);
-    TEST_CHECK_MEM(got, want, 9);
-    for (size_t bytes = 1; bytes <= BYTES; bytes += 9) {
-      jimm_resize_vertical(weight, taps, source, BYTES, bytes, got);
-      jimm_resize_vertical_plain(weight, taps, source, BYTES, bytes, want);
-      TEST_CHECK_MEM(got, want, bytes);
-    }
+  for (int isa = 0; isa <= (int)jimm_cpu_isa(); isa++) {
+    check_loops(jimm_resize_select((jimm_isa)isa), source);
   }
   free(source);
 }
@@ -261,6 +276,21 @@ TEST(the_order_of_passes) {
     }
   }
   jimm_image_close(&image);
+}
+
+/* Each filter, worked out by hand, and what is no filter. */
+TEST(png_filters) {
+  static const uint8_t in[4] = {10, 20, 250, 40};
+  static const uint8_t above[4 + FILTER_SLACK] = {1, 2, 3, 200};
+  static const uint8_t want[5][4] = {
+      {10, 20, 250, 40}, {10, 30, 24, 64}, {11, 22, 253, 240}, {10, 26, 8, 144}, {11, 31, 25, 240}};
+  uint8_t got[4];
+  for (unsigned filter = 0; filter < 5; filter++) {
+    TEST_CHECK(jimm_png_undo_filter(filter, in, above, got, 4, 1));
+    TEST_CHECK_MEM(got, want[filter], 4);
+  }
+  TEST_CHECK(!jimm_png_undo_filter(5, in, above, got, 4, 1));
+  TEST_CHECK(!jimm_png_undo_filter(255, in, above, got, 4, 1));
 }
 
 TEST(a_copy_of_the_same_size) {

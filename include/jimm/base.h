@@ -33,8 +33,8 @@ JIMM_API const char *jimm_version(void);
 
 /* Where jimm's memory comes from. `allocate` returns `bytes` (> 0) bytes aligned to `alignment` (a
  * power of two) or NULL; `release` takes what allocate returned (never NULL). Both may be called
- * from any thread. libspng takes its memory here, too; HDF5, libjpeg, pthreadpool and libc take
- * their own. */
+ * from any thread. libspng takes its memory here, too; HDF5, libdeflate, libjpeg, libwebp,
+ * pthreadpool and libc take their own. */
 typedef struct jimm_allocator {
   size_t size;
   void *(*allocate)(void *context, size_t bytes, size_t alignment);

@@ -48,10 +48,10 @@ typedef struct jimm_image_options {
 #define JIMM_IMAGE_OPTIONS_INIT \
   { sizeof(jimm_image_options), 178956970 }
 
-/* Reads PNG, JPEG (baseline and progressive), WebP (of an animation the first frame) or binary
- * PPM/PGM (P5, P6), told apart by content, as
- * Pillow's Image.open(path).convert("RGB") does. `options` may be NULL. The caller closes the
- * image. Errors name the file. */
+/* Reads PNG, JPEG (baseline and progressive), WebP (lossy, lossless, the first frame of an
+ * animation) or binary PPM/PGM (P5, P6), told apart by content, as Pillow's
+ * Image.open(path).convert("RGB") does. `options` may be NULL. The caller closes the image. Errors
+ * name the file. */
 JIMM_API jimm_status jimm_image_read(const char *path, const jimm_image_options *options,
                                      jimm_image *image);
 /* The same from memory; `name` stands for the file in messages. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jimm/base.h>
 #include <jimm/image.h>
 
 /* ---- decoders ---- */
@@ -50,7 +51,8 @@ jimm_status jimm_image_resize_window(const jimm_image *image, int64_t width, int
                                      uint8_t *target, size_t stride);
 
 /* The weights of one axis: output i is the sum over t < count[i] of input first[i] + t times
- * weight[i * taps + t], in units of 2^-22. */
+ * weight[i * taps + t], in units of 2^-22. taps is a multiple of 4; weights from count[i] on are
+ * zero. */
 typedef struct jimm_filter {
   int64_t outputs, taps;
   int32_t *first, *count, *weight;
@@ -58,17 +60,24 @@ typedef struct jimm_filter {
 
 #define JIMM_FILTER_BITS 22
 
-/* One row of RGB pixels, `filter->outputs` pixels to `target`. `overread` says that one byte after
- * the last input pixel may be read. */
-void jimm_resize_horizontal(const jimm_filter *filter, const uint8_t *source, bool overread,
-                            uint8_t *target);
-/* One row of `bytes` bytes from `count` rows, `stride` apart, that begin at `source`. */
-void jimm_resize_vertical(const int32_t *weight, int32_t count, const uint8_t *source,
-                          size_t stride, size_t bytes, uint8_t *target);
-/* The same in plain C, for tests and for processors without a vector version. */
-void jimm_resize_horizontal_plain(const jimm_filter *filter, const uint8_t *source,
-                                  uint8_t *target);
-void jimm_resize_vertical_plain(const int32_t *weight, int32_t count, const uint8_t *source,
-                                size_t stride, size_t bytes, uint8_t *target);
+/* How far after the last pixel of a row `across` may read. */
+#define JIMM_ROW_SLACK 16
+
+/* The inner loops, one pair for each instruction set. All give the same bytes. */
+typedef struct jimm_resize_loops {
+  /* `rows` rows of RGB pixels, filter->outputs pixels each, to `target`. */
+  void (*across)(const jimm_filter *filter, const uint8_t *source, size_t stride, int64_t rows,
+                 uint8_t *target, size_t target_stride);
+  /* One row of `bytes` bytes from `count` rows, `stride` apart, that begin at `source`. */
+  void (*down)(const int32_t *weight, int32_t count, const uint8_t *source, size_t stride,
+               size_t bytes, uint8_t *target);
+} jimm_resize_loops;
+
+extern const jimm_resize_loops jimm_resize_plain; /* in C, for tests and other processors */
+#if defined(__x86_64__)
+extern const jimm_resize_loops jimm_resize_sse2, jimm_resize_avx2;
+#endif
+/* The fastest that `isa` allows. */
+const jimm_resize_loops *jimm_resize_select(jimm_isa isa);
 
 #endif

@@ -1,4 +1,4 @@
-/* PNG by libspng, as Pillow's PngImagePlugin reads it.
+/* PNG by libdeflate and libspng, as Pillow's PngImagePlugin reads it.
  *
  * Pillow looks at few chunks and forgives much, libspng looks at all and forgives little. So this
  * file walks the chunks itself, by Pillow's rules, and hands libspng a cleaned stream: IHDR, a
@@ -8,6 +8,11 @@
  * the last row is seen. Alpha and tRNS are dropped, gamma and colour profiles ignored, 16-bit gray
  * clipped at 255 and 16-bit colour cut to its upper byte: convert("RGB") does so.
  *
+ * libspng is only asked where it must be. Image data that are not interlaced go to libdeflate
+ * first, which is much faster than zlib; only when it finds them whole, of exactly the wanted
+ * length and rightly checksummed, and the filters exist, are they taken: then zlib would give the
+ * same bytes.
+ *
  * One difference is deliberate: image data that ends early is an error, also where Pillow would
  * fill the missing rows with black. */
 #include <ctype.h>
@@ -16,33 +21,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "image/image.h"
+#include "image/png.h"
 
 #define PIECE 65536
 
-enum { GRAY = 0, RGB = 2, PALETTE = 3, GRAY_ALPHA = 4, RGBA = 6 };
-
 static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-
-typedef struct chunk {
-  size_t offset; /* of the chunk's length field */
-  const uint8_t *type;
-  const uint8_t *data;
-  uint32_t length;  /* as the file says */
-  size_t available; /* bytes of it that are there */
-} chunk;
-
-typedef struct png {
-  const jimm_image_file *file;
-  uint32_t width, height;
-  uint8_t depth, color, interlace;
-  uint8_t palette[256][3];
-  size_t data_offset; /* of the first IDAT */
-  uint8_t *stream;    /* what libspng reads */
-  size_t stream_size;
-  spng_ctx *context;
-  uint8_t *row; /* one row, or all when interlaced */
-} png;
 
 bool jimm_png_sniff(const uint8_t *data, size_t size) {
   return size >= sizeof(signature) && memcmp(data, signature, sizeof(signature)) == 0;
@@ -73,8 +56,7 @@ static uint32_t crc32_of(const uint8_t *data, size_t size) {
   return ~crc;
 }
 
-/* Reads the chunk header at `offset`; false when the file has no room for one. */
-static bool read_chunk(const jimm_image_file *file, size_t offset, chunk *c) {
+bool jimm_png_read_chunk(const jimm_image_file *file, size_t offset, chunk *c) {
   if (offset > file->size || file->size - offset < 8) {
     return false;
   }
@@ -87,10 +69,6 @@ static bool read_chunk(const jimm_image_file *file, size_t offset, chunk *c) {
   return true;
 }
 
-static bool is_type(const chunk *c, const char *type) {
-  return memcmp(c->type, type, 4) == 0;
-}
-
 static bool has_type(const chunk *c) {
   for (int i = 0; i < 4; i++) {
     const uint8_t b = c->type[i];
@@ -99,10 +77,6 @@ static bool has_type(const chunk *c) {
     }
   }
   return true;
-}
-
-static size_t next_offset(const chunk *c) {
-  return c->offset + 12 + (size_t)c->length;
 }
 
 static jimm_status fail_truncated(const png *p, const char *where) {
@@ -182,7 +156,7 @@ static jimm_status read_headers(png *p) {
   size_t offset = sizeof(signature);
   for (;;) {
     chunk c;
-    if (!read_chunk(p->file, offset, &c)) {
+    if (!jimm_png_read_chunk(p->file, offset, &c)) {
       return fail_truncated(p, "before the image data");
     }
     if (!has_type(&c)) {
@@ -274,8 +248,8 @@ static void put_stream(png *p) {
   }
   chunk c;
   size_t total = 0;
-  for (size_t offset = p->data_offset; read_chunk(p->file, offset, &c) && is_type(&c, "IDAT");
-       offset = next_offset(&c)) {
+  for (size_t offset = p->data_offset;
+       jimm_png_read_chunk(p->file, offset, &c) && is_type(&c, "IDAT"); offset = next_offset(&c)) {
     for (size_t at = 0; at < c.length; at += PIECE) {
       const size_t length = c.length - at < PIECE ? c.length - at : PIECE;
       /* The first data are checksummed: libspng looks at them; see decode_rows. */
@@ -290,7 +264,7 @@ static void put_stream(png *p) {
 static jimm_status check_rest(const png *p) {
   chunk c;
   size_t offset = p->data_offset;
-  while (read_chunk(p->file, offset, &c) && has_type(&c) && !is_type(&c, "IEND")) {
+  while (jimm_png_read_chunk(p->file, offset, &c) && has_type(&c) && !is_type(&c, "IEND")) {
     const jimm_status status = check_chunk(p, &c);
     if (status != JIMM_OK) {
       return status;
@@ -301,51 +275,6 @@ static jimm_status check_rest(const png *p) {
     offset = next_offset(&c);
   }
   return JIMM_OK;
-}
-
-/* ---- samples to pixels ---- */
-
-static void gray_pixel(uint8_t *out, uint8_t value) {
-  out[0] = out[1] = out[2] = value;
-}
-
-static void expand_row(const png *p, const uint8_t *in, uint8_t *out) {
-  const size_t width = p->width;
-  const size_t bytes = p->depth == 16 ? 2 : 1;
-  const size_t channels = p->color == RGB          ? 3
-                          : p->color == RGBA       ? 4
-                          : p->color == GRAY_ALPHA ? 2
-                                                   : 1;
-  if (p->depth < 8) {
-    const unsigned mask = (1u << p->depth) - 1;
-    for (size_t x = 0; x < width; x++, out += 3) {
-      const size_t bit = x * p->depth;
-      const unsigned sample = (unsigned)in[bit / 8] >> (8 - p->depth - bit % 8) & mask;
-      if (p->color == PALETTE) {
-        memcpy(out, p->palette[sample], 3);
-      } else {
-        gray_pixel(out, (uint8_t)(sample * 255 / mask));
-      }
-    }
-  } else if (p->color == PALETTE) {
-    for (size_t x = 0; x < width; x++) {
-      memcpy(out + 3 * x, p->palette[in[x]], 3);
-    }
-  } else if (p->color == GRAY && bytes == 2) {
-    for (size_t x = 0; x < width; x++) {
-      gray_pixel(out + 3 * x, in[2 * x] == 0 ? in[2 * x + 1] : 255);
-    }
-  } else if (channels <= 2) {
-    for (size_t x = 0; x < width; x++) {
-      gray_pixel(out + 3 * x, in[x * channels * bytes]);
-    }
-  } else {
-    for (size_t x = 0; x < width; x++, in += channels * bytes, out += 3) {
-      out[0] = in[0];
-      out[1] = in[bytes];
-      out[2] = in[2 * bytes];
-    }
-  }
 }
 
 /* ---- libspng ---- */
@@ -443,16 +372,24 @@ static jimm_status decode_rows(png *p, jimm_image *image) {
     error = spng_decode_row(p->context, p->row + (p->interlace ? info.row_num * row_size : 0),
                             row_size);
     if (!p->interlace && (error == 0 || error == SPNG_EOI)) {
-      expand_row(p, p->row, image->data + info.row_num * pitch);
+      jimm_png_expand_row(p, p->row, image->data + info.row_num * pitch);
     }
   }
   if (error != SPNG_EOI) {
     return fail_spng(p, error);
   }
   for (size_t y = 0; p->interlace && y < p->height; y++) {
-    expand_row(p, p->row + y * row_size, image->data + y * pitch);
+    jimm_png_expand_row(p, p->row + y * row_size, image->data + y * pitch);
   }
   return JIMM_OK;
+}
+
+/* What jimm_png_decode_fast took. */
+static void release_buffers(png *p) {
+  jimm_free(p->raw);
+  jimm_free(p->row);
+  jimm_free(p->stream);
+  p->raw = p->row = p->stream = NULL;
 }
 
 static jimm_status decode(png *p, jimm_image *image) {
@@ -473,6 +410,13 @@ static jimm_status decode(png *p, jimm_image *image) {
   if (status != JIMM_OK) {
     return status;
   }
+  bool done = false;
+  status = jimm_png_decode_fast(p, image, &done);
+  if (status != JIMM_OK || done) {
+    return status;
+  }
+  jimm_image_close(image);
+  release_buffers(p);
   put_stream(p);
   p->stream = jimm_alloc(p->stream_size);
   if (p->stream == NULL) {
@@ -490,7 +434,6 @@ jimm_status jimm_png_decode(const jimm_image_file *file, jimm_image *image) {
   png p = {.file = file};
   const jimm_status status = decode(&p, image);
   spng_ctx_free(p.context);
-  jimm_free(p.row);
-  jimm_free(p.stream);
+  release_buffers(&p);
   return status;
 }

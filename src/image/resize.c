@@ -53,8 +53,9 @@ static jimm_status make_filter(int64_t from, int64_t to, int64_t start, int64_t 
   const double stretch = scale < 1.0 ? 1.0 : scale;
   const double support = (interpolation == JIMM_BICUBIC ? 2.0 : 1.0) * stretch;
   const double inverse = 1.0 / stretch;
-  const int64_t taps = (int64_t)ceil(support) * 2 + 1;
-  if (outputs > MAX_WEIGHTS / taps) {
+  const int64_t needed = (int64_t)ceil(support) * 2 + 1;
+  const int64_t taps = (needed + 3) / 4 * 4;
+  if (outputs > MAX_WEIGHTS / needed) {
     return jimm_fail(JIMM_ERROR_LIMIT,
                      "resizing %" PRId64 " to %" PRId64 " pixels needs more than %d weights", from,
                      to, (int)MAX_WEIGHTS);
@@ -86,6 +87,7 @@ static jimm_status make_filter(int64_t from, int64_t to, int64_t start, int64_t 
     for (int64_t t = 0; t < high - low; t++) {
       weight[t] = to_fixed(sum != 0.0 ? exact[t] / sum : exact[t]);
     }
+    memset(weight + (high - low), 0, (size_t)(taps - (high - low)) * sizeof(int32_t));
     filter->first[i] = (int32_t)low;
     filter->count[i] = (int32_t)(high - low);
   }
@@ -95,15 +97,16 @@ static jimm_status make_filter(int64_t from, int64_t to, int64_t start, int64_t 
 
 /* ---- two passes ---- */
 
-/* Rows of RGB pixels: the source, what lies between the passes, or the target. */
+/* Rows of RGB pixels: the source, or what lies between the passes. */
 typedef struct rows {
   const uint8_t *data;
-  size_t stride;
+  size_t stride, bytes; /* of a row */
   int64_t count;
-  bool overread; /* a byte after the last row may be read */
+  size_t after; /* bytes after the last row that may be read */
 } rows;
 
 typedef struct resize {
+  const jimm_resize_loops *loops;
   const jimm_image *image;
   const jimm_window *window;
   uint8_t *target;
@@ -123,33 +126,54 @@ static void rebase(jimm_filter *f, int64_t *low, int64_t *count) {
   }
 }
 
-static void pass_across(const jimm_filter *f, rows source, uint8_t *target, size_t stride) {
-  for (int64_t y = 0; y < source.count; y++) {
-    jimm_resize_horizontal(f, source.data + (size_t)y * source.stride,
-                           source.overread || y + 1 < source.count, target + (size_t)y * stride);
+/* The last rows, after which too little may be read, are copied first. */
+static jimm_status pass_across(const resize *r, rows source, uint8_t *target, size_t stride) {
+  int64_t last = 0;
+  while (last < source.count && source.after + (size_t)last * source.stride < JIMM_ROW_SLACK) {
+    last++;
   }
+  const int64_t first = source.count - last;
+  r->loops->across(&r->horizontal, source.data, source.stride, first, target, stride);
+  if (last == 0) {
+    return JIMM_OK;
+  }
+  const size_t bytes = (size_t)last * source.bytes;
+  uint8_t *copy = jimm_calloc(1, bytes + JIMM_ROW_SLACK);
+  if (copy == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  for (int64_t y = 0; y < last; y++) {
+    memcpy(copy + (size_t)y * source.bytes, source.data + (size_t)(first + y) * source.stride,
+           source.bytes);
+  }
+  r->loops->across(&r->horizontal, copy, source.bytes, last, target + (size_t)first * stride,
+                   stride);
+  jimm_free(copy);
+  return JIMM_OK;
 }
 
-static void pass_down(const jimm_filter *f, rows source, size_t bytes, uint8_t *target,
-                      size_t stride) {
+static void pass_down(const resize *r, rows source, uint8_t *target, size_t stride) {
+  const jimm_filter *f = &r->vertical;
   for (int64_t i = 0; i < f->outputs; i++) {
-    jimm_resize_vertical(f->weight + i * f->taps, f->count[i],
-                         source.data + (size_t)f->first[i] * source.stride, source.stride, bytes,
-                         target + (size_t)i * stride);
+    r->loops->down(f->weight + i * f->taps, f->count[i],
+                   source.data + (size_t)f->first[i] * source.stride, source.stride, source.bytes,
+                   target + (size_t)i * stride);
   }
 }
 
-/* Room for `height` rows of `width` pixels and one byte. */
-static jimm_status create_between(resize *r, int64_t width, int64_t height) {
-  if ((uint64_t)width > (SIZE_MAX - 1) / 3 / (uint64_t)height) {
+/* Room for `height` rows of `width` pixels. */
+static jimm_status create_between(resize *r, int64_t width, int64_t height, rows *between) {
+  if ((uint64_t)width > (SIZE_MAX - JIMM_ROW_SLACK) / 3 / (uint64_t)height) {
     return jimm_fail(JIMM_ERROR_LIMIT, "%" PRId64 " x %" PRId64 " pixels do not fit in memory",
                      width, height);
   }
-  r->between = jimm_alloc((size_t)width * (size_t)height * 3 + 1);
+  const size_t bytes = (size_t)width * 3, all = bytes * (size_t)height;
+  r->between = jimm_alloc(all + JIMM_ROW_SLACK);
   if (r->between == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  r->between[(size_t)width * (size_t)height * 3] = 0;
+  memset(r->between + all, 0, JIMM_ROW_SLACK);
+  *between = (rows){r->between, bytes, bytes, height, JIMM_ROW_SLACK};
   return JIMM_OK;
 }
 
@@ -180,30 +204,32 @@ static jimm_status run(resize *r, int64_t width, int64_t height, jimm_interpolat
     rebase(&r->vertical, &y, &lines);
   }
   const size_t pitch = (size_t)image->width * 3;
-  const rows source = {image->data + (size_t)y * pitch + (size_t)x * 3, pitch, lines,
-                       y + lines < image->height};
+  const uint8_t *begin = image->data + (size_t)y * pitch + (size_t)x * 3;
+  const size_t bytes = (size_t)columns * 3;
+  const size_t after = (size_t)(image->height - y - lines) * pitch + pitch - (size_t)x * 3 - bytes;
+  const rows source = {begin, pitch, bytes, lines, after};
+  rows between = {0};
   if (!r->across && !r->down) {
     for (int64_t i = 0; i < lines; i++) {
-      memcpy(r->target + (size_t)i * r->stride, source.data + (size_t)i * pitch,
-             (size_t)columns * 3);
+      memcpy(r->target + (size_t)i * r->stride, begin + (size_t)i * pitch, bytes);
     }
   } else if (!r->down) {
-    pass_across(&r->horizontal, source, r->target, r->stride);
+    status = pass_across(r, source, r->target, r->stride);
   } else if (!r->across) {
-    pass_down(&r->vertical, source, (size_t)columns * 3, r->target, r->stride);
+    pass_down(r, source, r->target, r->stride);
   } else if (begins_down(image, width, height)) {
-    status = create_between(r, columns, w->height);
+    status = create_between(r, columns, w->height, &between);
     if (status == JIMM_OK) {
-      const rows between = {r->between, (size_t)columns * 3, w->height, true};
-      pass_down(&r->vertical, source, between.stride, r->between, between.stride);
-      pass_across(&r->horizontal, between, r->target, r->stride);
+      pass_down(r, source, r->between, between.stride);
+      status = pass_across(r, between, r->target, r->stride);
     }
   } else {
-    status = create_between(r, w->width, lines);
+    status = create_between(r, w->width, lines, &between);
     if (status == JIMM_OK) {
-      const rows between = {r->between, (size_t)w->width * 3, lines, true};
-      pass_across(&r->horizontal, source, r->between, between.stride);
-      pass_down(&r->vertical, between, between.stride, r->target, r->stride);
+      status = pass_across(r, source, r->between, between.stride);
+    }
+    if (status == JIMM_OK) {
+      pass_down(r, between, r->target, r->stride);
     }
   }
   return status;
@@ -232,7 +258,8 @@ jimm_status jimm_image_resize_window(const jimm_image *image, int64_t width, int
                      " pixels, sides above %d",
                      image->width, image->height, width, height, INT32_MAX);
   }
-  resize r = {.image = image,
+  resize r = {.loops = jimm_resize_select(jimm_cpu_isa()),
+              .image = image,
               .window = window,
               .target = target,
               .stride = stride,

@@ -78,15 +78,30 @@ def files():
     made["rgb255.ppm"] = images.ppm(rng, 21, 13, "6", 255, b"#\n# two\r")
     made["rgb100.ppm"] = images.ppm(rng, 21, 13, "6", 100)
     made["rgb1000.ppm"] = images.ppm(rng, 21, 13, "6", 1000)
-    for mode, lossless in images.WEBP_KINDS:
-        name = f"webp_{mode.lower()}_{'lossless' if lossless else 'lossy'}.webp"
-        made[name] = images.webp(rng, 45, 37, mode, lossless)
-    made["webp_photo.webp"] = images.saved(Image.fromarray(photo), "WEBP", quality=70)
-    made["webp_animated.webp"] = images.webp_animated(rng, 29, 31)
-    made["webp_animated_lossless.webp"] = images.webp_animated(rng, 16, 11, True)
-    made["webp_offset_frame.webp"] = images.webp_offset_frame(rng, 20, 15)
-    made["webp_pixel.webp"] = images.webp(rng, 1, 1, "RGB", False)
+    made.update(webp_files(rng))
     return made
+
+
+def webp_files(rng):
+    """One file of each kind of WebP."""
+    opaque = Image.fromarray(images.smooth(rng, 75, 52))
+    alpha = Image.fromarray(images.smooth(rng, 41, 33, 4))
+    small = images.saved(alpha.crop((0, 0, 23, 15)), "WEBP", quality=60)
+    lossless = images.saved(alpha.crop((3, 3, 22, 20)), "WEBP", lossless=True)
+    metadata = {"icc_profile": b"no profile", "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}
+    return {
+        "lossy.webp": images.saved(opaque, "WEBP", quality=80),
+        "lossless.webp": images.saved(opaque, "WEBP", lossless=True),
+        "lossy_alpha.webp": images.saved(alpha, "WEBP", quality=50, alpha_quality=60),
+        "lossless_alpha.webp": images.saved(alpha, "WEBP", lossless=True, exact=True),
+        "metadata.webp": images.saved(opaque.crop((0, 0, 31, 17)), "WEBP", quality=5, **metadata),
+        "animated.webp": images.saved(alpha, "WEBP", save_all=True, append_images=[
+            Image.fromarray(images.smooth(rng, 41, 33, 4))], background=(10, 200, 30, 255)),
+        "animated_part.webp": images.webp_frames((50, 40), [(6, 4, True, small),
+                                                            (0, 0, True, lossless)]),
+        "animated_lossless.webp": images.webp_frames((33, 41), [(14, 24, False, lossless)]),
+        "tall.webp": images.saved(Image.fromarray(images.smooth(rng, 1, 900)), "WEBP", quality=75),
+    }
 
 
 def opened(data):

@@ -166,8 +166,9 @@ def _magnitude(value):
     return size, value if value >= 0 else value + (1 << size) - 1
 
 
-def jpeg(rng, width, height, factors, restart=0, adobe=None):
-    """A baseline JPEG of random coefficients. `factors`: (horizontal, vertical) per component."""
+def jpeg(rng, width, height, factors, restart=0, adobe=None, jfif=False, names=b"\1\2\3\4"):
+    """A baseline JPEG of random coefficients. `factors`: (horizontal, vertical) per component;
+    `adobe`: the colour transform of an Adobe marker; `names`: of the components."""
     tables, segments = _huffman_tables()
     wide, high = max(h for h, _ in factors), max(v for _, v in factors)
     across, down = -(-width // (8 * wide)), -(-height // (8 * high))
@@ -176,9 +177,11 @@ def jpeg(rng, width, height, factors, restart=0, adobe=None):
     frame = struct.pack(">BHHB", 8, height, width, len(factors))
     scan = bytes([len(factors)])
     for i, (h, v) in enumerate(factors):
-        frame += bytes([i + 1, h << 4 | v, 0 if i in (0, 3) else 1])
-        scan += bytes([i + 1, 0 if i in (0, 3) else 0x11])
+        frame += bytes([names[i], h << 4 | v, 0 if i in (0, 3) else 1])
+        scan += bytes([names[i], 0 if i in (0, 3) else 0x11])
     out = b"\xff\xd8"
+    if jfif:
+        out += b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
     if adobe is not None:
         out += b"\xff\xee" + struct.pack(">H", 14) + b"Adobe" + struct.pack(">HHHB", 100, 0, 0, adobe)
     out += segments + b"\xff\xc0" + struct.pack(">H", len(frame) + 2) + frame
@@ -246,43 +249,6 @@ def jpeg_kind(rng, width, height):
     return saved(image, "JPEG", **options)
 
 
-WEBP_KINDS = [(mode, lossless) for mode in ("RGB", "RGBA", "L", "P") for lossless in (False, True)]
-
-
-def webp(rng, width, height, mode, lossless):
-    channels = 4 if mode == "RGBA" else 3
-    image = Image.fromarray(smooth(rng, width, height, channels), "RGBA" if channels == 4 else "RGB")
-    if mode in ("L", "P"):
-        image = image.convert(mode)
-    return saved(image, "WEBP", lossless=lossless, quality=int(rng.integers(1, 101)),
-                 method=int(rng.integers(0, 5)), exact=bool(rng.integers(2)),
-                 alpha_quality=int(rng.integers(20, 101)))
-
-
-def webp_animated(rng, width, height, lossless=False):
-    """Frames that change in a part only, so that some encoders store parts of the canvas."""
-    first = smooth(rng, width, height, 4)
-    first[: height // 3, :, 3] = 0
-    second = first.copy()
-    second[height // 2 :, width // 2 :] = smooth(rng, width - width // 2, height - height // 2, 4)
-    frames = [Image.fromarray(pixels, "RGBA") for pixels in (first, second)]
-    return saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=40,
-                 lossless=lossless, background=(10, 200, 30, 255), minimize_size=True)
-
-
-def webp_offset_frame(rng, width, height):
-    """An animation whose first frame does not fill the canvas: put together by hand."""
-    still = saved(Image.fromarray(smooth(rng, 8, 6), "RGB"), "WEBP", lossless=True)
-    payload = still[12:]
-    frame = (struct.pack("<I", 4)[:3] + struct.pack("<I", 2)[:3] + struct.pack("<I", 7)[:3]
-             + struct.pack("<I", 5)[:3] + struct.pack("<I", 40)[:3] + b"\0" + payload)
-    body = b"WEBP" + b"VP8X" + struct.pack("<IB3x", 10, 2)
-    body += struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
-    body += b"ANIM" + struct.pack("<IIH", 6, 0xFF00FF00, 0)
-    body += b"ANMF" + struct.pack("<I", len(frame)) + frame + b"\0" * (len(frame) % 2)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
 def ppm(rng, width, height, kind, maxval, comment=b""):
     channels = 3 if kind == "6" else 1
     samples = rng.integers(0, maxval + 1, (height, width, channels))
@@ -292,24 +258,74 @@ def ppm(rng, width, height, kind, maxval, comment=b""):
     return header + samples.astype(">u2" if maxval > 255 else np.uint8).tobytes()
 
 
+def _riff(kind, data):
+    return kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def webp_frames(canvas, frames, alpha=True):
+    """An animated WebP of frames (x, y, blend, bytes of a WebP file) on a canvas (width, height).
+    Pillow itself only writes animations whose first frame covers the canvas."""
+
+    def three(number):
+        return struct.pack("<I", number)[:3]
+
+    body = _riff(b"VP8X", struct.pack("<I", 0x12 if alpha else 0x02) + three(canvas[0] - 1)
+                 + three(canvas[1] - 1))
+    body += _riff(b"ANIM", b"\x10\x80\xf0\xff" + b"\0\0")
+    for x, y, blend, data in frames:
+        width, height = Image.open(io.BytesIO(data)).size
+        chunks = data[12:]
+        if chunks[:4] == b"VP8X":
+            chunks = chunks[18:]
+        header = three(x // 2) + three(y // 2) + three(width - 1) + three(height - 1) + three(40)
+        body += _riff(b"ANMF", header + bytes([0 if blend else 2]) + chunks)
+    return _riff(b"RIFF", b"WEBP" + body)
+
+
+def webp_kind(rng, width, height):
+    """A WebP of any kind: lossy or lossless, with alpha, animation and metadata or without."""
+
+    def options():
+        return {"quality": int(rng.integers(0, 101)), "lossless": bool(rng.integers(2)),
+                "method": int(rng.integers(0, 5)), "alpha_quality": int(rng.integers(0, 101)),
+                "exact": bool(rng.integers(2))}
+
+    def picture(wide, high):
+        return Image.fromarray(smooth(rng, wide, high, channels))
+
+    channels = int(rng.integers(3, 5))
+    kind = rng.random()
+    if kind < 0.2:
+        more = [picture(width, height) for _ in range(int(rng.integers(1, 3)))]
+        background = tuple(int(x) for x in rng.integers(0, 256, 4))
+        return saved(picture(width, height), "WEBP", save_all=True, append_images=more,
+                     background=background, **options())
+    if kind < 0.4:
+        frames = []
+        for _ in range(int(rng.integers(1, 4))):
+            x, y = int(rng.integers(width)) & ~1, int(rng.integers(height)) & ~1
+            inner = picture(int(rng.integers(1, width - x + 1)), int(rng.integers(1, height - y + 1)))
+            frames.append((x, y, bool(rng.integers(2)), saved(inner, "WEBP", **options())))
+        return webp_frames((width, height), frames, channels == 4)
+    metadata = {"icc_profile": b"no profile", "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}
+    return saved(picture(width, height), "WEBP", **options(), **(metadata if kind < 0.6 else {}))
+
+
 def random_file(rng, width, height):
     """(extension, bytes) of a random kind."""
     family = rng.random()
-    if family < 0.35:
+    if family < 0.2:
+        return "webp", webp_kind(rng, width, height)
+    if family < 0.5:
         depth, color, interlace = PNG_KINDS[int(rng.integers(len(PNG_KINDS)))]
         return "png", png_kind(rng, width, height, depth, color, interlace)
-    if family < 0.5:
+    if family < 0.7:
         return "jpg", jpeg_kind(rng, width, height)
-    if family < 0.65:
+    if family < 0.87:
         name = list(SAMPLINGS)[int(rng.integers(len(SAMPLINGS)))]
         restart = int(rng.integers(0, 4))
         adobe = int(rng.integers(0, 3)) if rng.random() < 0.4 else None
         return "jpg", jpeg(rng, width, height, SAMPLINGS[name], restart, adobe)
-    if family < 0.93:
-        if rng.random() < 0.2:
-            return "webp", webp_animated(rng, width, height, bool(rng.integers(2)))
-        mode, lossless = WEBP_KINDS[int(rng.integers(len(WEBP_KINDS)))]
-        return "webp", webp(rng, width, height, mode, lossless)
     maxval = int(rng.choice([255, 255, 65535, 1, 7, 100, 254, 256, 1000, 65534]))
     return "ppm", ppm(rng, width, height, str(rng.choice(["5", "6"])), maxval,
                       b"# by hand\n" if rng.random() < 0.5 else b"")
