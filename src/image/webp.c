@@ -15,8 +15,10 @@ bool jimm_webp_sniff(const uint8_t *data, size_t size) {
   return size >= 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0;
 }
 
+/* libwebp often gives the same answer when its memory runs out. */
 static jimm_status fail_broken(const jimm_image_file *file, const char *what) {
-  return jimm_fail(JIMM_ERROR_FORMAT, "%s: broken WebP file: %s", file->name, what);
+  return jimm_fail(JIMM_ERROR_FORMAT, "%s: broken WebP file, or too little memory: %s", file->name,
+                   what);
 }
 
 static jimm_status check_length(const jimm_image_file *file) {
@@ -90,7 +92,7 @@ jimm_status jimm_webp_decode(const jimm_image_file *file, jimm_image *image) {
   const WebPData data = {file->data, file->size};
   WebPDemuxer *demuxer = WebPDemux(&data);
   if (demuxer == NULL) {
-    return fail_broken(file, "its chunks do not make an image, or there is no memory for them");
+    return fail_broken(file, "its chunks do not make an image");
   }
   const jimm_status decoded = decode(file, demuxer, image);
   WebPDemuxDelete(demuxer);
