@@ -44,7 +44,7 @@ log=$build/aarch64.log
 status=0
 {
   scripts/check.sh "$build" -t 20 base tensor state op graph model memory finite registry folder \
-    top_k reference kernel plan || status=1
+    label reference kernel plan || status=1
   scripts/check.sh "$build" -t 20 golden \
     --test-args='--filter test_resnet --filter resnet50_gn' || status=1
 } >"$log" 2>&1

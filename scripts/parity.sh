@@ -113,7 +113,8 @@ case $mode in
   --quick)
     stage 'fixtures (test_resnet)' fixtures "$temporary/fixtures" test_resnet resnet18 resnet50
     stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" --quick
-    stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check test_resnet
+    stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check test_resnet \
+      seresnet18 resnetblur18 ecaresnext26t_32x4d
     ;;
   --sweep)
     sweep

@@ -10,7 +10,8 @@ import synthetic
 from _checks import REFERENCE_BAR, house_bar, relative
 
 OUTPUTS = ("features", "pre_logits", "logits")
-QUICK = ("test_resnet", "resnet18")
+THOROUGH = ("test_resnet", "resnet18")  # also other evaluators and element types
+QUICK = (*THOROUGH, "seresnext26t_32x4d", "resnetblur18")
 LIVE = (
     "test_resnet", "resnet18", "resnet34", "resnet26t", "resnet50", "resnet50d", "resnet50_gn",
     "seresnext50_32x4d", "ecaresnet50t", "ecaresnet50d_pruned", "resnetrs50", "resnetblur50",
@@ -256,7 +257,7 @@ def check(checks, quick):
         check_sizes(run, quick)
         check_channels(run, quick)
         check_pyramid(run, quick)
-        if arch in QUICK:
+        if arch in THOROUGH:
             check_evaluators(run)
             check_dtypes(run)
         if arch == "test_resnet" or not quick:
