@@ -27,6 +27,21 @@ jimm_status jimm_get_operands(jimm_lowering *l, jimm_value head, jimm_operands *
   return status == JIMM_OK ? new_output(l, head, &o->y) : status;
 }
 
+jimm_status jimm_unary_step(jimm_lowering *l, jimm_value head, const char *kernel_op,
+                            size_t args_size, size_t x_field, size_t y_field, jimm_access access,
+                            jimm_step **step) {
+  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
+  jimm_status status = jimm_get_operands(l, head, &o);
+  if (status == JIMM_OK) {
+    status = jimm_new_step(l, head, kernel_op, args_size, step);
+  }
+  if (status == JIMM_OK) {
+    jimm_step_ref(*step, x_field, o.x, access);
+    jimm_step_ref(*step, y_field, o.y, JIMM_WRITE);
+  }
+  return status;
+}
+
 /* `weights`: a kernel serves only nodes whose further inputs are parameters. */
 static const struct {
   const char *op;

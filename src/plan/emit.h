@@ -20,6 +20,12 @@ typedef struct jimm_operands {
 /* Fills in what is JIMM_NO_BUFFER; y becomes the channels-last value of the fusion at `head`. */
 jimm_status jimm_get_operands(jimm_lowering *l, jimm_value head, jimm_operands *o);
 
+/* A step of kernel `kernel_op` from input 0 to the value of the fusion at `head`, with zeroed args
+ * of that size; x_field and y_field are where the pointers lie in them. */
+jimm_status jimm_unary_step(jimm_lowering *l, jimm_value head, const char *kernel_op,
+                            size_t args_size, size_t x_field, size_t y_field, jimm_access access,
+                            jimm_step **step);
+
 /* The steps of one operator each, and all that is fused behind it. */
 jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head);        /* emit_conv.c */
 jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head);        /* emit_pool.c */

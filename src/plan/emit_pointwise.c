@@ -75,19 +75,15 @@ jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
 }
 
 jimm_status jimm_emit_sigmoid(jimm_lowering *l, jimm_value head) {
-  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   jimm_step *step;
-  jimm_status status = jimm_get_operands(l, head, &o);
-  if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, "sigmoid", sizeof(jimm_sigmoid_args), &step);
-  }
+  const jimm_status status =
+      jimm_unary_step(l, head, "sigmoid", sizeof(jimm_sigmoid_args), offsetof(jimm_sigmoid_args, x),
+                      offsetof(jimm_sigmoid_args, y), JIMM_REUSE, &step);
   if (status != JIMM_OK) {
     return status;
   }
   jimm_sigmoid_args *s = step->args;
   s->count = (size_t)jimm_shape_count(&l->shapes[head]);
   step->count = jimm_ceil_div(s->count, JIMM_SIGMOID_BLOCK);
-  jimm_step_ref(step, offsetof(jimm_sigmoid_args, x), o.x, JIMM_REUSE);
-  jimm_step_ref(step, offsetof(jimm_sigmoid_args, y), o.y, JIMM_WRITE);
   return JIMM_OK;
 }

@@ -7,12 +7,10 @@ jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
   const jimm_extent out = jimm_extent_of(&l->shapes[head]);
-  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   jimm_step *step;
-  jimm_status status = jimm_get_operands(l, head, &o);
-  if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, node->op->name, sizeof(jimm_pool_args), &step);
-  }
+  const jimm_status status =
+      jimm_unary_step(l, head, node->op->name, sizeof(jimm_pool_args), offsetof(jimm_pool_args, x),
+                      offsetof(jimm_pool_args, y), JIMM_READ, &step);
   if (status != JIMM_OK) {
     return status;
   }
@@ -36,20 +34,16 @@ jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head) {
     p->count_include_pad = a->count_include_pad;
   }
   step->count = out.images * out.height;
-  jimm_step_ref(step, offsetof(jimm_pool_args, x), o.x, JIMM_READ);
-  jimm_step_ref(step, offsetof(jimm_pool_args, y), o.y, JIMM_WRITE);
   return JIMM_OK;
 }
 
 jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
-  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   jimm_step *step;
-  jimm_status status = jimm_get_operands(l, head, &o);
-  if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, "global_pool", sizeof(jimm_global_pool_args), &step);
-  }
+  const jimm_status status = jimm_unary_step(l, head, "global_pool", sizeof(jimm_global_pool_args),
+                                             offsetof(jimm_global_pool_args, x),
+                                             offsetof(jimm_global_pool_args, y), JIMM_READ, &step);
   if (status != JIMM_OK) {
     return status;
   }
@@ -57,8 +51,6 @@ jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head) {
   *(jimm_global_pool_args *)step->args = (jimm_global_pool_args){
       .images = in.images, .pixels = in.pixels, .channels = in.channels, .type = a->type};
   step->count = in.images * jimm_ceil_div(in.channels, JIMM_CHANNEL_BLOCK);
-  jimm_step_ref(step, offsetof(jimm_global_pool_args, x), o.x, JIMM_READ);
-  jimm_step_ref(step, offsetof(jimm_global_pool_args, y), o.y, JIMM_WRITE);
   return JIMM_OK;
 }
 
@@ -67,12 +59,10 @@ jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head) {
   const jimm_blur_pool2d_attrs *a = node->attrs;
   const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
   const jimm_extent out = jimm_extent_of(&l->shapes[head]);
-  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   jimm_step *step;
-  jimm_status status = jimm_get_operands(l, head, &o);
-  if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, "blur_pool2d", sizeof(jimm_blur_args), &step);
-  }
+  const jimm_status status =
+      jimm_unary_step(l, head, "blur_pool2d", sizeof(jimm_blur_args), offsetof(jimm_blur_args, x),
+                      offsetof(jimm_blur_args, y), JIMM_READ, &step);
   if (status != JIMM_OK) {
     return status;
   }
@@ -94,8 +84,6 @@ jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head) {
     b->filter[0] *= 0.5f;
   }
   step->count = out.images * out.height;
-  jimm_step_ref(step, offsetof(jimm_blur_args, x), o.x, JIMM_READ);
-  jimm_step_ref(step, offsetof(jimm_blur_args, y), o.y, JIMM_WRITE);
   return JIMM_OK;
 }
 
@@ -104,12 +92,10 @@ jimm_status jimm_emit_pad(jimm_lowering *l, jimm_value head) {
   const jimm_pad2d_attrs *a = node->attrs;
   const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
   const jimm_extent out = jimm_extent_of(&l->shapes[head]);
-  jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   jimm_step *step;
-  jimm_status status = jimm_get_operands(l, head, &o);
-  if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, "pad2d", sizeof(jimm_pad_args), &step);
-  }
+  const jimm_status status =
+      jimm_unary_step(l, head, "pad2d", sizeof(jimm_pad_args), offsetof(jimm_pad_args, x),
+                      offsetof(jimm_pad_args, y), JIMM_READ, &step);
   if (status != JIMM_OK) {
     return status;
   }
@@ -121,7 +107,5 @@ jimm_status jimm_emit_pad(jimm_lowering *l, jimm_value head) {
       .pad = {(size_t)a->before[0], (size_t)a->after[0], (size_t)a->before[1], (size_t)a->after[1]},
       .value = (float)a->value};
   step->count = out.images * out.height;
-  jimm_step_ref(step, offsetof(jimm_pad_args, x), o.x, JIMM_READ);
-  jimm_step_ref(step, offsetof(jimm_pad_args, y), o.y, JIMM_WRITE);
   return JIMM_OK;
 }
