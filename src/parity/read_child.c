@@ -154,7 +154,7 @@ static jimm_status receive(receiver *r, jimm_parity *parity) {
     return ended(r);
   }
   if (found != JIMM_OK) {
-    char message[MESSAGE_BYTES + 1];
+    char message[MESSAGE_BYTES + 1] = "";
     const jimm_status status = receive_text(r, message, MESSAGE_BYTES);
     if (status != JIMM_OK) {
       return status;
