@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <jimm-test/jimm-test.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,13 @@ static void redirect(const char *path, int flags, int fd) {
   close(opened);
 }
 
+void run_default_signals(void) {
+  static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE};
+  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+    signal(signals[i], SIG_DFL);
+  }
+}
+
 static void run_child(const char *input, const char *output, char **argv) {
   if (chdir(folder) != 0) {
     _exit(126);
@@ -72,6 +80,7 @@ static void run_child(const char *input, const char *output, char **argv) {
   } else {
     redirect(output == NULL ? "stdout.txt" : output, O_WRONLY | O_CREAT | O_TRUNC, 1);
   }
+  run_default_signals();
   if (run_prepare != NULL) {
     run_prepare();
   }

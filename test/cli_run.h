@@ -23,6 +23,8 @@ const run_result *run_program(const char *input, const char *output, const char 
 
 /* Called in the child before the program starts, unless NULL. */
 extern void (*run_prepare)(void);
+/* For a child: signals that whoever started the tests ignores end a program again. */
+void run_default_signals(void);
 
 /* The standard output of the last run as JSON; NULL when it is none. The caller decrefs. */
 json_t *run_json(void);

@@ -34,6 +34,7 @@ static int run_traced(const char *const *arguments, bool (*stopped)(pid_t child)
     if (chdir(scratch_path(".")) != 0 || freopen("stderr.txt", "w", stderr) == NULL) {
       _exit(126);
     }
+    run_default_signals();
     if (run_prepare != NULL) {
       run_prepare();
     }

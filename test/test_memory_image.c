@@ -38,13 +38,15 @@ static jimm_status resize(const char *name) {
 }
 
 static const memory_walk rows[] = {
-    {"PNG", preprocess, "rgb8.png"},
+    {"PNG", preprocess, "rgb8.png", JIMM_OK, FOREIGN_FAILS}, /* libdeflate */
     {"PNG, interlaced palette", preprocess, "palette4_interlaced.png"},
-    {"PNG, 16 bits", preprocess, "gray_alpha16.png"},
-    {"PNG, wide", preprocess, "wide.png"},
+    {"PNG, 16 bits", preprocess, "gray_alpha16.png", JIMM_OK, FOREIGN_FAILS},
+    {"PNG, wide", preprocess, "wide.png", JIMM_OK, FOREIGN_FAILS},
     {"JPEG", preprocess, "photo.jpg", JIMM_OK, FOREIGN_FAILS},
-    {"WebP", preprocess, "lossy_alpha.webp", JIMM_OK, FOREIGN_FAILS},
-    {"WebP, animated", preprocess, "animated.webp", JIMM_OK, FOREIGN_FAILS},
+    /* libwebp calls a file damaged when its memory runs out; test_cli_memory sees that it goes on.
+     */
+    {"WebP", preprocess, "lossy_alpha.webp", JIMM_OK, FOREIGN_IGNORED},
+    {"WebP, animated", preprocess, "animated.webp", JIMM_OK, FOREIGN_IGNORED},
     {"JPEG, progressive", preprocess, "photo_progressive.jpg", JIMM_OK, FOREIGN_FAILS},
     {"JPEG, CMYK", preprocess, "cmyk.jpg", JIMM_OK, FOREIGN_FAILS},
     {"JPEG, gray", preprocess, "gray.jpg", JIMM_OK, FOREIGN_FAILS},
