@@ -66,11 +66,13 @@ jimm_status jimm_png_decode_fast(png *p, jimm_image *image, bool *done) {
     return status;
   }
   p->row = jimm_calloc(1, row_size + FILTER_SLACK);
-  p->raw = jimm_alloc(raw_size + FILTER_SLACK);
-  struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
-  if (p->row == NULL || p->raw == NULL || inflater == NULL) {
-    libdeflate_free_decompressor(inflater);
+  p->raw = p->row == NULL ? NULL : jimm_alloc(raw_size + FILTER_SLACK);
+  if (p->raw == NULL) {
     return jimm_fail_context(JIMM_ERROR_OUT_OF_MEMORY, "%s", p->file->name);
+  }
+  struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
+  if (inflater == NULL) {
+    return jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "%s: out of memory in libdeflate", p->file->name);
   }
   const enum libdeflate_result result =
       libdeflate_zlib_decompress(inflater, data, size, p->raw, raw_size, NULL);
