@@ -103,8 +103,12 @@ cli_ahead *cli_ahead_open(const cli_work *work, int workers) {
   pthread_mutex_init(&ahead->lock, NULL);
   pthread_cond_init(&ahead->wanted, NULL);
   pthread_cond_init(&ahead->done, NULL);
-  sigset_t all, before; /* signals stay with the first thread */
+  sigset_t all, before; /* signals stay with the first thread, but for its own faults */
+  static const int faults[] = {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT};
   sigfillset(&all);
+  for (int32_t i = 0; i < CLI_COUNT(faults); i++) {
+    sigdelset(&all, faults[i]);
+  }
   pthread_sigmask(SIG_SETMASK, &all, &before);
   while (ahead->started < workers && ahead->started < CLI_WORKERS_MAX &&
          pthread_create(&ahead->threads[ahead->started], NULL, worker, ahead) == 0) {

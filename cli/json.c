@@ -134,6 +134,9 @@ typedef struct dump {
 
 static int add_to_dump(const char *text, size_t size, void *context) {
   dump *d = context;
+  if (size == 0) {
+    return 0;
+  }
   if (!d->failed && d->capacity - d->size < size) {
     size_t capacity = 2 * (d->size + size);
     char *grown = realloc(d->text, capacity);

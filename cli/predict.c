@@ -206,9 +206,7 @@ static void clear_progress(const image_predictor *predictor) {
 /* The oldest image of the queue. */
 static int predict_oldest(image_predictor *predictor) {
   cli_ready ready = cli_ahead_take(predictor->ahead);
-  if (ready.status != JIMM_OK) {
-    clear_progress(predictor);
-  }
+  clear_progress(predictor);
   int status = predict_image(predictor, &ready);
   cli_ahead_drop(predictor->ahead);
   predictor->done++;
@@ -277,6 +275,7 @@ static int predict_arguments(image_predictor *predictor, int count, char **argum
     }
     if (again) {
       predictor->total--;
+      clear_progress(predictor);
       one = cli_fail("-: standard input was read already; it can be given once");
     } else if (is_folder && !ferror(stdout)) {
       one = predict_folder(predictor, path);
@@ -383,7 +382,7 @@ static const cli_option options[] = {
      .offset = offsetof(predict_values, threads),
      .help =
          "threads (default: the processors that this process may use); one image is shared among "
-         "them, of several images each takes its own"},
+         "them, of several images each takes its own (at most one a processor)"},
     {.name = "num-classes",
      .type = CLI_INTEGER,
      .argument = "N",

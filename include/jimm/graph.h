@@ -133,7 +133,9 @@ typedef struct jimm_conv1d_attrs {
 } jimm_conv1d_attrs;
 
 /* blur_pool2d(x): timm's BlurPool2d: every channel is reflect-padded by (stride - 1 + filter_size -
- * 1) / 2 and filtered with the binomial coefficients of filter_size, both ways, at that stride. */
+ * 1) / 2 and filtered with the binomial coefficients of filter_size (at most JIMM_MAX_BLUR_FILTER),
+ * both ways, at that stride. */
+#define JIMM_MAX_BLUR_FILTER 16
 typedef struct jimm_blur_pool2d_attrs {
   int64_t filter_size, stride;
 } jimm_blur_pool2d_attrs;

@@ -23,7 +23,7 @@ static _Noreturn void run_child(const jimm_child *child,
   }
   signal(SIGPIPE, SIG_DFL);
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-  setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_SECONDS, CPU_SECONDS});
+  setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_SECONDS, CPU_SECONDS + 5});
   work(context, child);
   _exit(0);
 }

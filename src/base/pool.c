@@ -117,6 +117,11 @@ jimm_status jimm_pool_start(jimm_pool *pool) {
     /* Workers inherit this mask: signals stay with the program's own threads. */
     sigset_t all, before;
     sigfillset(&all);
+    /* but a fault belongs to the thread that makes it: blocked, it could not be handled */
+    static const int faults[] = {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT};
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+      sigdelset(&all, faults[i]);
+    }
     pthread_sigmask(SIG_SETMASK, &all, &before);
     jimm_status status = check_thread_limit(pool->threads - 1);
     if (status == JIMM_OK) {

@@ -31,7 +31,8 @@ static struct {
 } slots[SLOTS];
 
 /* Enters a temporary before it is made, so that there is no moment at which it is not known. Slots
- * of the process that forked this one are free. -1 when the table is full. */
+ * of the process that forked this one are free (but one that it was just entering). -1 when the
+ * table is full. */
 static int enter_slot(int folder, const char *name) {
   const int process = (int)getpid();
   for (int i = 0; i < SLOTS; i++) {

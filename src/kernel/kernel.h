@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include <jimm/base.h>
+#include <jimm/graph.h>
 #include <jimm/tensor.h>
 
 typedef void (*jimm_task)(void *args, size_t index);
@@ -104,7 +105,7 @@ typedef struct jimm_blur_args {
   size_t images, channels;
   int64_t in_height, in_width, out_height, out_width;
   int64_t filter_size, stride, padding;
-  float filter[16];
+  float filter[JIMM_MAX_BLUR_FILTER];
 } jimm_blur_args;
 
 /* global_pool: index = image * channel_blocks + block, blocks of JIMM_CHANNEL_BLOCK channels. */

@@ -7,8 +7,6 @@ static int64_t padding_of(const jimm_blur_pool2d_attrs *a) {
   return (a->stride - 1 + a->filter_size - 1) / 2;
 }
 
-#define MAX_FILTER 16
-
 #ifdef REAL
 
 /* (1/2 + 1/2)^n: exact in both element types. */
@@ -37,7 +35,7 @@ FORWARD(blur_pool2d) {
   const jimm_blur_pool2d_attrs *a = call->attrs;
   const int64_t planes = DIM(0, 0) * DIM(0, 1), height = DIM(0, 2), width = DIM(0, 3);
   const int64_t padding = padding_of(a);
-  REAL filter[MAX_FILTER];
+  REAL filter[JIMM_MAX_BLUR_FILTER];
   make_filter(a->filter_size, filter);
   REAL *output = OUT();
   for (int64_t p = 0; p < planes; p++) {
@@ -75,9 +73,9 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   if (status != JIMM_OK) {
     return status;
   }
-  if (a->filter_size < 2 || a->filter_size > MAX_FILTER) {
-    return jimm_fail(JIMM_ERROR_SHAPE, "filter_size must be 2 to %d, got %" PRId64, MAX_FILTER,
-                     a->filter_size);
+  if (a->filter_size < 2 || a->filter_size > JIMM_MAX_BLUR_FILTER) {
+    return jimm_fail(JIMM_ERROR_SHAPE, "filter_size must be 2 to %d, got %" PRId64,
+                     JIMM_MAX_BLUR_FILTER, a->filter_size);
   }
   if (a->stride < 1 || a->stride > JIMM_MAX_DIM) {
     return jimm_fail(JIMM_ERROR_SHAPE, "stride must be positive, got %" PRId64, a->stride);

@@ -2,6 +2,7 @@
  * process reads the file (read.c) and sends what it found through a pipe; here it is checked and
  * put together. The stream, in the machine's own layout: a status; then either a message, or the
  * input and the two states, each a count and so many names and tensors. */
+#include <signal.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -188,9 +189,16 @@ jimm_status jimm_parity_read(const char *path, jimm_parity *parity) {
   status = receive(&r, parity);
   const int signal = jimm_child_end(&child, !r.early);
   if (r.early) {
-    status = jimm_fail(JIMM_ERROR_FORMAT,
-                       "%s: the HDF5 library crashed on this file (signal %d), which is damaged",
-                       path, signal);
+    /* by a fault of its own, or by somebody else */
+    const bool fault = signal == SIGSEGV || signal == SIGBUS || signal == SIGABRT ||
+                       signal == SIGFPE || signal == SIGILL;
+    status = fault ? jimm_fail(JIMM_ERROR_FORMAT,
+                               "%s: the HDF5 library crashed on this file (signal %d), which is "
+                               "damaged",
+                               path, signal)
+                   : jimm_fail(JIMM_ERROR_IO,
+                               "%s: the process that read this file ended early (signal %d)", path,
+                               signal);
   }
   if (status != JIMM_OK) {
     jimm_parity_close(parity);
