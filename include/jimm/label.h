@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* The classes of one subset of ImageNet, as timm.data.ImageNetInfo has them. Constant data: shared
- * by all threads, never freed, and so are all strings. */
+ * by all threads, never freed, and so are all strings. Functions below take no NULL for it. */
 typedef struct jimm_labels jimm_labels;
 
 /* The subset that a head of so many classes is trained on (timm.data.infer_imagenet_subset): 1000,
