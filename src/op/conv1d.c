@@ -53,10 +53,11 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
     as_2d[i] = i < 2 ? shape_2d(&inputs[i]) : inputs[i];
   }
   status = jimm_op_conv2d.infer(&a, input_count, as_2d, &result);
-  if (status == JIMM_OK) {
-    *output = (jimm_shape){3, {result.dim[0], result.dim[1], result.dim[3]}};
+  if (status != JIMM_OK) {
+    return jimm_fail_context(status, "as a 2-D convolution over images of height 1");
   }
-  return status;
+  *output = (jimm_shape){3, {result.dim[0], result.dim[1], result.dim[3]}};
+  return JIMM_OK;
 }
 
 static int64_t macs(const void *attrs, int32_t input_count, const jimm_shape *inputs,

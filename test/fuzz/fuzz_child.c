@@ -1,0 +1,150 @@
+/* The child process of src/base/child.c, kept for many inputs (-Wl,--wrap), since a fork costs more
+ * than most inputs: it receives an input, does the work on it and sends what the work wrote in
+ * blocks, each behind its size; a size of 0 ends them. It is made anew when it crashes, and after
+ * INPUTS of them, so that what the HDF5 library leaks on damaged files does not add up. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sanitizer/common_interface_defs.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "fuzz.h"
+#include "parity/hdf5.h"
+
+#define INPUTS 200
+
+jimm_status __wrap_jimm_child_start(jimm_child *child,
+                                    void (*work)(void *context, const jimm_child *child),
+                                    void *context);
+void __wrap_jimm_child_write(const jimm_child *child, const void *data, size_t size);
+bool __wrap_jimm_child_read(const jimm_child *child, void *data, size_t size);
+int __wrap_jimm_child_end(jimm_child *child, bool now);
+
+static struct {
+  pid_t pid;
+  int to, from, inputs;
+  size_t left; /* of the block that is being read */
+  bool ended;  /* the last block was read */
+  bool gone;   /* the child ended before that */
+} server;
+
+static bool transfer(int descriptor, void *data, size_t size, bool out) {
+  uint8_t *at = data;
+  while (size > 0) {
+    const ssize_t got = out ? write(descriptor, at, size) : read(descriptor, at, size);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got <= 0) {
+      return false;
+    }
+    at += got;
+    size -= (size_t)got;
+  }
+  return true;
+}
+
+static _Noreturn void serve(int in, int out,
+                            void (*work)(void *context, const jimm_child *child), void *context) {
+  static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM};
+  const jimm_child self = {0, out};
+  const size_t end = 0;
+  size_t size;
+  for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++) {
+    signal(crashes[i], SIG_DFL);
+  }
+  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+  __sanitizer_set_death_callback(NULL); /* what ends this process is no finding */
+  fuzz_require(dup2(open("/dev/null", O_WRONLY), STDERR_FILENO) >= 0);
+  for (bool first = true; transfer(in, &size, sizeof(size), false); first = false) {
+    uint8_t *data = malloc(size + 1);
+    jimm_hdf5_session session;
+    if (data == NULL || !transfer(in, data, size, false)) {
+      break;
+    }
+    if (!first) {
+      jimm_hdf5_enter(&session); /* the work leaves it */
+    }
+    fuzz_data = data;
+    fuzz_size = size;
+    work(context, &self);
+    free(data);
+    if (!transfer(out, (void *)(uintptr_t)&end, sizeof(end), true)) {
+      break;
+    }
+  }
+  _exit(0);
+}
+
+jimm_status __wrap_jimm_child_start(jimm_child *child,
+                                    void (*work)(void *context, const jimm_child *child),
+                                    void *context) {
+  if (server.pid == 0) {
+    int down[2], up[2];
+    signal(SIGPIPE, SIG_IGN);
+    fuzz_require(pipe(down) == 0 && pipe(up) == 0);
+    server.pid = fork();
+    fuzz_require(server.pid >= 0);
+    if (server.pid == 0) {
+      close(down[1]);
+      close(up[0]);
+      serve(down[0], up[1], work, context);
+    }
+    close(down[0]);
+    close(up[1]);
+    server.to = down[1];
+    server.from = up[0];
+    server.inputs = 0;
+  }
+  server.inputs++;
+  server.left = 0;
+  server.ended = server.gone = false;
+  fuzz_require(transfer(server.to, &fuzz_size, sizeof(fuzz_size), true));
+  fuzz_require(transfer(server.to, (void *)(uintptr_t)fuzz_data, fuzz_size, true));
+  *child = (jimm_child){server.pid, server.from};
+  return JIMM_OK;
+}
+
+void __wrap_jimm_child_write(const jimm_child *child, const void *data, size_t size) {
+  if (size > 0 && (!transfer(child->descriptor, &size, sizeof(size), true) ||
+                   !transfer(child->descriptor, (void *)(uintptr_t)data, size, true))) {
+    _exit(1);
+  }
+}
+
+bool __wrap_jimm_child_read(const jimm_child *child, void *data, size_t size) {
+  uint8_t *at = data;
+  while (size > 0 && !server.ended && !server.gone) {
+    if (server.left == 0) {
+      server.gone = !transfer(child->descriptor, &server.left, sizeof(server.left), false);
+      server.ended = !server.gone && server.left == 0;
+      continue;
+    }
+    const size_t part = size < server.left ? size : server.left;
+    server.gone = !transfer(child->descriptor, at, part, false);
+    at += part;
+    size -= part;
+    server.left -= part;
+  }
+  return size == 0;
+}
+
+int __wrap_jimm_child_end(jimm_child *child, bool now) {
+  uint8_t rest;
+  int status = 0;
+  (void)now;
+  while (__wrap_jimm_child_read(child, &rest, 1)) {
+  }
+  if (!server.gone && server.inputs < INPUTS) {
+    return 0; /* serves on */
+  }
+  close(server.to);
+  close(server.from);
+  fuzz_require(waitpid(server.pid, &status, 0) == server.pid);
+  server.pid = 0;
+  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
