@@ -10,9 +10,78 @@
 
 #include "base/locale.h"
 
-/* A child that computes longer than this hangs. */
-#define CPU_SECONDS 600
+#define MEMORY_BYTES ((uint64_t)512 << 20)
+#define CPU_SECONDS 10
+/* What a byte of good data costs: copies of it; time at a rate that emulators reach. */
+#define COPIES 4
+#define BYTES_PER_SECOND ((uint64_t)4 << 20)
 #define PIPE_BYTES 1048576
+
+/* ---- limits, in the child ---- */
+
+static struct {
+  bool known;
+  struct rlimit memory, seconds; /* of the process when it began */
+  uint64_t most_bytes;           /* of address space; 0: not known */
+  uint64_t most_seconds, more;   /* of processor time; bytes that are no whole second yet */
+} limits;
+
+/* The bytes of address space that the process has; 0 when the system does not say. */
+static uint64_t address_space(void) {
+  char text[64];
+  const int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  const ssize_t length = file < 0 ? 0 : read(file, text, sizeof(text));
+  uint64_t pages = 0;
+  for (ssize_t i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++) {
+    pages = 10 * pages + (uint64_t)(text[i] - '0');
+  }
+  if (file >= 0) {
+    close(file);
+  }
+  return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The soft limit that `most` asks for, at most that with which the process began. */
+static struct rlimit soften(const struct rlimit *began, uint64_t most) {
+  return (struct rlimit){most < began->rlim_cur ? (rlim_t)most : began->rlim_cur, began->rlim_max};
+}
+
+static void apply_limits(void) {
+  if (limits.most_bytes > 0) {
+    const struct rlimit memory = soften(&limits.memory, limits.most_bytes);
+    setrlimit(RLIMIT_AS, &memory);
+  }
+  const struct rlimit seconds = soften(&limits.seconds, limits.most_seconds);
+  setrlimit(RLIMIT_CPU, &seconds);
+}
+
+void jimm_child_limit(void) {
+  struct rusage used;
+  if (!limits.known) {
+    getrlimit(RLIMIT_AS, &limits.memory);
+    getrlimit(RLIMIT_CPU, &limits.seconds);
+    limits.known = true;
+  }
+  getrusage(RUSAGE_SELF, &used);
+  const uint64_t space = address_space();
+  limits.most_bytes = space > 0 ? space + MEMORY_BYTES : 0;
+  limits.most_seconds = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + CPU_SECONDS;
+  limits.more = 0;
+  apply_limits();
+}
+
+void jimm_child_expect(size_t bytes) {
+  if (!limits.known) {
+    return;
+  }
+  limits.most_bytes += limits.most_bytes > 0 ? COPIES * (uint64_t)bytes : 0;
+  limits.more += bytes;
+  limits.most_seconds += limits.more / BYTES_PER_SECOND;
+  limits.more %= BYTES_PER_SECOND;
+  apply_limits();
+}
+
+/* ---- the child and its pipe ---- */
 
 static _Noreturn void run_child(const jimm_child *child,
                                 void (*work)(void *context, const jimm_child *child),
@@ -23,7 +92,7 @@ static _Noreturn void run_child(const jimm_child *child,
   }
   signal(SIGPIPE, SIG_DFL);
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-  setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_SECONDS, CPU_SECONDS + 5});
+  jimm_child_limit();
   work(context, child);
   _exit(0);
 }

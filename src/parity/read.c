@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/child.h"
 #include "base/locale.h"
 #include "base/os.h"
 #include "parity/hdf5.h"
@@ -124,6 +125,7 @@ static jimm_status make_tensor(walk *w, hid_t dataset, const char *name, jimm_dt
                      name, jimm_dtype_name(dtype), jimm_shape_format(shape, text, sizeof text),
                      bytes, (unsigned long long)stored);
   }
+  jimm_child_expect(bytes);
   status = jimm_tensor_create(dtype, shape, tensor);
   if (status != JIMM_OK) {
     return jimm_fail_context(status, "%s: %s", w->path, name);

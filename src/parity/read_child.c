@@ -188,7 +188,10 @@ jimm_status jimm_parity_read(const char *path, jimm_parity *parity) {
   receiver r = {path, &child, 0, false};
   status = receive(&r, parity);
   const int signal = jimm_child_end(&child, !r.early);
-  if (r.early) {
+  if (r.early && signal == SIGXCPU) {
+    status = jimm_fail(JIMM_ERROR_FORMAT,
+                       "%s: the HDF5 library came to no end on this file, which is damaged", path);
+  } else if (r.early) {
     /* by a fault of its own, or by somebody else */
     const bool fault = signal == SIGSEGV || signal == SIGBUS || signal == SIGABRT ||
                        signal == SIGFPE || signal == SIGILL;

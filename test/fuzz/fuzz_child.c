@@ -4,7 +4,6 @@
  * INPUTS of them, so that what the HDF5 library leaks on damaged files does not add up. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -48,9 +47,9 @@ static bool transfer(int descriptor, void *data, size_t size, bool out) {
   return true;
 }
 
-static _Noreturn void serve(int in, int out,
-                            void (*work)(void *context, const jimm_child *child), void *context) {
-  static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM};
+static _Noreturn void serve(int in, int out, void (*work)(void *context, const jimm_child *child),
+                            void *context) {
+  static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM, SIGXCPU};
   const jimm_child self = {0, out};
   const size_t end = 0;
   size_t size;
@@ -58,7 +57,6 @@ static _Noreturn void serve(int in, int out,
     signal(crashes[i], SIG_DFL);
   }
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-  __sanitizer_set_death_callback(NULL); /* what ends this process is no finding */
   fuzz_require(dup2(open("/dev/null", O_WRONLY), STDERR_FILENO) >= 0);
   for (bool first = true; transfer(in, &size, sizeof(size), false); first = false) {
     uint8_t *data = malloc(size + 1);
@@ -71,6 +69,7 @@ static _Noreturn void serve(int in, int out,
     }
     fuzz_data = data;
     fuzz_size = size;
+    jimm_child_limit();
     work(context, &self);
     free(data);
     if (!transfer(out, (void *)(uintptr_t)&end, sizeof(end), true)) {
