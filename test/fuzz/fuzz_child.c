@@ -143,7 +143,11 @@ int __wrap_jimm_child_end(jimm_child *child, bool now) {
   }
   close(server.to);
   close(server.from);
-  fuzz_require(waitpid(server.pid, &status, 0) == server.pid);
+  pid_t ended;
+  do {
+    ended = waitpid(server.pid, &status, 0);
+  } while (ended < 0 && errno == EINTR);
+  fuzz_require(ended == server.pid);
   server.pid = 0;
   return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
