@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <hdf5.h>
 #include <jimm-test/jimm-test.h>
@@ -10,6 +11,10 @@
 
 #include "folder.h"
 #include "parity/hdf5.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
 
 static float pixels[2 * 3 * 2 * 2];
 
@@ -355,6 +360,27 @@ TEST(hostile_fixtures_are_refused_by_name) {
   jimm_parity parity;
   TEST_CHECK_INT(jimm_parity_read(make_h5(NULL), &parity), JIMM_OK);
   jimm_parity_close(&parity);
+}
+
+// Found by fuzzing: the next two files made HDF5 take gigabytes.
+TEST(dataset_larger_than_its_file_is_refused) {
+  jimm_parity parity;
+  TEST_CHECK_INT(jimm_parity_read("test/fuzz/corpus/fixture_raw/claims-gigabytes", &parity),
+                 JIMM_ERROR_FORMAT);
+  TEST_CHECK_CONTAINS(jimm_error_message(),
+                      "/input: is said to take 549755813896 bytes of a file of 4035");
+}
+
+TEST(heap_without_end_takes_little_memory) {
+#ifdef SANITIZED
+  TEST_SKIP("sanitizers hide memory from the child's limits");
+#endif
+  jimm_parity parity;
+  struct rusage used;
+  TEST_CHECK_INT(jimm_parity_read("test/data/hdf5/endless-heap.h5", &parity), JIMM_ERROR_FORMAT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "endless-heap.h5: ");
+  TEST_REQUIRE(getrusage(RUSAGE_CHILDREN, &used) == 0);
+  TEST_CHECK_MSG(used.ru_maxrss < 1L << 20, "the child took %ld KiB", used.ru_maxrss);
 }
 
 TEST(fixture_files_cut_anywhere_are_refused) {

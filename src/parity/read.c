@@ -16,6 +16,7 @@
 
 typedef struct walk {
   const char *path; /* of the file */
+  hsize_t size;     /* of the file, in bytes */
   uint64_t bytes;   /* read so far */
   long objects;     /* seen so far */
 } walk;
@@ -124,6 +125,10 @@ static jimm_status make_tensor(walk *w, hid_t dataset, const char *name, jimm_dt
                      "%s: %s: %s %s takes %zu bytes, but only %llu were ever written", w->path,
                      name, jimm_dtype_name(dtype), jimm_shape_format(shape, text, sizeof text),
                      bytes, (unsigned long long)stored);
+  }
+  if (stored > w->size) {
+    return jimm_fail(JIMM_ERROR_FORMAT, "%s: %s: is said to take %llu bytes of a file of %llu",
+                     w->path, name, (unsigned long long)stored, (unsigned long long)w->size);
   }
   jimm_child_expect(bytes);
   status = jimm_tensor_create(dtype, shape, tensor);
@@ -338,6 +343,9 @@ jimm_status jimm_hdf5_read_fixture(const char *path, jimm_parity *parity) {
   walk w = {.path = path};
   hid_t file;
   jimm_status status = open_file(path, &file);
+  if (status == JIMM_OK && H5Fget_filesize(file, &w.size) < 0) {
+    status = jimm_hdf5_fail(JIMM_ERROR_IO, path, "its size cannot be found out");
+  }
   if (status == JIMM_OK) {
     status = read_input(&w, file, &parity->input);
   }
