@@ -1,7 +1,8 @@
 /* The child process of src/base/child.c, kept for many inputs (-Wl,--wrap), since a fork costs more
  * than most inputs: it receives an input, does the work on it and sends what the work wrote in
- * blocks, each behind its size; a size of 0 ends them. It is made anew when it crashes, and after
- * INPUTS of them, so that what the HDF5 library leaks on damaged files does not add up. */
+ * blocks, each behind its size; a size of 0 ends them, and LAST when the child ends too. It is made
+ * anew when it crashes, after INPUTS of them and when it is LARGE, so that what the HDF5 library
+ * leaks on damaged files does not add up. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,6 +16,8 @@
 #include "parity/hdf5.h"
 
 #define INPUTS 200
+#define LARGE (256L << 10) /* KiB */
+#define LAST SIZE_MAX
 
 jimm_status __wrap_jimm_child_start(jimm_child *child,
                                     void (*work)(void *context, const jimm_child *child),
@@ -51,8 +54,7 @@ static _Noreturn void serve(int in, int out, void (*work)(void *context, const j
                             void *context) {
   static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM, SIGXCPU};
   const jimm_child self = {0, out};
-  const size_t end = 0;
-  size_t size;
+  size_t size, end = 0;
   for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++) {
     signal(crashes[i], SIG_DFL);
   }
@@ -72,7 +74,11 @@ static _Noreturn void serve(int in, int out, void (*work)(void *context, const j
     jimm_child_limit();
     work(context, &self);
     free(data);
-    if (!transfer(out, (void *)(uintptr_t)&end, sizeof(end), true)) {
+    struct rusage used;
+    if (getrusage(RUSAGE_SELF, &used) == 0 && used.ru_maxrss > LARGE) {
+      end = LAST;
+    }
+    if (!transfer(out, &end, sizeof(end), true) || end == LAST) {
       break;
     }
   }
@@ -120,7 +126,8 @@ bool __wrap_jimm_child_read(const jimm_child *child, void *data, size_t size) {
   while (size > 0 && !server.ended && !server.gone) {
     if (server.left == 0) {
       server.gone = !transfer(child->descriptor, &server.left, sizeof(server.left), false);
-      server.ended = !server.gone && server.left == 0;
+      server.ended = !server.gone && (server.left == 0 || server.left == LAST);
+      server.inputs = server.left == LAST ? INPUTS : server.inputs;
       continue;
     }
     const size_t part = size < server.left ? size : server.left;
