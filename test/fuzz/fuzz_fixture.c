@@ -102,8 +102,9 @@ static void add_dataset(hid_t file, hid_t links, const char *name) {
   const hid_t dataset = H5Dcreate2(file, name, type, space, links, storage, H5P_DEFAULT);
   const hssize_t count = H5Sget_simple_extent_npoints(space);
   const int write = (int)fuzz_range(0, 3);
-  if (dataset >= 0 && write > 0 && count > 0 && H5Tdetect_class(type, H5T_VLEN) == 0 &&
-      H5Tis_variable_str(type) == 0 && (uint64_t)count * H5Tget_size(type) <= sizeof(data)) {
+  if (dataset >= 0 && write > 0 && count > 0 && count <= (hssize_t)sizeof(data) &&
+      H5Tdetect_class(type, H5T_VLEN) == 0 && H5Tis_variable_str(type) == 0 &&
+      (uint64_t)count * H5Tget_size(type) <= sizeof(data)) {
     H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
   }
   H5Dclose(dataset);
