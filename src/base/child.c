@@ -55,7 +55,7 @@ static void apply_limits(void) {
   setrlimit(RLIMIT_CPU, &seconds);
 }
 
-void jimm_child_limit(void) {
+void jimm_child_limit(uint64_t bytes) {
   struct rusage used;
   if (!limits.known) {
     getrlimit(RLIMIT_AS, &limits.memory);
@@ -64,7 +64,7 @@ void jimm_child_limit(void) {
   }
   getrusage(RUSAGE_SELF, &used);
   const uint64_t space = address_space();
-  limits.most_bytes = space > 0 ? space + MEMORY_BYTES : 0;
+  limits.most_bytes = space > 0 ? space + bytes : 0;
   limits.most_seconds = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + CPU_SECONDS;
   limits.more = 0;
   apply_limits();
@@ -92,7 +92,7 @@ static _Noreturn void run_child(const jimm_child *child,
   }
   signal(SIGPIPE, SIG_DFL);
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-  jimm_child_limit();
+  jimm_child_limit(MEMORY_BYTES);
   work(context, child);
   _exit(0);
 }

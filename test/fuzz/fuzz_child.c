@@ -16,7 +16,7 @@
 #include "parity/hdf5.h"
 
 #define INPUTS 200
-#define LARGE (256L << 10) /* KiB */
+#define LARGE (128L << 10) /* KiB */
 #define LAST SIZE_MAX
 
 jimm_status __wrap_jimm_child_start(jimm_child *child,
@@ -71,7 +71,7 @@ static _Noreturn void serve(int in, int out, void (*work)(void *context, const j
     }
     fuzz_data = data;
     fuzz_size = size;
-    jimm_child_limit();
+    jimm_child_limit(32 << 20); /* less than in earnest: quicker to be used up */
     work(context, &self);
     free(data);
     struct rusage used;
