@@ -85,31 +85,55 @@ static _Noreturn void serve(int in, int out, void (*work)(void *context, const j
   _exit(0);
 }
 
+static void start_server(void (*work)(void *context, const jimm_child *child), void *context) {
+  int down[2], up[2];
+  signal(SIGPIPE, SIG_IGN);
+  fuzz_require(pipe(down) == 0 && pipe(up) == 0);
+  server.pid = fork();
+  fuzz_require(server.pid >= 0);
+  if (server.pid == 0) {
+    close(down[1]);
+    close(up[0]);
+    serve(down[0], up[1], work, context);
+  }
+  close(down[0]);
+  close(up[1]);
+  server.to = down[1];
+  server.from = up[0];
+  server.inputs = 0;
+}
+
+/* The status of waitpid. */
+static int end_server(void) {
+  int status = 0;
+  pid_t ended;
+  close(server.to);
+  close(server.from);
+  do {
+    ended = waitpid(server.pid, &status, 0);
+  } while (ended < 0 && errno == EINTR);
+  fuzz_require(ended == server.pid);
+  server.pid = 0;
+  return status;
+}
+
 jimm_status __wrap_jimm_child_start(jimm_child *child,
                                     void (*work)(void *context, const jimm_child *child),
                                     void *context) {
   if (server.pid == 0) {
-    int down[2], up[2];
-    signal(SIGPIPE, SIG_IGN);
-    fuzz_require(pipe(down) == 0 && pipe(up) == 0);
-    server.pid = fork();
-    fuzz_require(server.pid >= 0);
-    if (server.pid == 0) {
-      close(down[1]);
-      close(up[0]);
-      serve(down[0], up[1], work, context);
-    }
-    close(down[0]);
-    close(up[1]);
-    server.to = down[1];
-    server.from = up[0];
-    server.inputs = 0;
+    start_server(work, context);
+  }
+  if (!transfer(server.to, &fuzz_size, sizeof(fuzz_size), true)) {
+    /* what the input before did to its memory came to light after its end */
+    end_server();
+    start_server(work, context);
+    fuzz_require(transfer(server.to, &fuzz_size, sizeof(fuzz_size), true));
   }
   server.inputs++;
   server.left = 0;
   server.ended = server.gone = false;
-  fuzz_require(transfer(server.to, &fuzz_size, sizeof(fuzz_size), true));
-  fuzz_require(transfer(server.to, (void *)(uintptr_t)fuzz_data, fuzz_size, true));
+  transfer(server.to, (void *)(uintptr_t)fuzz_data, fuzz_size,
+           true); /* read finds out if it failed */
   *child = (jimm_child){server.pid, server.from};
   return JIMM_OK;
 }
@@ -141,20 +165,12 @@ bool __wrap_jimm_child_read(const jimm_child *child, void *data, size_t size) {
 
 int __wrap_jimm_child_end(jimm_child *child, bool now) {
   uint8_t rest;
-  int status = 0;
   (void)now;
   while (__wrap_jimm_child_read(child, &rest, 1)) {
   }
   if (!server.gone && server.inputs < INPUTS) {
     return 0; /* serves on */
   }
-  close(server.to);
-  close(server.from);
-  pid_t ended;
-  do {
-    ended = waitpid(server.pid, &status, 0);
-  } while (ended < 0 && errno == EINTR);
-  fuzz_require(ended == server.pid);
-  server.pid = 0;
+  const int status = end_server();
   return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
