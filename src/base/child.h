@@ -21,10 +21,10 @@ JIMM_SIBLING jimm_status jimm_child_start(jimm_child *child,
                                           void *context);
 /* In the child. It ends when nobody reads. */
 JIMM_SIBLING void jimm_child_write(const jimm_child *child, const void *data, size_t size);
-/* In the child: from here it may take `bytes` of memory and 10 s of processor time, within the limits
- * that the process has: damaged input makes libraries loop or allocate without end. What is too
- * much memory fails to be allocated; at the end of the time it gets SIGXCPU. jimm_child_start gives
- * it 512 MiB. */
+/* In the child: from here it may take `bytes` of memory and 10 s of processor time, within the
+ * limits that the process has: damaged input makes libraries loop or allocate without end. What is
+ * too much memory fails to be allocated; at the end of the time it gets SIGXCPU. jimm_child_start
+ * gives it 512 MiB. */
 JIMM_SIBLING void jimm_child_limit(uint64_t bytes);
 /* In the child, before it makes `bytes` of good data: the limits grow with them. */
 JIMM_SIBLING void jimm_child_expect(size_t bytes);
