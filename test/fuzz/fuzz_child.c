@@ -71,10 +71,14 @@ static _Noreturn void serve(int in, int out, void (*work)(void *context, const j
     }
     fuzz_data = data;
     fuzz_size = size;
-    jimm_child_limit(32 << 20); /* less than in earnest: quicker to be used up */
+    /* less than in earnest, to be used up sooner */
+    jimm_child_limit(32 << 20);
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    const rlim_t seconds = (rlim_t)used.ru_utime.tv_sec + (rlim_t)used.ru_stime.tv_sec + 2;
+    setrlimit(RLIMIT_CPU, &(struct rlimit){seconds, RLIM_INFINITY});
     work(context, &self);
     free(data);
-    struct rusage used;
     if (getrusage(RUSAGE_SELF, &used) == 0 && used.ru_maxrss > LARGE) {
       end = LAST;
     }
