@@ -41,12 +41,8 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   if (status == JIMM_OK) {
     status = jimm_check_rank("x", &inputs[0], 2, JIMM_MAX_RANK);
   }
-  for (int32_t i = 1; status == JIMM_OK && i < input_count; i++) {
-    status = jimm_check_vector(input_names[i], &inputs[i], inputs[0].dim[1]);
-    if (status != JIMM_OK) {
-      char text[JIMM_SHAPE_TEXT];
-      return jimm_fail_context(status, "x %s", jimm_shape_format(&inputs[0], text, sizeof(text)));
-    }
+  if (status == JIMM_OK) {
+    status = jimm_check_vectors(input_names, 5, input_count, inputs);
   }
   if (status == JIMM_OK) {
     *output = inputs[0];

@@ -194,12 +194,12 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   }
   if (input_count > 2 && inputs[2].rank >= 0) {
     status = jimm_check_vector("bias", &inputs[2], weight->dim[0]);
-    if (status != JIMM_OK) {
-      return status;
-    }
   }
-  if (x->dim[2] == 0 || x->dim[3] == 0) {
-    return jimm_fail(JIMM_ERROR_SHAPE, "only the batch may be empty, got x %s", x_text);
+  if (status == JIMM_OK) {
+    status = jimm_check_filled("x", x);
+  }
+  if (status != JIMM_OK) {
+    return status;
   }
   jimm_shape result = {4, {x->dim[0], weight->dim[0]}};
   for (int i = 0; i < 2; i++) {

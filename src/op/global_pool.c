@@ -55,17 +55,15 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   (void)input_count;
   const jimm_global_pool_attrs *a = attrs;
   const jimm_shape *x = &inputs[0];
-  const jimm_status status = jimm_check_rank("x", x, 4, 4);
+  jimm_status status = jimm_check_rank("x", x, 4, 4);
+  if (status == JIMM_OK) {
+    status = jimm_check_filled("x", x);
+  }
   if (status != JIMM_OK) {
     return status;
   }
   if (a->type < JIMM_POOL_AVG || a->type > JIMM_POOL_CATAVGMAX) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "type %d is no jimm_pool_type", (int)a->type);
-  }
-  if (x->dim[1] == 0 || x->dim[2] == 0 || x->dim[3] == 0) {
-    char text[JIMM_SHAPE_TEXT];
-    return jimm_fail(JIMM_ERROR_SHAPE, "only the batch may be empty, got x %s",
-                     jimm_shape_format(x, text, sizeof(text)));
   }
   const int64_t multiplier = a->type == JIMM_POOL_CATAVGMAX ? 2 : 1;
   *output = (jimm_shape){4, {x->dim[0], multiplier * x->dim[1], 1, 1}};

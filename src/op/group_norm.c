@@ -40,47 +40,38 @@ FORWARD(group_norm) {
 
 FORWARDS(group_norm);
 
+static const char *const input_names[] = {"x", "weight", "bias"};
+
 static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                          jimm_shape *output) {
-  (void)input_count;
   const jimm_group_norm_attrs *a = attrs;
   const jimm_shape *x = &inputs[0];
   jimm_status status = jimm_check_eps(a->eps);
   if (status == JIMM_OK) {
     status = jimm_check_rank("x", x, 2, JIMM_MAX_RANK);
   }
+  if (status == JIMM_OK) {
+    status = jimm_check_filled("x", x);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_check_groups(a->groups, x);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_check_vectors(input_names, 3, input_count, inputs);
+  }
   if (status != JIMM_OK) {
     return status;
   }
-  char text[JIMM_SHAPE_TEXT];
-  jimm_shape_format(x, text, sizeof(text));
-  for (int32_t i = 1; i < x->rank; i++) {
-    if (x->dim[i] == 0) {
-      return jimm_fail(JIMM_ERROR_SHAPE, "only the batch may be empty, got x %s", text);
-    }
-  }
-  if (a->groups < 1 || x->dim[1] % a->groups != 0) {
-    return jimm_fail(JIMM_ERROR_SHAPE, "groups %" PRId64 " must divide the channels of x %s",
-                     a->groups, text);
-  }
-  static const char *const names[] = {"weight", "bias"};
-  for (int i = 0; i < 2; i++) {
-    status = jimm_check_vector(names[i], &inputs[1 + i], x->dim[1]);
-    if (status != JIMM_OK) {
-      return jimm_fail_context(status, "x %s", text);
-    }
-  }
   if (jimm_shape_count(x) == a->groups) {
     /* torch.nn.functional.group_norm refuses this too (for a batch of 1 alone). */
+    char text[JIMM_SHAPE_TEXT];
     return jimm_fail(JIMM_ERROR_SHAPE,
-                     "expected more than 1 value in a group, got x %s and groups %" PRId64, text,
-                     a->groups);
+                     "expected more than 1 value in a group, got x %s and groups %" PRId64,
+                     jimm_shape_format(x, text, sizeof(text)), a->groups);
   }
   *output = *x;
   return JIMM_OK;
 }
-
-static const char *const input_names[] = {"x", "weight", "bias"};
 
 static const jimm_attr_spec attr_specs[] = {
     {"groups", JIMM_ATTR_INT, offsetof(jimm_group_norm_attrs, groups), NULL},

@@ -39,18 +39,17 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   if (status == JIMM_OK) {
     status = jimm_check_pair("after", a->after, 0);
   }
+  if (status == JIMM_OK) {
+    status = jimm_check_filled("x", x);
+  }
   if (status != JIMM_OK) {
     return status;
-  }
-  char text[JIMM_SHAPE_TEXT];
-  if (x->dim[1] == 0 || x->dim[2] == 0 || x->dim[3] == 0) {
-    return jimm_fail(JIMM_ERROR_SHAPE, "only the batch may be empty, got x %s",
-                     jimm_shape_format(x, text, sizeof(text)));
   }
   jimm_shape result = *x;
   for (int i = 0; i < 2; i++) {
     result.dim[2 + i] += a->before[i] + a->after[i];
     if (result.dim[2 + i] > JIMM_MAX_DIM) {
+      char text[JIMM_SHAPE_TEXT];
       return jimm_fail(JIMM_ERROR_LIMIT, "x %s is too large when padded",
                        jimm_shape_format(x, text, sizeof(text)));
     }

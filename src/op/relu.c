@@ -1,36 +1,11 @@
 /* relu: torch.nn.functional.relu. */
-#include "op/op.h"
+#include "op/unary.h"
 
 #ifdef REAL
 
-FORWARD(relu) {
-  const REAL *x = IN(0);
-  REAL *y = OUT();
-  const int64_t count = jimm_shape_count(&call->output->shape);
-  for (int64_t i = 0; i < count; i++) {
-    y[i] = x[i] < 0 ? 0 : x[i]; /* NaN and -0 pass through, as in PyTorch */
-  }
-  return JIMM_OK;
-}
+UNARY_FORWARD(relu, v < 0 ? 0 : v) /* NaN and -0 pass through, as in PyTorch */
 
 #else
-
-#include "op/window.h"
-
-FORWARDS(relu);
-
-static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
-                         jimm_shape *output) {
-  (void)attrs;
-  (void)input_count;
-  const jimm_status status = jimm_check_rank("x", &inputs[0], 0, JIMM_MAX_RANK);
-  if (status == JIMM_OK) {
-    *output = inputs[0];
-  }
-  return status;
-}
-
-static const char *const input_names[] = {"x"};
 
 static const jimm_op_example examples[] = {
     {"image", NULL, 1, {SHAPE(2, 5, 7, 3)}},
@@ -38,18 +13,6 @@ static const jimm_op_example examples[] = {
     {"scalar", NULL, 1, {{0, {0}}}},
 };
 
-const jimm_op jimm_op_relu = {
-    .size = sizeof(jimm_op),
-    .name = "relu",
-    .summary = "max(x, 0), NaN kept (torch.nn.functional.relu)",
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .input_names = input_names,
-    .infer = infer,
-    .forward_f32 = jimm_relu_f32,
-    .forward_f64 = jimm_relu_f64,
-    .examples = examples,
-    .example_count = COUNT_OF(examples),
-};
+UNARY_ROW(relu, "max(x, 0), NaN kept (torch.nn.functional.relu)", .infer = jimm_unary_infer);
 
 #endif

@@ -27,11 +27,46 @@ jimm_status jimm_check_rank(const char *input, const jimm_shape *shape, int32_t 
   return JIMM_OK;
 }
 
+jimm_status jimm_check_filled(const char *input, const jimm_shape *shape) {
+  for (int32_t i = 1; i < shape->rank; i++) {
+    if (shape->dim[i] == 0) {
+      char text[JIMM_SHAPE_TEXT];
+      return jimm_fail(JIMM_ERROR_SHAPE, "only the batch may be empty, got %s %s", input,
+                       jimm_shape_format(shape, text, sizeof(text)));
+    }
+  }
+  return JIMM_OK;
+}
+
 jimm_status jimm_check_vector(const char *input, const jimm_shape *shape, int64_t length) {
   if (shape->rank != 1 || shape->dim[0] != length) {
     char text[JIMM_SHAPE_TEXT];
     return jimm_fail(JIMM_ERROR_SHAPE, "%s must have shape [%" PRId64 "], got %s", input, length,
                      jimm_shape_format(shape, text, sizeof(text)));
+  }
+  return JIMM_OK;
+}
+
+jimm_status jimm_check_vectors(const char *const *names, int32_t required, int32_t input_count,
+                               const jimm_shape *inputs) {
+  for (int32_t i = 1; i < input_count; i++) {
+    if (i >= required && inputs[i].rank < 0) {
+      continue;
+    }
+    const jimm_status status = jimm_check_vector(names[i], &inputs[i], inputs[0].dim[1]);
+    if (status != JIMM_OK) {
+      char text[JIMM_SHAPE_TEXT];
+      return jimm_fail_context(status, "x %s", jimm_shape_format(&inputs[0], text, sizeof(text)));
+    }
+  }
+  return JIMM_OK;
+}
+
+jimm_status jimm_check_groups(int64_t groups, const jimm_shape *x) {
+  if (groups < 1 || x->dim[1] % groups != 0) {
+    char text[JIMM_SHAPE_TEXT];
+    return jimm_fail(JIMM_ERROR_SHAPE, "groups %" PRId64 " must divide the channels of x %s",
+                     groups, jimm_shape_format(x, text, sizeof(text)));
   }
   return JIMM_OK;
 }
@@ -52,6 +87,17 @@ jimm_status jimm_check_eps(double eps) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "eps must be finite and not negative");
   }
   return JIMM_OK;
+}
+
+jimm_status jimm_unary_infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
+                             jimm_shape *output) {
+  (void)attrs;
+  (void)input_count;
+  const jimm_status status = jimm_check_rank("x", &inputs[0], 0, JIMM_MAX_RANK);
+  if (status == JIMM_OK) {
+    *output = inputs[0];
+  }
+  return status;
 }
 
 /* torch: aten/native/Pool.h, pooling_output_shape with dilation 1. 0 when no window fits. */
@@ -83,16 +129,13 @@ jimm_status jimm_pool2d_infer(const jimm_shape *x, const int64_t kernel[2], cons
   if (status == JIMM_OK) {
     status = jimm_check_pair("padding", padding, 0);
   }
+  if (status == JIMM_OK) {
+    status = jimm_check_filled("x", x);
+  }
   if (status != JIMM_OK) {
     return status;
   }
   char text[JIMM_SHAPE_TEXT];
-  for (int i = 1; i < 4; i++) {
-    if (x->dim[i] == 0) {
-      return jimm_fail(JIMM_ERROR_SHAPE, "only the batch may be empty, got x %s",
-                       jimm_shape_format(x, text, sizeof(text)));
-    }
-  }
   jimm_shape result = *x;
   for (int i = 0; i < 2; i++) {
     if (padding[i] > kernel[i] / 2) {

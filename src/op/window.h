@@ -14,12 +14,24 @@
 /* `least` <= rank <= `most`, and every dimension in 0 .. JIMM_MAX_DIM. */
 jimm_status jimm_check_rank(const char *input, const jimm_shape *shape, int32_t least,
                             int32_t most);
+/* No dimension but the first is 0. */
+jimm_status jimm_check_filled(const char *input, const jimm_shape *shape);
 /* The shape is [length]. */
 jimm_status jimm_check_vector(const char *input, const jimm_shape *shape, int64_t length);
+/* Inputs 1 .. input_count - 1 have the shape [channels of inputs[0]]; from `required` on they may
+ * be absent. */
+jimm_status jimm_check_vectors(const char *const *names, int32_t required, int32_t input_count,
+                               const jimm_shape *inputs);
+/* At least 1, and a divisor of the channels of x. */
+jimm_status jimm_check_groups(int64_t groups, const jimm_shape *x);
 /* Both in least .. JIMM_MAX_DIM. */
 jimm_status jimm_check_pair(const char *attribute, const int64_t pair[2], int64_t least);
 /* Finite and not negative. */
 jimm_status jimm_check_eps(double eps);
+
+/* The shape rule of operators that work element by element on one input. */
+jimm_status jimm_unary_infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
+                             jimm_shape *output);
 
 /* The output shape of a pooling operator, with PyTorch's rule: the last window of ceil_mode must
  * start inside the input or its leading padding. */
