@@ -9,6 +9,10 @@
 
 #include "kernel/kernel.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #elif defined(__AVX2__)
@@ -49,8 +53,15 @@ INLINE vfloat load(const float *p) {
 INLINE void store(float *p, vfloat v) {
   *(vfloat_memory *)p = v;
 }
+/* gcc 12 makes five instructions of __builtin_convertvector where there is one. */
 INLINE vdouble load_double(const float *p) {
+#if defined(__AVX512F__)
+  return (vdouble)_mm512_cvtps_pd(_mm256_loadu_ps(p));
+#elif defined(__AVX2__)
+  return (vdouble)_mm256_cvtps_pd(_mm_loadu_ps(p));
+#else
   return __builtin_convertvector((vhalf)(*(const vhalf_memory *)p), vdouble);
+#endif
 }
 INLINE void store_double(float *p, vdouble v) {
   *(vhalf_memory *)p = __builtin_convertvector(v, vhalf);
