@@ -334,6 +334,13 @@ static const refusal refusals[] = {
      {SHAPE(1, 4, 2, 2), SHAPE(4), SHAPE(4)},
      JIMM_ERROR_INVALID_ARGUMENT,
      "eps must be finite"},
+    {"gelu",
+     &(const jimm_gelu_attrs){2},
+     1,
+     {SHAPE(3)},
+     JIMM_ERROR_INVALID_ARGUMENT,
+     "approximate 2 is no jimm_gelu_approximate"},
+    {"silu", NULL, 1, {SHAPE(3, -1)}, BAD_SHAPE, "x has a negative dimension: [3, -1]"},
 
     {"add",
      NULL,
@@ -558,6 +565,18 @@ TEST(maxima_propagate_nan_and_minus_infinity) {
   evaluate("global_pool", &global, (jimm_shape)SHAPE(1, 1, 2, 2), first,
            (jimm_shape)SHAPE(1, 1, 1, 1), y);
   TEST_CHECK(isnan(y[0]));
+}
+
+TEST(activations_at_infinity_are_pytorchs) {
+  const jimm_gelu_attrs forms[] = {{JIMM_GELU_NONE}, {JIMM_GELU_TANH}};
+  double x[5] = {NAN, INFINITY, -INFINITY, -1e300, 0}, y[3][5];
+  evaluate("gelu", &forms[0], (jimm_shape)SHAPE(5), x, (jimm_shape)SHAPE(5), y[0]);
+  evaluate("gelu", &forms[1], (jimm_shape)SHAPE(5), x, (jimm_shape)SHAPE(5), y[1]);
+  evaluate("silu", NULL, (jimm_shape)SHAPE(5), x, (jimm_shape)SHAPE(5), y[2]);
+  for (int i = 0; i < 3; i++) {
+    TEST_CHECK(isnan(y[i][0]) && y[i][1] == INFINITY && isnan(y[i][2]));
+    TEST_CHECK(y[i][3] == 0 && signbit(y[i][3]) && y[i][4] == 0);
+  }
 }
 
 TEST(average_by_hand) {

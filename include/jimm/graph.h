@@ -115,6 +115,13 @@ typedef struct jimm_group_norm_attrs {
   double eps;
 } jimm_group_norm_attrs;
 
+/* gelu(x): torch.nn.functional.gelu: x times the normal distribution function of x, or (tanh)
+ * 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). */
+typedef enum jimm_gelu_approximate { JIMM_GELU_NONE = 0, JIMM_GELU_TANH = 1 } jimm_gelu_approximate;
+typedef struct jimm_gelu_attrs {
+  int32_t approximate; /* jimm_gelu_approximate */
+} jimm_gelu_attrs;
+
 /* max_pool2d(x): padding counts as -infinity. avg_pool2d(x): padding counts as zeros. Both:
  * torch.nn.functional; ceil_mode rounds the output size up; count_include_pad counts padding in
  * avg_pool2d's divisor (max_pool2d has no such attribute). */
@@ -176,7 +183,7 @@ typedef struct jimm_dropout_attrs {
   double rate;
 } jimm_dropout_attrs;
 
-/* Without attributes: relu(x), sigmoid(x), add(a, b) of equal shapes, mul(a, b) where each
+/* Without attributes: relu(x), sigmoid(x), silu(x), add(a, b) of equal shapes, mul(a, b) where each
  * dimension of b is a's or 1, linear(x [N,I], weight [O,I], bias?). */
 
 /* ---- parameters ---- */

@@ -166,13 +166,13 @@ typedef struct jimm_mul_args {
   bool relu;
 } jimm_mul_args;
 
-/* sigmoid: index: blocks of JIMM_SIGMOID_BLOCK elements. */
-#define JIMM_SIGMOID_BLOCK 1024
-typedef struct jimm_sigmoid_args {
+/* sigmoid, silu, gelu, gelu_tanh: index: blocks of JIMM_UNARY_BLOCK elements. */
+#define JIMM_UNARY_BLOCK 4096
+typedef struct jimm_unary_args {
   const float *x;
   float *y;
   size_t count;
-} jimm_sigmoid_args;
+} jimm_unary_args;
 
 /* The tasks, and the register tiles as constants. */
 #define KERNEL(op, variant, dtype, isa, rows, columns)                    \

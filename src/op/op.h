@@ -31,8 +31,10 @@
 #define HAS(i) (call->input_count > (i) && call->inputs[i].shape.rank >= 0)
 /* The square root, correctly rounded, in the element type. */
 #define SQRT(x) _Generic((REAL)0, float : sqrtf, default : sqrt)(x)
-/* exp in the element type. */
+/* Functions of libm in the element type. */
 #define EXP(x) _Generic((REAL)0, float : expf, default : exp)(x)
+#define TANH(x) _Generic((REAL)0, float : tanhf, default : tanh)(x)
+#define ERFC(x) _Generic((REAL)0, float : erfcf, default : erfc)(x)
 #else
 #define FORWARDS(name)                                     \
   jimm_status jimm_##name##_f32(const jimm_op_call *call); \

@@ -61,7 +61,9 @@ static const struct {
     {"relu", false, jimm_emit_sum},
     {"add", false, jimm_emit_sum},
     {"mul", false, jimm_emit_mul},
-    {"sigmoid", false, jimm_emit_sigmoid},
+    {"sigmoid", false, jimm_emit_unary},
+    {"silu", false, jimm_emit_unary},
+    {"gelu", false, jimm_emit_unary},
 };
 
 jimm_status jimm_emit(jimm_lowering *l, jimm_value head, bool *done) {

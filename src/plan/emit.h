@@ -36,6 +36,6 @@ jimm_status jimm_emit_batch_norm(jimm_lowering *l, jimm_value head);  /* emit_no
 jimm_status jimm_emit_group_norm(jimm_lowering *l, jimm_value head);  /* emit_norm.c */
 jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head);         /* emit_pointwise.c */
 jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head);         /* emit_pointwise.c */
-jimm_status jimm_emit_sigmoid(jimm_lowering *l, jimm_value head);     /* emit_pointwise.c */
+jimm_status jimm_emit_unary(jimm_lowering *l, jimm_value head);       /* emit_pointwise.c */
 
 #endif

@@ -74,16 +74,22 @@ jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
   return JIMM_OK;
 }
 
-jimm_status jimm_emit_sigmoid(jimm_lowering *l, jimm_value head) {
+jimm_status jimm_emit_unary(jimm_lowering *l, jimm_value head) {
+  const jimm_node *node = jimm_graph_node(l->graph, head);
+  const char *kernel = node->op->name;
+  if (jimm_node_is(node, "gelu") &&
+      ((const jimm_gelu_attrs *)node->attrs)->approximate == JIMM_GELU_TANH) {
+    kernel = "gelu_tanh";
+  }
   jimm_step *step;
   const jimm_status status =
-      jimm_unary_step(l, head, "sigmoid", sizeof(jimm_sigmoid_args), offsetof(jimm_sigmoid_args, x),
-                      offsetof(jimm_sigmoid_args, y), JIMM_REUSE, &step);
+      jimm_unary_step(l, head, kernel, sizeof(jimm_unary_args), offsetof(jimm_unary_args, x),
+                      offsetof(jimm_unary_args, y), JIMM_REUSE, &step);
   if (status != JIMM_OK) {
     return status;
   }
-  jimm_sigmoid_args *s = step->args;
-  s->count = (size_t)jimm_shape_count(&l->shapes[head]);
-  step->count = jimm_ceil_div(s->count, JIMM_SIGMOID_BLOCK);
+  jimm_unary_args *u = step->args;
+  u->count = (size_t)jimm_shape_count(&l->shapes[head]);
+  step->count = jimm_ceil_div(u->count, JIMM_UNARY_BLOCK);
   return JIMM_OK;
 }

@@ -65,6 +65,8 @@ OPERATORS = {
     "group_norm": lambda x, w, b, groups, eps: F.group_norm(x, groups, w, b, eps),
     "relu": F.relu,
     "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "gelu": F.gelu,
     "add": torch.add,
     "mul": torch.mul,
     "max_pool2d": lambda x, kernel, **a: F.max_pool2d(x, kernel, **a),

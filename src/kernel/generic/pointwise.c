@@ -1,6 +1,4 @@
-/* Sums, products and sigmoid, element by element. */
-#include <math.h>
-
+/* Sums and products, element by element. */
 #include "kernel/generic/vector.h"
 
 void TASK(sum_direct_f32)(void *args, size_t index) {
@@ -49,15 +47,5 @@ void TASK(mul_direct_f32)(void *args, size_t index) {
       }
       y[c] = a->relu ? relu1(v) : v;
     }
-  }
-}
-
-/* Gates are few numbers: exactness matters more than speed. */
-void TASK(sigmoid_direct_f32)(void *args, size_t index) {
-  const jimm_sigmoid_args *a = args;
-  const size_t first = index * JIMM_SIGMOID_BLOCK;
-  const size_t last = a->count - first < JIMM_SIGMOID_BLOCK ? a->count : first + JIMM_SIGMOID_BLOCK;
-  for (size_t i = first; i < last; i++) {
-    a->y[i] = (float)(1.0 / (1.0 + exp(-(double)a->x[i])));
   }
 }

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kernel/kernel.h"
 
@@ -29,6 +30,8 @@ typedef float vfloat_memory __attribute__((vector_size(VECTOR_BYTES), aligned(4)
 typedef float vhalf __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef float vhalf_memory __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4), may_alias));
 typedef double vdouble __attribute__((vector_size(VECTOR_BYTES)));
+typedef int64_t vlong __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint64_t vulong __attribute__((vector_size(VECTOR_BYTES)));
 typedef double vdouble_memory __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
 #define HALF_LANES (LANES / 2)
 
@@ -66,13 +69,40 @@ INLINE vdouble load_double(const float *p) {
 INLINE void store_double(float *p, vdouble v) {
   *(vhalf_memory *)p = __builtin_convertvector(v, vhalf);
 }
+/* The first `count` of HALF_LANES elements; the others are read as 0 and not written. */
+INLINE vdouble load_some(const float *p, size_t count) {
+  float some[HALF_LANES] = {0};
+  memcpy(some, p, count * sizeof(float));
+  return load_double(some);
+}
+INLINE void store_some(float *p, vdouble v, size_t count) {
+  float some[HALF_LANES];
+  store_double(some, v);
+  memcpy(p, some, count * sizeof(float));
+}
 INLINE vfloat splat(float x) {
   return x - (vfloat){0};
+}
+INLINE vdouble splat_double(double x) {
+  return x - (vdouble){0};
+}
+INLINE double sum_of(vdouble v) {
+  double sum = 0.0;
+  for (size_t i = 0; i < HALF_LANES; i++) {
+    sum += v[i];
+  }
+  return sum;
 }
 
 /* mask ? a : b, lane by lane */
 INLINE vfloat blend(vint mask, vfloat a, vfloat b) {
   return (vfloat)(((vint)a & mask) | ((vint)b & ~mask));
+}
+INLINE vdouble blend_double(vlong mask, vdouble a, vdouble b) {
+  return (vdouble)(((vlong)a & mask) | ((vlong)b & ~mask));
+}
+INLINE vdouble absolute_double(vdouble x) {
+  return (vdouble)((vlong)x & INT64_MAX);
 }
 /* As torch.relu: NaN stays NaN. */
 INLINE vfloat relu(vfloat x) {
