@@ -115,6 +115,40 @@ typedef struct jimm_group_norm_attrs {
   double eps;
 } jimm_group_norm_attrs;
 
+/* channel_norm(x [N,C,...], weight [C], bias [C]?): each pixel over its channels. layer:
+ * timm's LayerNorm2d, biased variance. rms: timm's RmsNorm2d, x / sqrt(mean of x^2 + eps) * weight.
+ * simple: timm's SimpleNorm2d, x / sqrt(unbiased variance + eps) * weight, x not centred. Only
+ * layer has a bias. */
+typedef enum jimm_channel_norm_type {
+  JIMM_CHANNEL_NORM_LAYER = 0,
+  JIMM_CHANNEL_NORM_RMS = 1,
+  JIMM_CHANNEL_NORM_SIMPLE = 2
+} jimm_channel_norm_type;
+typedef struct jimm_channel_norm_attrs {
+  int32_t type; /* jimm_channel_norm_type */
+  double eps;
+} jimm_channel_norm_attrs;
+
+/* global_response_norm(x [N,C,H,W], weight [C], bias [C]): timm's GlobalResponseNorm: x + bias +
+ * weight * x * g / (mean of g over the channels + eps), g the L2 norm of a channel's map. */
+typedef struct jimm_global_response_norm_attrs {
+  double eps;
+} jimm_global_response_norm_attrs;
+
+/* evo_norm2d_s0(x [N,C,H,W], weight [C], bias [C], v [C]): timm's EvoNorm2dS0: x * sigmoid(x * v) /
+ * sqrt(biased variance of the channel group + eps) * weight + bias. */
+typedef struct jimm_evo_norm2d_s0_attrs {
+  int64_t groups;
+  double eps;
+} jimm_evo_norm2d_s0_attrs;
+
+/* filter_response_norm(x [N,C,H,W], weight [C], bias [C], tau [C]?): timm's
+ * FilterResponseNormTlu2d: x / sqrt(mean of x^2 over the channel's map + eps) * weight + bias, at
+ * least tau. */
+typedef struct jimm_filter_response_norm_attrs {
+  double eps;
+} jimm_filter_response_norm_attrs;
+
 /* gelu(x): torch.nn.functional.gelu: x times the normal distribution function of x, or (tanh)
  * 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). */
 typedef enum jimm_gelu_approximate { JIMM_GELU_NONE = 0, JIMM_GELU_TANH = 1 } jimm_gelu_approximate;

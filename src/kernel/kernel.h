@@ -128,24 +128,38 @@ typedef struct jimm_moments_args {
   size_t images, pixels, channels, blocks;
 } jimm_moments_args;
 
-/* group_norm: from the sums to center, scale and shift [images][3][channels]; index = image. */
-typedef struct jimm_group_norm_args {
+/* group_norm, global_response_norm: from the sums to center, scale and shift [images][3][channels];
+ * index = image. group_norm divides by the deviation about the group's mean (about_mean) or about
+ * zero, and `center` is the mean or zero. */
+typedef struct jimm_norm_args {
   const float *x, *weight, *bias;
   const double *sums;
   float *affine;
   size_t images, pixels, channels, blocks, groups;
   double eps;
-} jimm_group_norm_args;
+  bool about_mean, center;
+} jimm_norm_args;
 
-/* affine: y = relu((x - center) * scale + shift + residual) per channel; the three vectors lie one
- * after the other, for each image anew when affine_stride is not 0. index = image * blocks + block,
- * blocks of pixels. */
+/* affine: y = max(relu((x - center) * scale + shift + residual), least) per channel; the three
+ * vectors lie one after the other, for each image anew when affine_stride is not 0.
+ * gated_affine: y = x * sigmoid(x * gate) * scale + shift. index = image * blocks + block, blocks
+ * of pixels. */
 typedef struct jimm_affine_args {
   const float *x, *affine, *residual; /* residual: NULL for none */
+  const float *least, *gate;          /* [channels] of affine, NULL for none; of gated_affine */
   float *y;
   size_t images, pixels, channels, blocks, affine_stride;
   bool relu;
 } jimm_affine_args;
+
+/* channel_norm: the operator, for `rows` pixels of all images; index: blocks of block_rows. */
+typedef struct jimm_channel_norm_args {
+  const float *x, *weight, *bias; /* bias: NULL for none */
+  float *y;
+  size_t rows, channels, block_rows;
+  int32_t type; /* jimm_channel_norm_type */
+  double eps;
+} jimm_channel_norm_args;
 
 /* sum: y = relu(x + other), other NULL for none; index: blocks of JIMM_SUM_BLOCK elements. */
 #define JIMM_SUM_BLOCK 16384

@@ -27,15 +27,16 @@ jimm_status jimm_unary_step(jimm_lowering *l, jimm_value head, const char *kerne
                             jimm_step **step);
 
 /* The steps of one operator each, and all that is fused behind it. */
-jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head);        /* emit_conv.c */
-jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head);        /* emit_pool.c */
-jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head);   /* emit_pool.c */
-jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head); /* emit_pool.c */
-jimm_status jimm_emit_pad(jimm_lowering *l, jimm_value head);         /* emit_pool.c */
-jimm_status jimm_emit_batch_norm(jimm_lowering *l, jimm_value head);  /* emit_norm.c */
-jimm_status jimm_emit_group_norm(jimm_lowering *l, jimm_value head);  /* emit_norm.c */
-jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head);         /* emit_pointwise.c */
-jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head);         /* emit_pointwise.c */
-jimm_status jimm_emit_unary(jimm_lowering *l, jimm_value head);       /* emit_pointwise.c */
+jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head);            /* emit_conv.c */
+jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head);            /* emit_pool.c */
+jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head);       /* emit_pool.c */
+jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head);     /* emit_pool.c */
+jimm_status jimm_emit_pad(jimm_lowering *l, jimm_value head);             /* emit_pool.c */
+jimm_status jimm_emit_batch_norm(jimm_lowering *l, jimm_value head);      /* emit_norm.c */
+jimm_status jimm_emit_statistics_norm(jimm_lowering *l, jimm_value head); /* emit_norm.c */
+jimm_status jimm_emit_channel_norm(jimm_lowering *l, jimm_value head);    /* emit_norm.c */
+jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head);             /* emit_pointwise.c */
+jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head);             /* emit_pointwise.c */
+jimm_status jimm_emit_unary(jimm_lowering *l, jimm_value head);           /* emit_pointwise.c */
 
 #endif

@@ -1,25 +1,26 @@
 /* Steps of normalisation. */
 #include "plan/emit.h"
 
-/* The step that applies center, scale and shift: from the buffer `affine`, or from `packed`. */
-static jimm_status emit_affine(jimm_lowering *l, jimm_value head, jimm_operands *o, int32_t affine,
-                               const float *packed) {
+/* The step `kernel`, which applies center, scale and shift: from the buffer `affine`, or from
+ * args->affine. Of args, affine, least and gate are the caller's. */
+static jimm_status emit_affine(jimm_lowering *l, jimm_value head, const jimm_operands *o,
+                               int32_t affine, const char *kernel, const jimm_affine_args *args) {
   const jimm_extent e = jimm_extent_of(&l->shapes[head]);
   jimm_step *step;
-  const jimm_status status = jimm_new_step(l, head, "affine", sizeof(jimm_affine_args), &step);
+  const jimm_status status = jimm_new_step(l, head, kernel, sizeof(jimm_affine_args), &step);
   if (status != JIMM_OK) {
     return status;
   }
   const size_t blocks = jimm_ceil_div(e.pixels * e.channels, JIMM_TASK_ELEMENTS);
-  *(jimm_affine_args *)step->args =
-      (jimm_affine_args){.affine = packed,
-                         .images = e.images,
-                         .pixels = e.pixels,
-                         .channels = e.channels,
-                         .blocks = blocks > e.pixels ? e.pixels : blocks,
-                         .affine_stride = packed != NULL ? 0 : 3 * e.channels,
-                         .relu = l->fusions.of[head].relu};
-  step->count = e.images * ((jimm_affine_args *)step->args)->blocks;
+  jimm_affine_args *a = step->args;
+  *a = *args;
+  a->images = e.images;
+  a->pixels = e.pixels;
+  a->channels = e.channels;
+  a->blocks = blocks > e.pixels ? e.pixels : blocks;
+  a->affine_stride = affine != JIMM_NO_BUFFER ? 3 * e.channels : 0;
+  a->relu = l->fusions.of[head].relu;
+  step->count = e.images * a->blocks;
   jimm_step_ref(step, offsetof(jimm_affine_args, x), o->x, JIMM_REUSE);
   if (affine != JIMM_NO_BUFFER) {
     jimm_step_ref(step, offsetof(jimm_affine_args, affine), affine, JIMM_READ);
@@ -34,14 +35,14 @@ static jimm_status emit_affine(jimm_lowering *l, jimm_value head, jimm_operands 
 jimm_status jimm_emit_batch_norm(jimm_lowering *l, jimm_value head) {
   const jimm_extent e = jimm_extent_of(&l->shapes[head]);
   jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
-  const float *affine = NULL;
+  jimm_affine_args args = {.affine = NULL};
   size_t bytes = 0;
   jimm_status status = jimm_get_operands(l, head, &o);
   if (status == JIMM_OK) {
-    status = jimm_pack_affine(l->plan->model, head, e.channels, &affine, &bytes);
+    status = jimm_pack_affine(l->plan->model, head, e.channels, &args.affine, &bytes);
   }
   l->plan->packed_bytes += bytes;
-  return status == JIMM_OK ? emit_affine(l, head, &o, JIMM_NO_BUFFER, affine) : status;
+  return status == JIMM_OK ? emit_affine(l, head, &o, JIMM_NO_BUFFER, "affine", &args) : status;
 }
 
 /* Blocks of pixels for the sums: by size alone, so that threads do not change the result. */
@@ -50,20 +51,57 @@ static size_t moment_blocks(const jimm_extent *e) {
   return blocks > e->pixels ? e->pixels : blocks > 64 ? 64 : blocks;
 }
 
-jimm_status jimm_emit_group_norm(jimm_lowering *l, jimm_value head) {
-  const jimm_node *node = jimm_graph_node(l->graph, head);
+/* Inputs 1 .. 3 of the node, which are parameters; NULL for those that are not there. */
+static jimm_status get_parameters(jimm_lowering *l, const jimm_node *node,
+                                  const float *parameters[3]) {
+  jimm_status status = JIMM_OK;
+  for (int32_t i = 1; i < node->input_count && i <= 3 && status == JIMM_OK; i++) {
+    if (node->inputs[i] != JIMM_NO_VALUE) {
+      status = jimm_lower_constant(l, node->inputs[i], &parameters[i - 1]);
+    }
+  }
+  return status;
+}
+
+/* What the norms with statistics over an image's pixels differ in. */
+typedef struct variety {
+  const char *statistics, *apply; /* kernels */
+  size_t groups;
+  double eps;
+  bool about_mean, center;
+} variety;
+
+static variety variety_of(const jimm_node *node, const jimm_extent *e) {
+  if (jimm_node_is(node, "global_response_norm")) {
+    const jimm_global_response_norm_attrs *a = node->attrs;
+    return (variety){"global_response_norm", "affine", 1, a->eps, false, false};
+  }
+  if (jimm_node_is(node, "filter_response_norm")) {
+    const jimm_filter_response_norm_attrs *a = node->attrs;
+    return (variety){"group_norm", "affine", e->channels, a->eps, false, false};
+  }
+  if (jimm_node_is(node, "evo_norm2d_s0")) {
+    const jimm_evo_norm2d_s0_attrs *a = node->attrs;
+    return (variety){"group_norm", "gated_affine", (size_t)a->groups, a->eps, true, false};
+  }
   const jimm_group_norm_attrs *a = node->attrs;
+  return (variety){"group_norm", "affine", (size_t)a->groups, a->eps, true, true};
+}
+
+/* group_norm, global_response_norm, evo_norm2d_s0, filter_response_norm: sums of every channel,
+ * then its center, scale and shift, then these applied. */
+jimm_status jimm_emit_statistics_norm(jimm_lowering *l, jimm_value head) {
+  const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_extent e = jimm_extent_of(&l->shapes[head]);
+  const variety v = variety_of(node, &e);
   const size_t blocks = moment_blocks(&e);
   jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   int32_t sums = JIMM_NO_BUFFER;
   int32_t affine = JIMM_NO_BUFFER;
-  const float *parameters[2] = {NULL, NULL};
+  const float *parameters[3] = {NULL, NULL, NULL}; /* weight, bias; tau or v */
   jimm_status status = jimm_get_operands(l, head, &o);
-  for (int32_t i = 1; i < node->input_count && i < 3 && status == JIMM_OK; i++) {
-    if (node->inputs[i] != JIMM_NO_VALUE) {
-      status = jimm_lower_constant(l, node->inputs[i], &parameters[i - 1]);
-    }
+  if (status == JIMM_OK) {
+    status = get_parameters(l, node, parameters);
   }
   if (status == JIMM_OK) {
     status = jimm_new_buffer(l, e.images * blocks * 2 * e.channels, sizeof(double), &sums);
@@ -83,21 +121,51 @@ jimm_status jimm_emit_group_norm(jimm_lowering *l, jimm_value head) {
   step->count = e.images * blocks;
   jimm_step_ref(step, offsetof(jimm_moments_args, x), o.x, JIMM_READ);
   jimm_step_ref(step, offsetof(jimm_moments_args, sums), sums, JIMM_WRITE);
-  status = jimm_new_step(l, head, "group_norm", sizeof(jimm_group_norm_args), &step);
+  status = jimm_new_step(l, head, v.statistics, sizeof(jimm_norm_args), &step);
   if (status != JIMM_OK) {
     return status;
   }
-  *(jimm_group_norm_args *)step->args = (jimm_group_norm_args){.weight = parameters[0],
-                                                               .bias = parameters[1],
-                                                               .images = e.images,
-                                                               .pixels = e.pixels,
-                                                               .channels = e.channels,
-                                                               .blocks = blocks,
-                                                               .groups = (size_t)a->groups,
-                                                               .eps = a->eps};
+  *(jimm_norm_args *)step->args = (jimm_norm_args){.weight = parameters[0],
+                                                   .bias = parameters[1],
+                                                   .images = e.images,
+                                                   .pixels = e.pixels,
+                                                   .channels = e.channels,
+                                                   .blocks = blocks,
+                                                   .groups = v.groups,
+                                                   .eps = v.eps,
+                                                   .about_mean = v.about_mean,
+                                                   .center = v.center};
   step->count = e.images;
-  jimm_step_ref(step, offsetof(jimm_group_norm_args, x), o.x, JIMM_READ);
-  jimm_step_ref(step, offsetof(jimm_group_norm_args, sums), sums, JIMM_READ);
-  jimm_step_ref(step, offsetof(jimm_group_norm_args, affine), affine, JIMM_WRITE);
-  return emit_affine(l, head, &o, affine, NULL);
+  jimm_step_ref(step, offsetof(jimm_norm_args, x), o.x, JIMM_READ);
+  jimm_step_ref(step, offsetof(jimm_norm_args, sums), sums, JIMM_READ);
+  jimm_step_ref(step, offsetof(jimm_norm_args, affine), affine, JIMM_WRITE);
+  const jimm_affine_args args = {.least = parameters[2], .gate = parameters[2]};
+  return emit_affine(l, head, &o, affine, v.apply, &args);
+}
+
+jimm_status jimm_emit_channel_norm(jimm_lowering *l, jimm_value head) {
+  const jimm_node *node = jimm_graph_node(l->graph, head);
+  const jimm_channel_norm_attrs *a = node->attrs;
+  const jimm_extent e = jimm_extent_of(&l->shapes[head]);
+  const float *parameters[3] = {NULL, NULL, NULL};
+  jimm_step *step;
+  jimm_status status = get_parameters(l, node, parameters);
+  if (status == JIMM_OK) {
+    status = jimm_unary_step(l, head, "channel_norm", sizeof(jimm_channel_norm_args),
+                             offsetof(jimm_channel_norm_args, x),
+                             offsetof(jimm_channel_norm_args, y), JIMM_REUSE, &step);
+  }
+  if (status != JIMM_OK) {
+    return status;
+  }
+  jimm_channel_norm_args *n = step->args;
+  n->weight = parameters[0];
+  n->bias = parameters[1];
+  n->rows = e.images * e.pixels;
+  n->channels = e.channels;
+  n->block_rows = jimm_ceil_div(JIMM_TASK_ELEMENTS, e.channels);
+  n->type = a->type;
+  n->eps = a->eps;
+  step->count = jimm_ceil_div(n->rows, n->block_rows);
+  return JIMM_OK;
 }

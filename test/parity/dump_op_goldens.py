@@ -16,9 +16,10 @@ import math
 import pathlib
 import subprocess
 import sys
+import unittest.mock
 
 import numpy as np
-import timm.layers
+import timm.layers.grn
 import torch
 import torch.nn.functional as F
 
@@ -53,6 +54,42 @@ def pad2d(x, *, before, after, value):
     return F.pad(x, (before[1], after[1], before[0], after[0]), value=value)
 
 
+def with_parameters(module, x, **parameters):
+    """A timm layer with these parameters, in float64: the statistics that timm asks for in float32 too."""
+    module = module.double()
+    for name, value in parameters.items():
+        getattr(module, name).data = value
+    with unittest.mock.patch.object(torch.Tensor, "float", torch.Tensor.double):
+        return module(x)
+
+
+def channel_norm(x, weight, bias=None, *, type, eps):
+    images = x.flatten(2)[..., None] if x.ndim > 2 else x[..., None, None]  # timm's take [N, C, H, W]
+    channels = x.shape[1]
+    if type == "layer":
+        module = timm.layers.LayerNorm2d(channels, eps, bias=bias is not None)
+    else:
+        module = {"rms": timm.layers.RmsNorm2d, "simple": timm.layers.SimpleNorm2d}[type](channels, eps)
+    parameters = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+    return with_parameters(module, images, **parameters).reshape(x.shape)
+
+
+def global_response_norm(x, weight, bias, *, eps):
+    module = timm.layers.grn.GlobalResponseNorm(x.shape[1], eps, channels_last=False)
+    return with_parameters(module, x, weight=weight, bias=bias)
+
+
+def evo_norm2d_s0(x, weight, bias, v, *, groups, eps):
+    module = timm.layers.EvoNorm2dS0(x.shape[1], groups, eps=eps)
+    return with_parameters(module, x, weight=weight, bias=bias, v=v)
+
+
+def filter_response_norm(x, weight, bias, tau=None, *, eps):
+    module = timm.layers.FilterResponseNormTlu2d(x.shape[1], apply_act=tau is not None, eps=eps)
+    parameters = {} if tau is None else {"tau": tau}
+    return with_parameters(module, x, weight=weight, bias=bias, **parameters)
+
+
 def reshape(x, *, shape):
     return x.view([x.shape[i] if d == 0 else d for i, d in enumerate(shape)])
 
@@ -63,6 +100,10 @@ OPERATORS = {
     "conv1d": lambda x, w, b=None, **a: F.conv1d(x, w, b, **a),
     "batch_norm": lambda x, w, b, mean, var, eps: F.batch_norm(x, mean, var, w, b, eps=eps),
     "group_norm": lambda x, w, b, groups, eps: F.group_norm(x, groups, w, b, eps),
+    "channel_norm": channel_norm,
+    "global_response_norm": global_response_norm,
+    "evo_norm2d_s0": evo_norm2d_s0,
+    "filter_response_norm": filter_response_norm,
     "relu": F.relu,
     "sigmoid": torch.sigmoid,
     "silu": F.silu,
