@@ -211,6 +211,12 @@ typedef struct jimm_flatten_attrs {
   int64_t start_dim;
 } jimm_flatten_attrs;
 
+/* standardize_weight(weight [O,...]): each output channel less its mean, over sqrt(biased variance
+ * + eps), as timm.layers.StdConv2d does before it convolves. */
+typedef struct jimm_standardize_weight_attrs {
+  double eps;
+} jimm_standardize_weight_attrs;
+
 /* dropout(x, mask?), drop_path(x, mask?): x * mask / (1 - rate); without a mask (inference) x. The
  * mask has x's shape (drop_path: [N]). */
 typedef struct jimm_dropout_attrs {
@@ -301,6 +307,7 @@ typedef struct jimm_node {
   int32_t dtype;     /* jimm_dtype of the value */
   int32_t input_count;
   jimm_value inputs[JIMM_MAX_INPUTS];
+  bool constant; /* a parameter, or an operator over such values alone: weights made of weights */
 } jimm_node;
 typedef enum jimm_node_kind {
   JIMM_NODE_OP = 0,

@@ -257,8 +257,11 @@ jimm_value jimm_graph_parameter(jimm_graph *graph, const char *name,
                                 full, text));
     return JIMM_NO_VALUE;
   }
-  const jimm_node draft = {
-      .name = full, .attrs = attrs, .kind = JIMM_NODE_PARAMETER, .dtype = attrs->dtype};
+  const jimm_node draft = {.name = full,
+                           .attrs = attrs,
+                           .kind = JIMM_NODE_PARAMETER,
+                           .dtype = attrs->dtype,
+                           .constant = true};
   return append_node(graph, &draft, sizeof(*attrs));
 }
 
@@ -332,8 +335,11 @@ jimm_value jimm_graph_add(jimm_graph *graph, const char *op, const char *name, c
                      .kind = JIMM_NODE_OP,
                      .dtype = JIMM_F32,
                      .input_count = input_count};
+  draft.constant = input_count > 0;
   for (int32_t i = 0; i < JIMM_MAX_INPUTS; i++) {
     draft.inputs[i] = i < input_count ? inputs[i] : JIMM_NO_VALUE;
+    draft.constant = draft.constant &&
+                     (draft.inputs[i] == JIMM_NO_VALUE || graph->nodes[draft.inputs[i]]->constant);
   }
   if (input_count > 0 && inputs[0] != JIMM_NO_VALUE) {
     draft.dtype = graph->nodes[inputs[0]]->dtype;

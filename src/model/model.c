@@ -197,7 +197,7 @@ jimm_status jimm_model_parameter_f32(const jimm_model *model, jimm_value value,
   return JIMM_OK;
 }
 
-void jimm_model_release(const jimm_model *model, jimm_value value) {
+void jimm_model_release_parameter(const jimm_model *model, jimm_value value) {
   const jimm_tensor *parameter = jimm_model_parameter(model, value);
   const jimm_node *node = jimm_graph_node(model->graph, value);
   if (parameter != NULL && parameter->owned == NULL) {

@@ -15,12 +15,18 @@ typedef jimm_status (*jimm_pack_function)(void *context, void *data);
 jimm_status jimm_model_packed(jimm_model *model, const char *key, size_t bytes,
                               jimm_pack_function pack, void *context, const void **data);
 
-/* The parameter as float32, converted if it must be: *tensor is a view of the model's memory or an
- * owned copy; the caller closes it either way. */
+/* A constant value (jimm_node.constant) as float32: *tensor is a view of the model's memory or an
+ * owned tensor; the caller closes it either way. Operators over parameters are evaluated by their
+ * reference implementation in float64 and rounded once. */
+jimm_status jimm_model_constant_f32(const jimm_model *model, jimm_value value, jimm_tensor *tensor);
+
+/* Says that nothing will read the constant soon: the pages of a mapped file that its parameters lie
+ * in leave memory. */
+void jimm_model_release(const jimm_model *model, jimm_value value);
+
+/* The same for one parameter. */
 jimm_status jimm_model_parameter_f32(const jimm_model *model, jimm_value value,
                                      jimm_tensor *tensor);
-
-/* Says that nothing will read the parameter soon: its pages of a mapped file leave memory. */
-void jimm_model_release(const jimm_model *model, jimm_value value);
+void jimm_model_release_parameter(const jimm_model *model, jimm_value value);
 
 #endif

@@ -9,8 +9,7 @@ bool jimm_node_is(const jimm_node *node, const char *op) {
 
 bool jimm_node_has_weights(const jimm_graph *graph, const jimm_node *node, int32_t first) {
   for (int32_t i = first; i < node->input_count; i++) {
-    if (node->inputs[i] != JIMM_NO_VALUE &&
-        jimm_graph_node(graph, node->inputs[i])->kind != JIMM_NODE_PARAMETER) {
+    if (node->inputs[i] != JIMM_NO_VALUE && !jimm_graph_node(graph, node->inputs[i])->constant) {
       return false;
     }
   }
@@ -137,7 +136,8 @@ jimm_status jimm_plan_fuse(jimm_plan *plan, const jimm_value *values, const jimm
    * one's inputs are free by then. */
   for (int kind = CONV; kind < CLASSES; kind++) {
     for (jimm_value v = count - 1; v >= 0; v--) {
-      if (fusions->needed[v] && fusions->head[v] == v && fusions->of[v].end == v) {
+      if (fusions->needed[v] && fusions->head[v] == v && fusions->of[v].end == v &&
+          !jimm_graph_node(x.graph, v)->constant) {
         extend(&x, v, kind);
       }
     }

@@ -176,7 +176,7 @@ static jimm_status to_channels_first(jimm_lowering *l, jimm_value label, const j
 
 static const size_t no_pad[4] = {0, 0, 0, 0};
 
-/* A view of parameter `value` as float32 that lives as long as the plan. */
+/* Constant `value` as float32 that lives as long as the plan. */
 static jimm_status keep_constant(jimm_lowering *l, jimm_value value, const jimm_tensor **tensor) {
   jimm_plan *plan = l->plan;
   if (plan->constant_count == plan->constant_capacity) {
@@ -191,7 +191,7 @@ static jimm_status keep_constant(jimm_lowering *l, jimm_value value, const jimm_
   }
   jimm_tensor *t = &plan->constants[plan->constant_count];
   memset(t, 0, sizeof(*t));
-  const jimm_status status = jimm_model_parameter_f32(plan->model, value, t);
+  const jimm_status status = jimm_model_constant_f32(plan->model, value, t);
   if (status == JIMM_OK) {
     plan->constant_count++;
     *tensor = t;
@@ -214,11 +214,11 @@ jimm_status jimm_lower_value(jimm_lowering *l, jimm_value value, int32_t *buffer
   if (l->buffers[value] == JIMM_NO_BUFFER) {
     conversion *c = NULL;
     const jimm_tensor *constant = NULL;
-    if (node->kind == JIMM_NODE_OP) {
+    if (node->kind == JIMM_NODE_OP && !node->constant) {
       return jimm_fail(JIMM_ERROR_INTERNAL, "plan: %s is used before it is computed", node->name);
     }
     jimm_status status = JIMM_OK;
-    if (node->kind == JIMM_NODE_PARAMETER) {
+    if (node->constant) {
       status = keep_constant(l, value, &constant);
     }
     if (status == JIMM_OK) {
@@ -304,7 +304,7 @@ static jimm_status emit_reference(jimm_lowering *l, jimm_value v) {
     }
     const jimm_value in = l->fusions.alias[node->inputs[i]];
     tensors[i].shape = l->shapes[in];
-    if (jimm_graph_node(l->graph, in)->kind == JIMM_NODE_PARAMETER) {
+    if (jimm_graph_node(l->graph, in)->constant) {
       const jimm_tensor *constant = NULL;
       status = keep_constant(l, in, &constant);
       tensors[i].data = constant != NULL ? constant->data : NULL;
@@ -441,7 +441,8 @@ jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values) {
   }
   for (jimm_value v = 0; v < count && status == JIMM_OK; v++) {
     const jimm_value head = l.fusions.head[v];
-    if (!l.fusions.needed[v] || jimm_graph_node(l.graph, v)->kind != JIMM_NODE_OP) {
+    const jimm_node *node = jimm_graph_node(l.graph, v);
+    if (!l.fusions.needed[v] || node->kind != JIMM_NODE_OP || node->constant) {
       continue;
     }
     if (__builtin_add_overflow(plan->macs, count_macs(&l, v), &plan->macs)) {

@@ -20,7 +20,7 @@ typedef struct jimm_extent {
 } jimm_extent;
 jimm_extent jimm_extent_of(const jimm_shape *shape);
 
-/* The buffer of a value, converted from the caller's input or a parameter when it is one. */
+/* The buffer of a value, converted from the caller's input or a constant when it is one. */
 jimm_status jimm_lower_value(jimm_lowering *l, jimm_value value, int32_t *buffer);
 jimm_status jimm_new_buffer(jimm_lowering *l, size_t elements, size_t element_size,
                             int32_t *buffer);
@@ -29,7 +29,7 @@ jimm_status jimm_new_buffer(jimm_lowering *l, size_t elements, size_t element_si
 jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const char *kernel_op,
                           size_t args_size, jimm_step **step);
 void jimm_step_ref(jimm_step *step, size_t field, int32_t buffer, jimm_access access);
-/* A parameter's elements as float32, kept as long as the plan. */
+/* A constant's elements as float32, kept as long as the plan. */
 jimm_status jimm_lower_constant(jimm_lowering *l, jimm_value value, const float **data);
 /* The caller's input tensor in channels-last with a border of zeros: for convolutions that read it
  * in whole kernel rows. pad: top, bottom, left, right. */

@@ -15,14 +15,14 @@ static const char *name_of(const jimm_pack *pack, jimm_value value) {
   return value == JIMM_NO_VALUE ? "" : jimm_graph_node(jimm_model_graph(pack->model), value)->name;
 }
 
-/* Reads parameter `value` (NULL tensor data when it is absent) and checks its size. */
-static jimm_status read_parameter(const jimm_model *model, jimm_value value, size_t count,
-                                  jimm_tensor *tensor) {
+/* Reads constant `value` (NULL tensor data when it is absent) and checks its size. */
+static jimm_status read_constant(const jimm_model *model, jimm_value value, size_t count,
+                                 jimm_tensor *tensor) {
   memset(tensor, 0, sizeof(*tensor));
   if (value == JIMM_NO_VALUE) {
     return JIMM_OK;
   }
-  const jimm_status status = jimm_model_parameter_f32(model, value, tensor);
+  const jimm_status status = jimm_model_constant_f32(model, value, tensor);
   if (status != JIMM_OK) {
     return status;
   }
@@ -46,7 +46,7 @@ static jimm_status read_norm(const jimm_model *model, jimm_value norm, size_t ch
   int32_t have = 0;
   for (; have < 4 && status == JIMM_OK; have++) {
     const jimm_value in = have + 1 < node->input_count ? node->inputs[have + 1] : JIMM_NO_VALUE;
-    status = read_parameter(model, in, channels, &t[have]);
+    status = read_constant(model, in, channels, &t[have]);
   }
   for (size_t c = 0; c < channels && status == JIMM_OK; c++) {
     const double w = t[0].data != NULL ? (double)((const float *)t[0].data)[c] : 1.0;
@@ -70,7 +70,7 @@ static jimm_status read_norm(const jimm_model *model, jimm_value norm, size_t ch
 static jimm_status fold_outputs(const jimm_pack *p, double *scale, double *bias) {
   const size_t outputs = p->outputs * p->groups;
   jimm_tensor b;
-  jimm_status status = read_parameter(p->model, p->bias, outputs, &b);
+  jimm_status status = read_constant(p->model, p->bias, outputs, &b);
   if (status != JIMM_OK) {
     return status;
   }
@@ -125,7 +125,7 @@ static jimm_status pack_panels(void *context, void *data) {
   }
   jimm_status status = fold_outputs(p, scale, scale + outputs);
   if (status == JIMM_OK) {
-    status = read_parameter(p->model, p->weight, outputs * size, &w);
+    status = read_constant(p->model, p->weight, outputs * size, &w);
   }
   if (status == JIMM_OK) {
     const float *from = w.data;

@@ -63,7 +63,7 @@ struct jimm_plan {
   jimm_step *steps;
   jimm_buffer *buffers;
   int32_t step_count, step_capacity, buffer_count, buffer_capacity;
-  jimm_tensor *constants; /* parameters that steps read as they are */
+  jimm_tensor *constants; /* constant values that steps read as they are */
   int32_t constant_count, constant_capacity;
 
   float *memory; /* the activation arena, then the zeros that stand for padding */
@@ -108,7 +108,7 @@ jimm_status jimm_plan_fuse(jimm_plan *plan, const jimm_value *values, const jimm
  * [N, C, H, W]. */
 bool jimm_mul_has_kernel(const jimm_shape *a, const jimm_shape *b);
 bool jimm_node_is(const jimm_node *node, const char *op);
-/* Whether inputs first .. last of the node are parameters or absent. */
+/* Whether inputs first .. last of the node are constant or absent. */
 bool jimm_node_has_weights(const jimm_graph *graph, const jimm_node *node, int32_t first);
 
 /* ---- packed weights (pack.c) ---- */

@@ -94,6 +94,17 @@ def reshape(x, *, shape):
     return x.view([x.shape[i] if d == 0 else d for i, d in enumerate(shape)])
 
 
+def standardize_weight(weight, *, eps):
+    """StdConv2d itself, over one image for each input of the convolution."""
+    outputs, channels = weight.shape[:2]
+    kernel = weight.shape[2:] or (1, 1)
+    conv = timm.layers.StdConv2d(channels, outputs, kernel, padding=0, eps=eps).double()
+    conv.weight.data = weight.reshape(outputs, channels, *kernel)
+    taps = channels * kernel[0] * kernel[1]
+    units = torch.eye(taps, dtype=torch.float64).reshape(taps, channels, *kernel)
+    return conv(units).reshape(taps, outputs).T.reshape(weight.shape)
+
+
 # What each operator is in PyTorch: inputs by position, attributes by jimm's names.
 OPERATORS = {
     "conv2d": lambda x, w, b=None, **a: F.conv2d(x, w, b, **a),
@@ -118,6 +129,7 @@ OPERATORS = {
     "flatten": torch.flatten,
     "reshape": reshape,
     "linear": F.linear,
+    "standardize_weight": standardize_weight,
     "dropout": dropout,
     "drop_path": drop_path,
 }
