@@ -157,7 +157,9 @@ json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
   cli_json_set(&object, "hub_id", cli_json_text(variant->hub_id));
   cli_json_set(&object, "url", cli_json_text(variant->url));
   cli_json_set(&object, "origin_url", cli_json_text(variant->origin_url));
+  cli_json_set(&object, "custom_load", json_boolean(variant->custom_load));
   cli_json_set(&object, "paper_ids", cli_json_text(variant->paper_ids));
+  cli_json_set(&object, "paper_name", cli_json_text(variant->paper_name));
   return object;
 }
 

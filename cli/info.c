@@ -110,6 +110,9 @@ static void print_text(const model_facts *facts) {
   if (variant->origin_url != NULL) {
     print_fact("origin", variant->origin_url);
   }
+  if (variant->paper_name != NULL) {
+    print_fact("paper", variant->paper_name);
+  }
   if (variant->paper_ids != NULL) {
     print_fact("paper", variant->paper_ids);
   }

@@ -114,7 +114,95 @@ def resnet_config(arch, kwargs):
     return fields
 
 
-FAMILIES = {'resnet': resnet_config}
+def resnetv2_config(arch, kwargs):
+    kwargs = dict(kwargs)
+    stems = {'': 'STEM_7X7', 'fixed': 'STEM_FIXED', 'deep': 'STEM_DEEP', 'tiered': 'STEM_TIERED'}
+    norms = {timm.layers.BatchNormAct2d: 'BATCH_NORM', timm.layers.GroupNormAct: 'GROUP_NORM',
+             timm.layers.EvoNorm2dS0: 'EVO_NORM',
+             timm.layers.FilterResponseNormTlu2d: 'FILTER_RESPONSE_NORM'}
+    flag = {True: 'true', False: 'false'}
+    conv = kwargs.pop('conv_layer', functools.partial(timm.layers.StdConv2d, eps=1e-6))
+    norm = kwargs.pop('norm_layer', timm.layers.GroupNormAct)
+    std_eps = 0.0
+    if isinstance(conv, functools.partial) and conv.func is timm.layers.StdConv2d:
+        std_eps = conv.keywords['eps']
+    elif conv is not timm.layers.create_conv2d:
+        raise Unsupported(f'conv_layer {conv}')
+    if norm not in norms:
+        raise Unsupported(f'norm_layer {norm}')
+    stem = kwargs.pop('stem_type', '')
+    if stem not in stems:
+        raise Unsupported(f'stem_type {stem}')
+    fields = {
+        'layers': four(kwargs.pop('layers')),
+        'channels': four(kwargs.pop('channels', (256, 512, 1024, 2048))),
+        'width_factor': kwargs.pop('width_factor', 1),
+        'bottle_ratio': number(kwargs.pop('bottle_ratio', 0.25)),
+        'basic': flag[kwargs.pop('basic', False)],
+        'stem': stems[stem],
+        'avg_down': flag[kwargs.pop('avg_down', False)],
+        'norm': norms[norm],
+        'std_eps': number(std_eps),
+    }
+    if kwargs.pop('feature_cfg') != {'flatten_sequential': True}:
+        raise Unsupported('feature_cfg')
+    if kwargs:
+        raise Unsupported(', '.join(sorted(kwargs)))
+    return fields
+
+
+def convnext_config(arch, kwargs):
+    kwargs = dict(kwargs)
+    stems = {'patch': 'PATCH', 'overlap': 'OVERLAP', 'overlap_tiered': 'OVERLAP_TIERED',
+             'overlap_act': 'OVERLAP_ACT'}
+    norms = {'layernorm': 'LAYER', 'layernorm2d': 'LAYER', 'rmsnorm': 'RMS', 'rmsnorm2d': 'RMS',
+             'simplenorm': 'SIMPLE', 'simplenorm2d': 'SIMPLE'}
+    acts = {'gelu': 'GELU', 'gelu_tanh': 'GELU_TANH', 'silu': 'SILU'}
+    flag = {True: 'true', False: 'false'}
+    kernels = kwargs.pop('kernel_sizes', 7)
+    norm = kwargs.pop('norm_layer', None) or 'layernorm'
+    act = kwargs.pop('act_layer', 'gelu')
+    if norm not in norms or act not in acts:
+        raise Unsupported(f'norm_layer {norm}, act_layer {act}')
+    eps = kwargs.pop('norm_eps', None)
+    fields = {
+        'depths': four(kwargs.pop('depths')),
+        'dims': four(kwargs.pop('dims')),
+        'kernel_sizes': four(kernels if isinstance(kernels, tuple) else [kernels] * 4),
+        'stem': stems[kwargs.pop('stem_type', 'patch')],
+        'conv_mlp': flag[kwargs.pop('conv_mlp', False)],
+        'use_grn': flag[kwargs.pop('use_grn', False)],
+        'layer_scale': flag[kwargs.pop('ls_init_value', 1e-6) is not None],
+        'act': 'JIMM_ACT_' + acts[act],
+        'norm': 'JIMM_CHANNEL_NORM_' + norms[norm],
+        'norm_eps': number(1e-6 if eps is None else eps),
+        'head_norm_first': flag[kwargs.pop('head_norm_first', False)],
+        'head_hidden': kwargs.pop('head_hidden_size', 0) or 0,
+    }
+    kwargs.pop('pretrained_filter_fn')
+    if kwargs.pop('feature_cfg') != {'out_indices': (0, 1, 2, 3), 'flatten_sequential': True}:
+        raise Unsupported('feature_cfg')
+    if kwargs:
+        raise Unsupported(', '.join(sorted(kwargs)))
+    return fields
+
+
+def is_bit(arch):
+    return arch.endswith('_bit')
+
+
+def is_v2(arch):
+    return arch.startswith('convnextv2')
+
+
+# family of jimm: (module of timm, which of its architectures, their configuration)
+FAMILIES = {
+    'resnet': ('resnet', lambda _: True, resnet_config),
+    'bit': ('resnetv2', is_bit, resnetv2_config),
+    'resnetv2': ('resnetv2', lambda arch: not is_bit(arch), resnetv2_config),
+    'convnext': ('convnext', lambda arch: not is_v2(arch), convnext_config),
+    'convnextv2': ('convnext', is_v2, convnext_config),
+}
 
 # ---- timm -> rows ----
 
@@ -181,8 +269,11 @@ def variant_row(arch, tag, cfg):
         fields.append(f'.test_crop_pct = {number(cfg.test_crop_pct)}')
     if cfg.pool_size:
         fields.append(f'.pool_size = {listing(cfg.pool_size)}')
+    if cfg.custom_load:
+        fields.append('.custom_load = true')
     for field, value in (('hub_id', cfg.hf_hub_id), ('url', cfg.url), ('license', cfg.license),
-                         ('origin_url', cfg.origin_url), ('paper_ids', cfg.paper_ids)):
+                         ('origin_url', cfg.origin_url), ('paper_ids', cfg.paper_ids),
+                         ('paper_name', cfg.paper_name)):
         if value:
             fields.append(f'.{field} = {text(value)}')
     return '  VARIANT(' + ',\n    '.join(fields) + ')'
@@ -202,14 +293,14 @@ def arch_row(arch, config):
             + ',\n'.join(rows) + ')\n')
 
 
-def table(family, make_config):
-    module = importlib.import_module(f'timm.models.{family}')
+def table(family, module_name, belongs, make_config):
+    module = importlib.import_module(f'timm.models.{module_name}')
     out = [f'/* Made by scripts/make_variants.py from timm {timm.__version__}; do not edit.\n'
            ' *\n'
            ' * ARCH(name, params, num_features, CONFIG(fields), VARIANT(tag, fields), ...): the default tag\n'
            ' * first. ALIAS(deprecated name, the model it stands for). */\n']
     skipped, known = {}, set()
-    for arch in timm.list_models(module=family):
+    for arch in filter(belongs, timm.list_models(module=module_name)):
         try:
             config = make_config(arch, entry_kwargs(module, arch))
         except Unsupported as reason:
@@ -217,7 +308,7 @@ def table(family, make_config):
             continue
         known.add(arch)
         out.append(arch_row(arch, config))
-    deprecated = timm.models._registry.get_deprecated_models(family)
+    deprecated = timm.models._registry.get_deprecated_models(module_name)
     aliases = [f'ALIAS("{name}", "{target}")\n' for name, target in deprecated.items()
                if target and target.split('.')[0] in known]
     out.append(''.join(aliases))
@@ -233,9 +324,9 @@ def main():
     parser.add_argument('--check', action='store_true', help='compare instead of writing')
     arguments = parser.parse_args()
     status = 0
-    for family, make_config in FAMILIES.items():
+    for family, source in FAMILIES.items():
         path = ROOT / 'src' / 'model' / f'{family}_variants.def'
-        content = table(family, make_config)
+        content = table(family, *source)
         if not arguments.check:
             path.write_text(content)
         elif not path.exists() or path.read_text() != content:

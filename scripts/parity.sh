@@ -19,16 +19,17 @@ case $mode in
     ;;
 esac
 jimm=$build/jimm
-fixtures_test=$build/test/test_resnet
-for program in "$jimm" "$fixtures_test"; do
+families='resnet resnetv2'
+for program in "$jimm" $(for family in $families; do echo "$build/test/test_$family"; done); do
   if [ ! -x "$program" ]; then
     echo "parity.sh: $program is missing: run make (fixtures need libhdf5-dev)" >&2
     exit 1
   fi
 done
 python=$(scripts/python_env.sh) || exit 1
-live='resnet18 resnet34 resnet50 resnet50d resnet26t resnet50_gn test_resnet seresnext50_32x4d
+live_resnet='resnet18 resnet34 resnet50 resnet50d resnet26t resnet50_gn test_resnet seresnext50_32x4d
 ecaresnet50t ecaresnet50d_pruned resnetrs50 resnetblur50 resnetaa50d senet154 wide_resnet50_2'
+live_resnetv2='resnetv2_18 resnetv2_50 resnetv2_50t resnetv2_50d_gn resnetv2_50d_evos resnetv2_50d_frn'
 
 temporary=$(mktemp -d "${TMPDIR:-/tmp}/jimm-parity.XXXXXX") || exit 1
 trap 'rm -rf "$temporary"' EXIT
@@ -60,61 +61,72 @@ stage() {
   return "$status"
 }
 
-# fixtures FOLDER ARCH...: dumps them in 3 and 1 channels and runs the test that requires them; in
-# data/parity every other fixture that is there too.
+# fixtures FAMILY FOLDER ARCH...: dumps them in 3 and 1 channels and runs the test that requires them;
+# in data/parity every other fixture that is there too.
 fixtures() {
-  folder=$1 filters=
-  shift
+  family=$1 folder=$2 filters=
+  shift 2
   if [ "$folder" != data/parity ]; then
     for one in "$@"; do filters="$filters --filter ${one}_i"; done
   fi
   mkdir -p "$folder" || return 1
   for channels in 3 1; do
-    "$python" test/parity/dump_resnet_io.py --variant "$@" --synthetic 1 --in-chans "$channels" \
+    "$python" "test/parity/dump_${family}_io.py" --variant "$@" --synthetic 1 --in-chans "$channels" \
       --out "$folder" --resume || return 1
   done
   # shellcheck disable=SC2086
-  JIMM_PARITY_DIR=$folder JIMM_PARITY_REQUIRE="$*" "$fixtures_test" $filters
+  JIMM_PARITY_DIR=$folder JIMM_PARITY_REQUIRE="$*" "$build/test/test_$family" $filters
 }
 
 sweep() {
   ledger=data/parity/sweep
   mkdir -p "$ledger"
   # What was swept with other programs, pins or scripts is swept again.
-  state=$(cat "$jimm" "$fixtures_test" pyproject.toml test/parity/*.py | sha256sum | cut -c1-16)
-  for arch in $("$jimm" list --archs --family resnet); do
-    done_file=$ledger/$arch.$state
-    if [ -e "$done_file" ]; then
-      echo "== $arch: done before"
-      read -r p s <"$done_file"
-      passed=$((passed + p)) skipped=$((skipped + s))
-      continue
-    fi
-    p=$passed s=$skipped
-    rm -rf "$temporary/fixtures"
-    stage "$arch: fixtures" fixtures "$temporary/fixtures" "$arch" &&
-      stage "$arch: jimm forward" "$python" test/parity/check_cli.py forward --jimm "$jimm" \
-        --archs "$arch" &&
-      stage "$arch: golden" "$python" test/parity/dump_goldens.py --check "$arch" &&
-      rm -f "$ledger/$arch."* &&
-      echo "$((passed - p)) $((skipped - s))" >"$done_file"
+  state=$(cat "$jimm" "$build"/test/test_resnet* pyproject.toml test/parity/*.py | sha256sum | cut -c1-16)
+  for family in $families; do
+    for arch in $("$jimm" list --archs --family "$family"); do
+      sweep_arch "$family" "$arch"
+    done
   done
+}
+
+sweep_arch() {
+  family=$1 arch=$2
+  done_file=$ledger/$arch.$state
+  if [ -e "$done_file" ]; then
+    echo "== $arch: done before"
+    read -r p s <"$done_file"
+    passed=$((passed + p)) skipped=$((skipped + s))
+    return
+  fi
+  p=$passed s=$skipped
+  rm -rf "$temporary/fixtures"
+  stage "$arch: fixtures" fixtures "$family" "$temporary/fixtures" "$arch" &&
+    stage "$arch: jimm forward" "$python" test/parity/check_cli.py forward --jimm "$jimm" \
+      --archs "$arch" &&
+    stage "$arch: golden" "$python" test/parity/dump_goldens.py --check "$arch" &&
+    rm -f "$ledger/$arch."* &&
+    echo "$((passed - p)) $((skipped - s))" >"$done_file"
 }
 
 case $mode in
   full)
     # shellcheck disable=SC2086
-    stage 'fixtures (test_resnet)' fixtures data/parity $live
+    stage 'fixtures (test_resnet)' fixtures resnet data/parity $live_resnet
+    # shellcheck disable=SC2086
+    stage 'fixtures (test_resnetv2)' fixtures resnetv2 data/parity $live_resnetv2
     stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm"
     stage 'images' "$python" test/parity/check_images.py "$jimm"
     # shellcheck disable=SC2086
-    stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check $live
+    stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check $live_resnet \
+      $live_resnetv2
     ;;
   --quick)
-    stage 'fixtures (test_resnet)' fixtures "$temporary/fixtures" test_resnet resnet18 resnet50
+    stage 'fixtures (test_resnet)' fixtures resnet "$temporary/fixtures" test_resnet resnet18 resnet50
+    stage 'fixtures (test_resnetv2)' fixtures resnetv2 "$temporary/fixtures" resnetv2_18
     stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" --quick
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check test_resnet \
-      seresnet18 resnetblur18 ecaresnext26t_32x4d
+      seresnet18 resnetblur18 ecaresnext26t_32x4d resnetv2_18d
     ;;
   --sweep)
     sweep

@@ -126,11 +126,15 @@ static bool input_equal(const jimm_graph *graph, const jimm_node *node, const ji
   }
   if (strcmp(want->key, "kernel") == 0) {
     const jimm_node *weight = jimm_graph_node(graph, node->inputs[1]);
+    while (weight->kind == JIMM_NODE_OP) { /* weights made of weights */
+      weight = jimm_graph_node(graph, weight->inputs[0]);
+    }
     const jimm_shape *shape = &((const jimm_parameter_attrs *)weight->attrs)->shape;
-    bool equal = (int32_t)want->length == shape->rank - 2;
+    const bool linear = shape->rank == 2; /* a 1x1 convolution with the weights of a linear layer */
+    bool equal = linear || (int32_t)want->length == shape->rank - 2;
     int32_t dim = 2;
     for (const jimm_json *size = want->first; equal && size != NULL; size = size->next) {
-      equal = shape->dim[dim++] == size->integer;
+      equal = (linear ? 1 : shape->dim[dim++]) == size->integer;
     }
     return equal;
   }

@@ -67,7 +67,9 @@ TEST(every_classifier_has_names) {
     for (int32_t a = 0; a < family->arch_count; a++) {
       for (int32_t v = 0; v < family->archs[a].variant_count; v++) {
         const jimm_variant *variant = &family->archs[a].variants[v];
-        TEST_CHECK_MSG(variant->num_classes == 0 || jimm_labels_find(variant->num_classes) != NULL,
+        /* an embedding of CLIP is no classifier */
+        TEST_CHECK_MSG(variant->num_classes == 0 || strncmp(variant->tag, "clip_", 5) == 0 ||
+                           jimm_labels_find(variant->num_classes) != NULL,
                        "%s.%s: %" PRId64 " classes", family->archs[a].name, variant->tag,
                        variant->num_classes);
       }

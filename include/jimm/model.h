@@ -21,7 +21,8 @@ typedef struct jimm_model_options {
   int64_t num_classes;     /* -1: as the tag; 0: no classifier (logits are pre_logits) */
   int64_t in_chans;        /* -1: 3 */
   const char *global_pool; /* NULL: the family's default; "", "avg", "max", "avgmax", "catavgmax" */
-  int64_t output_stride;   /* 32; 16 or 8: later stages keep their size and dilate instead */
+  int64_t output_stride; /* 32; 16 or 8, of resnetv2 4 too: later stages keep their size and dilate
+                            instead */
 } jimm_model_options;
 #define JIMM_MODEL_OPTIONS_INIT \
   { sizeof(jimm_model_options), -1, -1, NULL, 32 }
@@ -34,6 +35,17 @@ typedef struct jimm_arch jimm_arch;
 typedef struct jimm_alias {
   const char *name, *target;
 } jimm_alias;
+
+/* How the elements of a fresh parameter are drawn. */
+typedef enum jimm_init_type {
+  JIMM_INIT_CONSTANT = 0, /* all are `value` */
+  JIMM_INIT_UNIFORM = 1,  /* in +-value */
+  JIMM_INIT_NORMAL = 2    /* mean 0, standard deviation `value` */
+} jimm_init_type;
+typedef struct jimm_init {
+  int32_t type; /* jimm_init_type */
+  double value;
+} jimm_init;
 
 /* A model family: one file that emits the graph. */
 typedef struct jimm_family {
@@ -49,6 +61,10 @@ typedef struct jimm_family {
   const char *classifier;    /* the module with role JIMM_ROLE_CLASSIFIER, "fc"; NULL: none */
   const jimm_alias *aliases; /* deprecated names; may be NULL with alias_count 0 */
   int32_t alias_count;
+  /* How the family initialises `parameter`, input number `input` of the operator `user`, where
+   * PyTorch's layers would do `standard`. NULL: as those. */
+  jimm_init (*init)(const jimm_graph *graph, const jimm_node *parameter, const jimm_node *user,
+                    int32_t input, jimm_init standard);
 } jimm_family;
 
 /* Released (or untrained) weights of an architecture and the preprocessing that goes with them: one
@@ -63,8 +79,9 @@ typedef struct jimm_variant {
   int64_t pool_size[2];       /* features at input_size: height, width; zeros when timm has none */
   const char *hub_id;         /* "timm/resnet50.a1_in1k"; NULL when there is none */
   const char *url;            /* direct download; NULL */
+  bool custom_load;           /* the url has another framework's layout, which timm converts */
   const char *license;        /* SPDX-like, as timm states it; NULL when it does not */
-  const char *origin_url, *paper_ids; /* NULL when timm has none */
+  const char *origin_url, *paper_ids, *paper_name; /* NULL when timm has none */
 } jimm_variant;
 
 /* An architecture: one entry-point function of timm. */
@@ -130,6 +147,12 @@ JIMM_API jimm_status jimm_model_create(jimm_graph *graph, jimm_state *state,
  * channels, make the state from a graph with 3 and bind it to one with in_chans channels. */
 JIMM_API jimm_status jimm_state_synthetic(const jimm_graph *graph, uint64_t seed,
                                           jimm_state **state);
+/* A state of fresh weights for every parameter of the graph, in graph order, as timm's model of
+ * that family has them before training: its init_weights, or what PyTorch's layers do by
+ * themselves. The same seed gives the same bits on every machine, but not those of PyTorch's
+ * generator. The caller closes it. */
+JIMM_API jimm_status jimm_state_init(const jimm_family *family, const jimm_graph *graph,
+                                     uint64_t seed, jimm_state **state);
 /* A model with the weights of jimm_state_synthetic(graph, seed). */
 JIMM_API jimm_status jimm_model_create_synthetic(jimm_graph *graph, uint64_t seed,
                                                  jimm_model **model);

@@ -18,28 +18,70 @@ static jimm_value unary(jimm_graph *graph, const char *op, const char *name, con
   return jimm_graph_add(graph, op, name, attrs, 1, &x);
 }
 
+bool jimm_check_output_stride(jimm_graph *graph, const jimm_model_options *options, int64_t least) {
+  const int64_t stride = options->output_stride;
+  for (int64_t s = least; s <= 32; s *= 2) {
+    if (stride == s) {
+      return true;
+    }
+  }
+  jimm_graph_fail(graph, JIMM_ERROR_INVALID_ARGUMENT,
+                  "output_stride: expected %s8, 16 or 32, got %lld", least == 4 ? "4, " : "",
+                  (long long)stride);
+  return false;
+}
+
 jimm_value jimm_layer_image(jimm_graph *graph, int64_t channels) {
   const jimm_input_attrs attrs = {{4, {-1, channels, -1, -1}}, JIMM_F32};
   return jimm_graph_input(graph, "input", &attrs);
 }
 
-jimm_value jimm_layer_conv2d(jimm_graph *graph, const char *name, jimm_value x,
-                             const jimm_conv *conv) {
+jimm_conv_weights jimm_layer_conv2d_weights(jimm_graph *graph, const char *name,
+                                            const jimm_conv *conv) {
   const int64_t groups = conv->groups == 0 ? 1 : conv->groups;
-  const int64_t dilation = conv->dilation == 0 ? 1 : conv->dilation;
   const jimm_shape shape = {4, {conv->out, conv->in / groups, conv->kernel, conv->kernel}};
+  /* as for linear layers, a classifier's bias may be reset with its weight */
+  const jimm_parameter_role bias_role =
+      conv->role == JIMM_ROLE_CLASSIFIER ? JIMM_ROLE_CLASSIFIER : JIMM_ROLE_NONE;
+  jimm_conv_weights w = {JIMM_NO_VALUE, JIMM_NO_VALUE};
   jimm_graph_push(graph, "%s", name);
-  const jimm_value weight = parameter(graph, "weight", shape, JIMM_PARAMETER, conv->role);
-  const jimm_value bias =
-      conv->bias ? parameter(graph, "bias", vector(conv->out), JIMM_PARAMETER, JIMM_ROLE_NONE)
-                 : JIMM_NO_VALUE;
+  w.weight = parameter(graph, "weight", shape, JIMM_PARAMETER, conv->role);
+  if (conv->bias) {
+    w.bias = parameter(graph, "bias", vector(conv->out), JIMM_PARAMETER, bias_role);
+  }
+  if (conv->std_eps > 0) {
+    const jimm_standardize_weight_attrs std = {conv->std_eps};
+    w.weight = unary(graph, "standardize_weight", "standardize", &std, w.weight);
+  }
   jimm_graph_pop(graph);
+  return w;
+}
+
+jimm_value jimm_layer_conv2d_apply(jimm_graph *graph, const char *name, jimm_value x,
+                                   const jimm_conv *conv, jimm_conv_weights weights) {
+  const int64_t dilation = conv->dilation == 0 ? 1 : conv->dilation;
   const jimm_conv2d_attrs attrs = {.stride = {conv->stride, conv->stride},
                                    .padding = {conv->padding, conv->padding},
                                    .dilation = {dilation, dilation},
-                                   .groups = groups};
+                                   .groups = conv->groups == 0 ? 1 : conv->groups};
   return jimm_graph_add(graph, "conv2d", name, &attrs, conv->bias ? 3 : 2,
-                        (jimm_value[]){x, weight, bias});
+                        (jimm_value[]){x, weights.weight, weights.bias});
+}
+
+jimm_value jimm_layer_conv2d(jimm_graph *graph, const char *name, jimm_value x,
+                             const jimm_conv *conv) {
+  return jimm_layer_conv2d_apply(graph, name, x, conv,
+                                 jimm_layer_conv2d_weights(graph, name, conv));
+}
+
+int64_t jimm_make_divisible(double value, int64_t divisor) {
+  const int64_t rounded = (int64_t)(value + (double)divisor / 2.0) / divisor * divisor;
+  const int64_t result = rounded < divisor ? divisor : rounded;
+  return (double)result < 0.9 * value ? result + divisor : result;
+}
+
+int64_t jimm_same_padding(int64_t kernel, int64_t stride, int64_t dilation) {
+  return (stride - 1 + dilation * (kernel - 1)) / 2;
 }
 
 jimm_value jimm_layer_batch_norm(jimm_graph *graph, const char *name, jimm_value x,
@@ -74,6 +116,64 @@ jimm_value jimm_layer_group_norm(jimm_graph *graph, const char *name, jimm_value
   return jimm_graph_add(graph, "group_norm", name, &attrs, 3, (jimm_value[]){x, weight, bias});
 }
 
+/* A norm with weight, bias and one more vector. */
+static jimm_value norm_of_three(jimm_graph *graph, const char *op, const char *name,
+                                const char *third, const void *attrs, jimm_value x,
+                                int64_t channels) {
+  const char *const names[] = {"weight", "bias", third};
+  jimm_value inputs[4] = {x};
+  jimm_graph_push(graph, "%s", name);
+  for (int i = 0; i < 3; i++) {
+    inputs[1 + i] = parameter(graph, names[i], vector(channels), JIMM_PARAMETER, JIMM_ROLE_NONE);
+  }
+  jimm_graph_pop(graph);
+  return jimm_graph_add(graph, op, name, attrs, 4, inputs);
+}
+
+jimm_value jimm_layer_evo_norm(jimm_graph *graph, const char *name, jimm_value x, int64_t channels,
+                               int64_t groups, double eps) {
+  const jimm_evo_norm2d_s0_attrs attrs = {groups, eps};
+  return norm_of_three(graph, "evo_norm2d_s0", name, "v", &attrs, x, channels);
+}
+
+jimm_value jimm_layer_filter_response_norm(jimm_graph *graph, const char *name, jimm_value x,
+                                           int64_t channels, double eps) {
+  const jimm_filter_response_norm_attrs attrs = {eps};
+  return norm_of_three(graph, "filter_response_norm", name, "tau", &attrs, x, channels);
+}
+
+jimm_value jimm_layer_channel_norm(jimm_graph *graph, const char *name, jimm_value x,
+                                   int64_t channels, jimm_channel_norm_type type, double eps) {
+  const jimm_channel_norm_attrs attrs = {(int32_t)type, eps};
+  const bool biased = type == JIMM_CHANNEL_NORM_LAYER;
+  jimm_graph_push(graph, "%s", name);
+  const jimm_value weight = jimm_layer_vector(graph, "weight", channels);
+  const jimm_value bias = biased ? jimm_layer_vector(graph, "bias", channels) : JIMM_NO_VALUE;
+  jimm_graph_pop(graph);
+  return jimm_graph_add(graph, "channel_norm", name, &attrs, biased ? 3 : 2,
+                        (jimm_value[]){x, weight, bias});
+}
+
+jimm_value jimm_layer_global_response_norm(jimm_graph *graph, const char *name, jimm_value x,
+                                           int64_t channels, double eps) {
+  const jimm_global_response_norm_attrs attrs = {eps};
+  jimm_graph_push(graph, "%s", name);
+  const jimm_value weight = jimm_layer_vector(graph, "weight", channels);
+  const jimm_value bias = jimm_layer_vector(graph, "bias", channels);
+  jimm_graph_pop(graph);
+  return jimm_graph_add(graph, "global_response_norm", name, &attrs, 3,
+                        (jimm_value[]){x, weight, bias});
+}
+
+jimm_value jimm_layer_activation(jimm_graph *graph, const char *name, jimm_value x,
+                                 jimm_activation type) {
+  if (type == JIMM_ACT_SILU) {
+    return unary(graph, "silu", name, NULL, x);
+  }
+  const jimm_gelu_attrs attrs = {type == JIMM_ACT_GELU_TANH ? JIMM_GELU_TANH : JIMM_GELU_NONE};
+  return unary(graph, "gelu", name, &attrs, x);
+}
+
 jimm_value jimm_layer_relu(jimm_graph *graph, const char *name, jimm_value x) {
   return unary(graph, "relu", name, NULL, x);
 }
@@ -90,6 +190,12 @@ jimm_value jimm_layer_drop_path(jimm_graph *graph, const char *name, jimm_value 
 jimm_value jimm_layer_dropout(jimm_graph *graph, const char *name, jimm_value x, double rate) {
   const jimm_dropout_attrs attrs = {rate};
   return unary(graph, "dropout", name, &attrs, x);
+}
+
+jimm_value jimm_layer_pad(jimm_graph *graph, const char *name, jimm_value x, int64_t before,
+                          int64_t after) {
+  const jimm_pad2d_attrs attrs = {.before = {before, before}, .after = {after, after}};
+  return unary(graph, "pad2d", name, &attrs, x);
 }
 
 jimm_value jimm_layer_max_pool(jimm_graph *graph, const char *name, jimm_value x, int64_t kernel,
@@ -118,10 +224,8 @@ jimm_value jimm_layer_avg_pool_ceil(jimm_graph *graph, const char *name, jimm_va
 jimm_value jimm_layer_avg_pool_same(jimm_graph *graph, const char *name, jimm_value x,
                                     int64_t kernel) {
   const int64_t total = kernel - 1;
-  const jimm_pad2d_attrs pad = {.before = {total / 2, total / 2},
-                                .after = {total - total / 2, total - total / 2}};
   jimm_graph_push(graph, "%s", name);
-  x = unary(graph, "pad2d", "pad", &pad, x);
+  x = jimm_layer_pad(graph, "pad", x, total / 2, total - total / 2);
   jimm_graph_pop(graph);
   return jimm_layer_avg_pool_ceil(graph, name, x, kernel, 1);
 }
@@ -203,6 +307,42 @@ jimm_value jimm_layer_linear(jimm_graph *graph, const char *name, jimm_value x, 
   return jimm_graph_add(graph, "linear", name, NULL, 3, (jimm_value[]){x, weight, bias});
 }
 
+jimm_value jimm_layer_pointwise(jimm_graph *graph, const char *name, jimm_value x, int64_t in,
+                                int64_t out, bool linear) {
+  static const jimm_reshape_attrs kernel = {{4, {0, 0, 1, 1}}};
+  static const jimm_conv2d_attrs attrs = {{1, 1}, {0, 0}, {1, 1}, 1};
+  if (!linear) {
+    return jimm_layer_dense(graph, name, x, in, out, true, JIMM_ROLE_NONE);
+  }
+  jimm_graph_push(graph, "%s", name);
+  jimm_value weight =
+      parameter(graph, "weight", (jimm_shape){2, {out, in}}, JIMM_PARAMETER, JIMM_ROLE_NONE);
+  const jimm_value bias = jimm_layer_vector(graph, "bias", out);
+  weight = unary(graph, "reshape", "kernel", &kernel, weight);
+  jimm_graph_pop(graph);
+  return jimm_graph_add(graph, "conv2d", name, &attrs, 3, (jimm_value[]){x, weight, bias});
+}
+
+jimm_value jimm_layer_dense(jimm_graph *graph, const char *name, jimm_value x, int64_t in,
+                            int64_t out, bool conv, jimm_parameter_role role) {
+  const jimm_conv pixel = {
+      .in = in, .out = out, .kernel = 1, .stride = 1, .bias = true, .role = role};
+  return conv ? jimm_layer_conv2d(graph, name, x, &pixel)
+              : jimm_layer_linear(graph, name, x, in, out, role);
+}
+
+jimm_value jimm_layer_vector(jimm_graph *graph, const char *name, int64_t length) {
+  return parameter(graph, name, vector(length), JIMM_PARAMETER, JIMM_ROLE_NONE);
+}
+
+jimm_value jimm_layer_scale(jimm_graph *graph, const char *name, jimm_value x, jimm_value scale) {
+  static const jimm_reshape_attrs image = {{4, {1, -1, 1, 1}}};
+  jimm_graph_push(graph, "%s", name);
+  scale = unary(graph, "reshape", "image", &image, scale);
+  jimm_graph_pop(graph);
+  return jimm_graph_add(graph, "mul", name, NULL, 2, (jimm_value[]){x, scale});
+}
+
 static const char *const pool_names[] = {[JIMM_POOL_AVG] = "avg",
                                          [JIMM_POOL_MAX] = "max",
                                          [JIMM_POOL_AVGMAX] = "avgmax",
@@ -217,36 +357,84 @@ static int32_t find_pool(const char *name) {
   return -1;
 }
 
-void jimm_layer_classifier(jimm_graph *graph, const char *name, jimm_value features,
-                           int64_t channels, const jimm_model_options *options) {
-  jimm_value x = features;
-  if (options->global_pool[0] != 0) {
-    const int32_t type = find_pool(options->global_pool);
-    if (type < 0) {
+jimm_value jimm_layer_flatten(jimm_graph *graph, const char *name, jimm_value x) {
+  const jimm_flatten_attrs flatten = {1};
+  return unary(graph, "flatten", name, &flatten, x);
+}
+
+jimm_value jimm_layer_global_pool(jimm_graph *graph, jimm_value x, bool linear,
+                                  const jimm_model_options *options, int64_t *channels) {
+  if (options->global_pool[0] == 0) {
+    if (linear && options->num_classes != 0) {
       jimm_graph_fail(graph, JIMM_ERROR_INVALID_ARGUMENT,
-                      "global_pool \"%s\": expected \"\", \"avg\", \"max\", \"avgmax\" or "
-                      "\"catavgmax\"",
-                      options->global_pool);
-      return;
+                      "global_pool \"\": pooling can only be disabled when the classifier is "
+                      "removed too (num_classes 0), for it takes one vector an image; num_classes "
+                      "is %lld",
+                      (long long)options->num_classes);
+      return JIMM_NO_VALUE;
     }
-    const jimm_global_pool_attrs pool = {type};
-    const jimm_flatten_attrs flatten = {1};
-    jimm_graph_push(graph, "global_pool");
-    x = unary(graph, "global_pool", "pool", &pool, x);
-    x = unary(graph, "flatten", "flatten", &flatten, x);
-    jimm_graph_pop(graph);
-    channels *= type == JIMM_POOL_CATAVGMAX ? 2 : 1;
-  } else if (options->num_classes != 0) {
-    jimm_graph_fail(graph, JIMM_ERROR_INVALID_ARGUMENT,
-                    "global_pool \"\": pooling can only be disabled when the classifier is removed "
-                    "too (num_classes 0), for it takes one vector an image; num_classes is %lld",
-                    (long long)options->num_classes);
-    return;
+    return x;
   }
-  x = jimm_layer_dropout(graph, "head_drop", x, 0.0);
+  const jimm_global_pool_attrs pool = {find_pool(options->global_pool)};
+  if (pool.type < 0) {
+    jimm_graph_fail(graph, JIMM_ERROR_INVALID_ARGUMENT,
+                    "global_pool \"%s\": expected \"\", \"avg\", \"max\", \"avgmax\" or "
+                    "\"catavgmax\"",
+                    options->global_pool);
+    return JIMM_NO_VALUE;
+  }
+  *channels *= pool.type == JIMM_POOL_CATAVGMAX ? 2 : 1;
+  jimm_graph_push(graph, "global_pool");
+  x = unary(graph, "global_pool", "pool", &pool, x);
+  jimm_graph_pop(graph);
+  return x;
+}
+
+/* Dropout and a linear classifier over pooled features. */
+static void classify(jimm_graph *graph, const char *drop, const char *fc, jimm_value x,
+                     int64_t channels, const jimm_model_options *options) {
+  if (options->global_pool[0] != 0) {
+    jimm_graph_push(graph, "global_pool");
+    x = jimm_layer_flatten(graph, "flatten", x);
+    jimm_graph_pop(graph);
+  }
+  x = jimm_layer_dropout(graph, drop, x, 0.0);
   jimm_graph_output(graph, "pre_logits", x);
   if (options->num_classes != 0) {
-    x = jimm_layer_linear(graph, name, x, channels, options->num_classes, JIMM_ROLE_CLASSIFIER);
+    x = jimm_layer_linear(graph, fc, x, channels, options->num_classes, JIMM_ROLE_CLASSIFIER);
   }
   jimm_graph_output(graph, "logits", x);
+}
+
+/* The same with a 1x1 convolution, before which nothing is flattened. */
+static void classify_pixels(jimm_graph *graph, jimm_value x, int64_t channels,
+                            const jimm_model_options *options) {
+  const bool pooled = options->global_pool[0] != 0;
+  x = jimm_layer_dropout(graph, "drop", x, 0.0);
+  const jimm_value pre_logits = pooled ? jimm_layer_flatten(graph, "pre_logits", x) : x;
+  jimm_graph_output(graph, "pre_logits", pre_logits);
+  if (options->num_classes == 0) {
+    jimm_graph_output(graph, "logits", pre_logits);
+    return;
+  }
+  x = jimm_layer_dense(graph, "fc", x, channels, options->num_classes, true, JIMM_ROLE_CLASSIFIER);
+  jimm_graph_output(graph, "logits", pooled ? jimm_layer_flatten(graph, "flatten", x) : x);
+}
+
+void jimm_layer_classifier(jimm_graph *graph, const char *name, jimm_value features,
+                           int64_t channels, const jimm_model_options *options) {
+  const jimm_value x = jimm_layer_global_pool(graph, features, true, options, &channels);
+  classify(graph, "head_drop", name, x, channels, options);
+}
+
+void jimm_layer_classifier_head(jimm_graph *graph, jimm_value features, int64_t channels, bool conv,
+                                const jimm_model_options *options) {
+  jimm_graph_push(graph, "head");
+  const jimm_value x = jimm_layer_global_pool(graph, features, !conv, options, &channels);
+  if (conv) {
+    classify_pixels(graph, x, channels, options);
+  } else {
+    classify(graph, "drop", "fc", x, channels, options);
+  }
+  jimm_graph_pop(graph);
 }

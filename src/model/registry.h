@@ -16,6 +16,11 @@ const jimm_variant *jimm_arch_variant(const jimm_arch *arch, const char *tag);
  * ran out. */
 int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit);
 
+/* Recipes of jimm_family.init. fan_out: He's normal distribution for ReLU, over outputs x taps
+ * (torch.nn.init.kaiming_normal_ with mode fan_out, which does not divide by groups). */
+jimm_init jimm_init_constant(double value);
+jimm_init jimm_init_fan_out(const jimm_shape *weight);
+
 /* Copies the options that the caller's version of the struct has over the defaults in `resolved`;
  * `given` may be NULL. */
 jimm_status jimm_copy_options(const char *what, const void *given, void *resolved, size_t size);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model/layers.h"
+#include "model/registry.h"
 
 #define STAGES 4
 
@@ -58,14 +59,14 @@ typedef struct resnet_shape {
   bool project;
 } resnet_shape;
 
-/* A convolution whose padding keeps the size at stride 1 (timm's get_padding). */
+/* A convolution whose padding keeps the size at stride 1. */
 static jimm_value conv(jimm_graph *graph, const char *name, jimm_value x, int64_t in, int64_t out,
                        int64_t kernel, int64_t stride, int64_t dilation, int64_t groups) {
   const jimm_conv conv = {.in = in,
                           .out = out,
                           .kernel = kernel,
                           .stride = stride,
-                          .padding = (stride - 1 + dilation * (kernel - 1)) / 2,
+                          .padding = jimm_same_padding(kernel, stride, dilation),
                           .dilation = dilation,
                           .groups = groups};
   return jimm_layer_conv2d(graph, name, x, &conv);
@@ -292,10 +293,7 @@ static jimm_value stem_pool(jimm_graph *graph, const resnet_config *config, jimm
 static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options) {
   static const char *const modules[STAGES] = {"layer1", "layer2", "layer3", "layer4"};
   const resnet_config *config = arch->config;
-  const int64_t output_stride = options->output_stride;
-  if (output_stride != 8 && output_stride != 16 && output_stride != 32) {
-    jimm_graph_fail(graph, JIMM_ERROR_INVALID_ARGUMENT,
-                    "output_stride: expected 8, 16 or 32, got %lld", (long long)output_stride);
+  if (!jimm_check_output_stride(graph, options, 8)) {
     return;
   }
   if (config->pruned != NULL && strcmp(options->global_pool, "catavgmax") == 0 &&
@@ -315,42 +313,46 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
   x = stem_pool(graph, config, x, at.channels);
   at.nominal = at.channels;
   for (int i = 0; i < STAGES; i++) {
-    x = stage(graph, config, i, output_stride, x, &at);
+    x = stage(graph, config, i, options->output_stride, x, &at);
     jimm_graph_add_feature(graph, modules[i], at.channels, at.reduction, x);
   }
   jimm_graph_output(graph, "features", x);
   jimm_layer_classifier(graph, "fc", x, at.channels, options);
 }
 
-#define CONFIG(...) \
-  { __VA_ARGS__ }
-#define ALL(value) \
-  { value, value, value, value }
+/* ResNet.init_weights: He's distribution for convolutions; the last norm of every residual branch
+ * starts at 0. */
+static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const jimm_node *user,
+                      int32_t input, jimm_init standard) {
+  const char *last = strstr(user->name, ".bn");
+  if (input != 1) {
+    return standard;
+  }
+  if (strcmp(user->op->name, "conv2d") == 0) {
+    return jimm_init_fan_out(&((const jimm_parameter_attrs *)parameter->attrs)->shape);
+  }
+  if (last != NULL && strcmp(last, ".bn2") == 0) { /* of a basic block: there is no third */
+    char third[64];
+    const size_t length = (size_t)(last - user->name);
+    if (length + sizeof ".bn3" > sizeof third) {
+      return standard;
+    }
+    memcpy(third, user->name, length);
+    memcpy(third + length, ".bn3", sizeof ".bn3");
+    return jimm_graph_find(graph, third) == JIMM_NO_VALUE ? jimm_init_constant(0.0) : standard;
+  }
+  return last != NULL && strcmp(last, ".bn3") == 0 ? jimm_init_constant(0.0) : standard;
+}
+
 #define WIDTHS(...)         \
   (const resnet_widths[]) { \
     __VA_ARGS__             \
   }
-#define VARIANT(...) \
-  { __VA_ARGS__ }
-#define ARCH(name_, params_, num_features_, config_, ...) \
-  {.name = name_,                                         \
-   .config = &(const resnet_config)config_,               \
-   .params = params_,                                     \
-   .num_features = num_features_,                         \
-   .variants = (const jimm_variant[]){__VA_ARGS__},       \
-   .variant_count =                                       \
-       (int32_t)(sizeof((const jimm_variant[]){__VA_ARGS__}) / sizeof(jimm_variant))},
-#define ALIAS(name_, target_)
-static const jimm_arch archs[] = {
-#include "model/resnet_variants.def"
-};
-#undef ARCH
-#undef ALIAS
-#define ARCH(...)
-#define ALIAS(name_, target_) {name_, target_},
-static const jimm_alias aliases[] = {
-#include "model/resnet_variants.def"
-};
+#define CONFIG_TYPE resnet_config
+#define VARIANTS "model/resnet_variants.def"
+#define ARCHS archs
+#define ALIASES aliases
+#include "model/variants.h"
 
 extern const jimm_family jimm_family_resnet;
 const jimm_family jimm_family_resnet = {
@@ -363,4 +365,5 @@ const jimm_family jimm_family_resnet = {
     .classifier = "fc",
     .aliases = aliases,
     .alias_count = (int32_t)(sizeof aliases / sizeof aliases[0]),
+    .init = init,
 };

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,12 +35,18 @@ def fixture_name(name, in_chans):
     return f"{key_of(name)}{suffix}_io.h5"
 
 
+def whole_name(name):
+    """A parameter's name in the whole model: features_only flattens the outer sequences."""
+    return re.sub(r"^(stem|stages)_", r"\1.", name)
+
+
 def load_synthetic(model, seed, adapt=True):
     """Gives `model` the weights of docs/synthetic.md. With `adapt`, the convolution that sees the
     image gets timm's adaptation of its 3-channel weights, as released weights would."""
     first = model.pretrained_cfg["first_conv"] + ".weight"
     with torch.no_grad():
-        for name, value in model.state_dict().items():
+        for key, value in model.state_dict().items():
+            name = whole_name(key)
             if name.endswith("num_batches_tracked"):
                 continue
             shape = tuple(value.shape)

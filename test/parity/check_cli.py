@@ -15,7 +15,7 @@ import torch
 import _dump_common
 from _checks import Checks
 
-GROUPS = ("list", "labels", "forward", "predict")
+GROUPS = ("list", "labels", "init", "forward", "predict")
 
 
 def main():

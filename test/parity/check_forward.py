@@ -11,21 +11,34 @@ from _checks import REFERENCE_BAR, house_bar, relative
 
 OUTPUTS = ("features", "pre_logits", "logits")
 THOROUGH = ("test_resnet", "resnet18")  # also other evaluators and element types
-QUICK = (*THOROUGH, "seresnext26t_32x4d", "resnetblur18")
+QUICK = (*THOROUGH, "seresnext26t_32x4d", "resnetblur18", "resnetv2_18d")
 LIVE = (
     "test_resnet", "resnet18", "resnet34", "resnet26t", "resnet50", "resnet50d", "resnet50_gn",
     "seresnext50_32x4d", "ecaresnet50t", "ecaresnet50d_pruned", "resnetrs50", "resnetblur50",
-    "resnetaa50d", "senet154", "wide_resnet50_2",
+    "resnetaa50d", "senet154", "wide_resnet50_2", "resnetv2_18", "resnetv2_50", "resnetv2_50t",
+    "resnetv2_50d_gn", "resnetv2_50d_evos", "resnetv2_50d_frn",
 )
 SIZES = ((1, 224, 224), (1, 176, 176), (3, 64, 64), (1, 33, 47), (1, 1, 1), (2, 7, 300), (1, 2, 31))
 
 
 def timm_outputs(model, x):
     """{name: tensor} of everything that `jimm forward --what all` writes."""
-    with torch.no_grad():
-        taps = model.forward_intermediates(x, intermediates_only=True)
-    outputs = dict(zip(OUTPUTS, _dump_common.run(model, x)))
-    outputs.update({f"feat_{i + 1:02d}": tap for i, tap in enumerate(taps)})
+    taps = {}
+
+    def keep(name):
+        return lambda _module, _inputs, output: taps.update({name: output.clone()})
+
+    # what features_only returns; forward_intermediates fails on odd sizes in some families
+    hooks = [
+        model.get_submodule(info["module"]).register_forward_hook(keep(f"feat_{i + 1:02d}"))
+        for i, info in enumerate(model.feature_info)
+    ]
+    try:
+        outputs = dict(zip(OUTPUTS, _dump_common.run(model, x)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    outputs.update(taps)
     return outputs
 
 
@@ -156,8 +169,12 @@ def check_pyramid(run, quick):
         run.hold(what, load_file(out), answers(dict(zip(names, exact)), dict(zip(names, single))))
     net = model_of(run.arch, output_stride=8)
     run.compare("--output-stride 8", net, (1, 3, 64, 96), "--output-stride", "8")
+    if run.arch.startswith("resnetv2"):  # which dilates its later stages from any stride on
+        run.compare("--output-stride 4", model_of(run.arch, output_stride=4), (1, 3, 64, 32),
+                    "--output-stride", "4")
     path, _ = run.input((1, 3, 64, 64))
-    for flags in (("--output-stride", "4"), ("--what", "pyramid", "--out-indices", "5"),
+    least = "2" if run.arch.startswith("resnetv2") else "4"
+    for flags in (("--output-stride", least), ("--what", "pyramid", "--out-indices", "5"),
                   ("--what", "pyramid", "--out-indices", "-6"),
                   ("--what", "pyramid", "--out-indices", "1,1")):
         run.checks.refuses(f"forward {flags}", "forward", run.arch, "-w", run.weights, "--input", path,

@@ -10,14 +10,14 @@ from timm.models import PretrainedCfg, get_pretrained_cfg, model_entrypoint
 
 # Fields of timm's cfg that are not listed: no family of jimm's uses them, and that is checked.
 UNUSED = (
-    "file", "state_dict", "hf_hub_filename", "source", "custom_load", "min_input_size",
+    "file", "state_dict", "hf_hub_filename", "source", "min_input_size",
     "fixed_input_size", "label_offset", "label_names", "label_descriptions", "test_pool_size",
-    "description", "paper_name", "notes",
+    "description", "notes",
 )
 LISTED = (
     "url", "hf_hub_id", "architecture", "tag", "input_size", "test_input_size", "interpolation",
     "crop_pct", "test_crop_pct", "crop_mode", "mean", "std", "num_classes", "pool_size", "first_conv",
-    "classifier", "license", "origin_url", "paper_ids",
+    "classifier", "license", "origin_url", "paper_ids", "paper_name", "custom_load",
 )
 
 
@@ -31,6 +31,14 @@ def check_fields(checks, name, cfg):
             checks.check(field.name in LISTED, f"{name}: timm's {field.name} is not listed")
 
 
+MODULES = ("resnet", "resnetv2")
+
+
+def family_of(arch):
+    """jimm's family: timm's module."""
+    return model_entrypoint(arch).__module__.rsplit(".", 1)[-1]
+
+
 def expected(name, default, params):
     """What timm says of a tag, in the fields of `jimm list --json`."""
     arch, _, tag = name.partition(".")
@@ -40,7 +48,7 @@ def expected(name, default, params):
         "arch": arch,
         "tag": tag,
         "key": name.replace(".", "_"),
-        "family": model_entrypoint(arch).__module__.rsplit(".", 1)[-1],
+        "family": family_of(arch),
         "default": default,
         "has_weights": bool(cfg.has_weights),
         "params": params[0],
@@ -62,6 +70,8 @@ def expected(name, default, params):
         "url": cfg.url or None,
         "origin_url": cfg.origin_url or None,
         "paper_ids": cfg.paper_ids or None,
+        "paper_name": cfg.paper_name or None,
+        "custom_load": bool(cfg.custom_load),
     }
 
 
@@ -83,6 +93,9 @@ def check(checks, quick):
 
     archs = [row["name"] for row in listed[("--archs",)]]
     checks.equal(len(archs), len(set(archs)), "architectures listed once")
+    timm_archs = [arch for module in MODULES for arch in timm.list_models(module=module)
+                  if not arch.endswith("_bit")]
+    checks.equal(sorted(archs), sorted(timm_archs), "architectures")
     configs = [n for a in archs for n in timm.list_models(a + ".*", include_tags=True)] or []
     configs = sorted({n for n in configs if n.partition(".")[0] in archs})
     untagged = [a for a in archs if not any(c.partition(".")[0] == a for c in configs)]

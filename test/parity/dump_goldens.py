@@ -20,14 +20,27 @@ import numpy as np
 import timm
 import torch
 from timm.layers import (
+    GELU,
     AvgPool2dSame,
+    BatchNormAct2d,
     BlurPool2d,
+    Conv2dSame,
     EcaModule,
+    EvoNorm2dS0,
+    FilterResponseNormTlu2d,
+    GELUTanh,
+    GroupNormAct,
+    RmsNorm2d,
     SEModule,
     SelectAdaptivePool2d,
     Sigmoid,
+    SimpleNorm2d,
+    StdConv2d,
 )
+from timm.layers.grn import GlobalResponseNorm
+from timm.models.convnext import ConvNeXtBlock
 from timm.models.resnet import BasicBlock, Bottleneck
+from timm.models.resnetv2 import PreActBasic, PreActBottleneck
 from torch import nn
 
 import _dump_common
@@ -41,7 +54,12 @@ OUTPUTS = ("features", "pre_logits", "logits")
 
 # Architectures that also get the cases of channels, classes and pooling: one of each kind of block,
 # stem and norm, and one with an odd number of features.
-THOROUGH = ("resnet18", "resnet50", "resnet50_gn", "test_resnet", "ecaresnet50d_pruned")
+THOROUGH = (
+    "resnet18", "resnet50", "resnet50_gn", "test_resnet", "ecaresnet50d_pruned", "resnetv2_18d",
+    "resnetv2_50x1_bit", "convnext_zepto_rms_ols", "convnext_tiny_hnf", "test_convnext",
+    "test_convnext3", "convnextv2_atto",
+)
+BLOCKS = (BasicBlock, Bottleneck, PreActBasic, PreActBottleneck, ConvNeXtBlock)
 
 
 class Case(typing.NamedTuple):
@@ -66,6 +84,17 @@ def runs(arch, height, width):
     return True
 
 
+def heads(arch, num_classes, global_pool):
+    """Whether timm can run a head of that kind."""
+    try:
+        with torch.device("meta"):
+            model = timm.create_model(arch, num_classes=num_classes, global_pool=global_pool)
+            model.eval()(torch.zeros(1, 3, 64, 64))
+    except RuntimeError:
+        return False
+    return True
+
+
 def cases_of(arch):
     odd = (75, 91) if runs(arch, 75, 91) else (64, 128)
     cases = [
@@ -81,11 +110,14 @@ def cases_of(arch):
             Case("classes0", 3, 1, 64, 64, num_classes=0),
             Case("max", 3, 1, 64, 64, global_pool="max"),
             Case("avgmax", 3, 1, 64, 64, global_pool="avgmax"),
-            # the classifier of timm's pruned networks does not fit this pool
-            Case("catavgmax", 3, 1, 64, 64, 0 if "pruned" in arch else 1000, "catavgmax"),
+            # some classifiers and norms do not fit this pool
+            *[Case("catavgmax", 3, 1, 64, 64, classes, "catavgmax")
+              for classes in (1000, 0) if heads(arch, classes, "catavgmax")][:1],
             Case("unpooled", 3, 1, 64, 64, num_classes=0, global_pool=""),
             Case("stride16", 3, 1, 64, 64, output_stride=16, pyramid=True),
         ]
+    if arch in THOROUGH and heads(arch, 1000, ""):
+        cases.append(Case("pixels", 3, 1, 64, 64, 1000, ""))
     return cases
 
 
@@ -111,6 +143,25 @@ def attributes(module):
         if not module.affine or not module.track_running_stats:
             raise TypeError(f"{module}")
         return {"op": "batch_norm", "eps": module.eps}
+    if isinstance(module, EvoNorm2dS0):
+        if not module.apply_act:
+            raise TypeError(f"{module}")
+        return {"op": "evo_norm2d_s0", "groups": module.groups, "eps": module.eps}
+    if isinstance(module, FilterResponseNormTlu2d):
+        if not module.apply_act or not module.rms:
+            raise TypeError(f"{module}")
+        return {"op": "filter_response_norm", "eps": module.eps}
+    if isinstance(module, nn.LayerNorm):
+        return {"op": "channel_norm", "type": "layer", "eps": module.eps}
+    if isinstance(module, RmsNorm2d):
+        return {"op": "channel_norm", "type": "rms", "eps": module.eps}
+    if isinstance(module, SimpleNorm2d):
+        return {"op": "channel_norm", "type": "simple", "eps": module.eps}
+    if isinstance(module, GlobalResponseNorm):
+        return {"op": "global_response_norm", "eps": module.eps}
+    if isinstance(module, nn.ConstantPad2d):
+        left, right, top, bottom = module.padding
+        return {"op": "pad2d", "before": [top, left], "after": [bottom, right], "value": module.value}
     if isinstance(module, nn.GroupNorm):
         return {"op": "group_norm", "groups": module.num_groups, "eps": module.eps}
     if isinstance(module, nn.MaxPool2d):
@@ -156,9 +207,15 @@ def attributes(module):
         return {"op": "relu"}
     if isinstance(module, (nn.Sigmoid, Sigmoid)):
         return {"op": "sigmoid"}
+    if isinstance(module, GELUTanh):
+        return {"op": "gelu", "approximate": "tanh"}
+    if isinstance(module, (GELU, nn.GELU)):
+        return {"op": "gelu", "approximate": getattr(module, "approximate", "none")}
+    if isinstance(module, nn.SiLU):
+        return {"op": "silu"}
     if isinstance(module, nn.Linear):
         return {"op": "linear", "bias": module.bias is not None}
-    if isinstance(module, (nn.Identity, nn.Flatten)):
+    if isinstance(module, (nn.Identity, nn.Flatten, nn.Dropout)):
         return None
     raise TypeError(f"a module that the goldens do not know: {module}")
 
@@ -169,8 +226,13 @@ def inner_nodes(name, module):
         if getattr(module, "add_maxpool", False):
             raise TypeError(f"{module}")
         yield name + ".mean", {"op": "global_pool", "type": "avg"}
-    if isinstance(module, AvgPool2dSame):
-        total = pair(module.kernel_size)[0] - 1
+    if isinstance(module, StdConv2d):
+        yield name + ".standardize", {"op": "standardize_weight", "eps": module.eps}
+    if isinstance(module, Conv2dSame) and (pair(module.stride) != [1, 1] or any(module.padding)):
+        raise TypeError(f"padding that depends on the size: {module}")
+    if isinstance(module, (AvgPool2dSame, Conv2dSame)):
+        extent = pair(module.kernel_size)[0] - 1
+        total = extent * (pair(module.dilation)[0] if isinstance(module, Conv2dSame) else 1)
         before, after = total // 2, total - total // 2
         yield name + ".pad", {"op": "pad2d", "before": pair(before), "after": pair(after), "value": 0.0}
 
@@ -186,8 +248,11 @@ def named_nodes(model):
         if isinstance(module, SelectAdaptivePool2d):
             inside = (name + ".",)
             found[name + ".pool"] = {"op": "global_pool", "type": module.pool_type}
-        elif not list(module.children()):
+        elif not list(module.children()) or isinstance(module, (BatchNormAct2d, GroupNormAct)):
             attrs = attributes(module)
+            if isinstance(module, nn.Linear) and ".mlp." in name:
+                # over the channels of every pixel: a 1x1 convolution
+                attrs = attributes(nn.Conv2d(module.in_features, module.out_features, 1))
             if attrs is not None:
                 found[name] = attrs
     return found
@@ -270,7 +335,7 @@ def golden(arch):
             result["parameters"] = parameters_of(model)
             result["blocks"] = [
                 block for block, module in model.named_modules()
-                if isinstance(module, (BasicBlock, Bottleneck))
+                if isinstance(module, BLOCKS)
             ]
             result["nodes"] = grouped(plain)
         elif case.output_stride != 32:

@@ -1,0 +1,41 @@
+/* The rows of a variant table (made by scripts/make_variants.py) as the arrays that a family's row
+ * points to. Before it is included, for each table anew:
+ *
+ *   VARIANTS    the file, "model/resnet_variants.def"
+ *   CONFIG_TYPE the family's struct, which the rows initialise
+ *   ARCHS       the name of the array of jimm_arch
+ *   ALIASES     the name of the array of jimm_alias
+ */
+#define CONFIG(...) \
+  { __VA_ARGS__ }
+#define ALL(value) \
+  { value, value, value, value }
+#define VARIANT(...) \
+  { __VA_ARGS__ }
+#define ARCH(name_, params_, num_features_, config_, ...) \
+  {.name = name_,                                         \
+   .config = &(const CONFIG_TYPE)config_,                 \
+   .params = params_,                                     \
+   .num_features = num_features_,                         \
+   .variants = (const jimm_variant[]){__VA_ARGS__},       \
+   .variant_count =                                       \
+       (int32_t)(sizeof((const jimm_variant[]){__VA_ARGS__}) / sizeof(jimm_variant))},
+#define ALIAS(name_, target_)
+static const jimm_arch ARCHS[] = {
+#include VARIANTS
+};
+#undef ARCH
+#undef ALIAS
+#define ARCH(...)
+#define ALIAS(name_, target_) {name_, target_},
+static const jimm_alias ALIASES[] = {
+#include VARIANTS
+};
+#undef ARCH
+#undef ALIAS
+#undef VARIANT
+#undef ALL
+#undef CONFIG
+#undef VARIANTS
+#undef ARCHS
+#undef ALIASES
