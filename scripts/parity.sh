@@ -19,17 +19,22 @@ case $mode in
     ;;
 esac
 jimm=$build/jimm
-families='resnet resnetv2'
-for program in "$jimm" $(for family in $families; do echo "$build/test/test_$family"; done); do
+# family:test:dump, for every row of families.def
+families=$(sed -nE 's/^FAMILY\(([a-z0-9_]+), ([a-z0-9_]+), ([a-z0-9_]+)\)$/\1:\2:\3/p' src/model/families.def)
+tests=$(for family in $families; do family=${family#*:} && echo "${family%:*}"; done)
+for program in "$jimm" $(for test in $tests; do echo "$build/test/test_$test"; done); do
   if [ ! -x "$program" ]; then
     echo "parity.sh: $program is missing: run make (fixtures need libhdf5-dev)" >&2
     exit 1
   fi
 done
 python=$(scripts/python_env.sh) || exit 1
-live_resnet='resnet18 resnet34 resnet50 resnet50d resnet26t resnet50_gn test_resnet seresnext50_32x4d
-ecaresnet50t ecaresnet50d_pruned resnetrs50 resnetblur50 resnetaa50d senet154 wide_resnet50_2'
-live_resnetv2='resnetv2_18 resnetv2_50 resnetv2_50t resnetv2_50d_gn resnetv2_50d_evos resnetv2_50d_frn'
+
+# live TEST: the architectures whose fixtures the test of a family expects: one for each option of the
+# family, as its file says.
+live() {
+  JIMM_PARITY_DIR=/dev/null "$build/test/test_$1" --list | sed -nE 's/(_in1c)?_io\.h5$//p' | uniq
+}
 
 temporary=$(mktemp -d "${TMPDIR:-/tmp}/jimm-parity.XXXXXX") || exit 1
 trap 'rm -rf "$temporary"' EXIT
@@ -61,30 +66,32 @@ stage() {
   return "$status"
 }
 
-# fixtures FAMILY FOLDER ARCH...: dumps them in 3 and 1 channels and runs the test that requires them;
-# in data/parity every other fixture that is there too.
+# fixtures FAMILY:TEST:DUMP FOLDER ARCH...: dumps them in 3 and 1 channels and runs the test that
+# requires them; in data/parity every other fixture that is there too.
 fixtures() {
-  family=$1 folder=$2 filters=
+  dump=${1##*:} test=${1#*:} folder=$2 filters=
+  test=${test%:*}
   shift 2
   if [ "$folder" != data/parity ]; then
     for one in "$@"; do filters="$filters --filter ${one}_i"; done
   fi
   mkdir -p "$folder" || return 1
   for channels in 3 1; do
-    "$python" "test/parity/dump_${family}_io.py" --variant "$@" --synthetic 1 --in-chans "$channels" \
+    "$python" "test/parity/dump_${dump}_io.py" --variant "$@" --synthetic 1 --in-chans "$channels" \
       --out "$folder" --resume || return 1
   done
   # shellcheck disable=SC2086
-  JIMM_PARITY_DIR=$folder JIMM_PARITY_REQUIRE="$*" "$build/test/test_$family" $filters
+  JIMM_PARITY_DIR=$folder JIMM_PARITY_REQUIRE="$*" "$build/test/test_$test" $filters
 }
 
 sweep() {
   ledger=data/parity/sweep
   mkdir -p "$ledger"
   # What was swept with other programs, pins or scripts is swept again.
-  state=$(cat "$jimm" "$build"/test/test_resnet* pyproject.toml test/parity/*.py | sha256sum | cut -c1-16)
+  state=$(for test in $tests; do cat "$build/test/test_$test"; done |
+    cat - "$jimm" pyproject.toml test/parity/*.py | sha256sum | cut -c1-16)
   for family in $families; do
-    for arch in $("$jimm" list --archs --family "$family"); do
+    for arch in $("$jimm" list --archs --family "${family%%:*}"); do
       sweep_arch "$family" "$arch"
     done
   done
@@ -111,22 +118,31 @@ sweep_arch() {
 
 case $mode in
   full)
+    all=
+    for family in $families; do
+      test=${family#*:}
+      archs=$(live "${test%:*}")
+      all="$all $archs"
+      # shellcheck disable=SC2086
+      stage "fixtures (test_${test%:*})" fixtures "$family" data/parity $archs
+    done
+    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" list labels init predict
     # shellcheck disable=SC2086
-    stage 'fixtures (test_resnet)' fixtures resnet data/parity $live_resnet
-    # shellcheck disable=SC2086
-    stage 'fixtures (test_resnetv2)' fixtures resnetv2 data/parity $live_resnetv2
-    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm"
+    stage 'jimm forward' "$python" test/parity/check_cli.py --jimm "$jimm" --archs $all -- forward
     stage 'images' "$python" test/parity/check_images.py "$jimm"
     # shellcheck disable=SC2086
-    stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check $live_resnet \
-      $live_resnetv2
+    stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check $all
     ;;
   --quick)
-    stage 'fixtures (test_resnet)' fixtures resnet "$temporary/fixtures" test_resnet resnet18 resnet50
-    stage 'fixtures (test_resnetv2)' fixtures resnetv2 "$temporary/fixtures" resnetv2_18
+    for family in $families; do
+      test=${family#*:}
+      # shellcheck disable=SC2046
+      stage "fixtures (test_${test%:*})" fixtures "$family" "$temporary/fixtures" \
+        $(live "${test%:*}" | head -n 1)
+    done
     stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" --quick
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check test_resnet \
-      seresnet18 resnetblur18 ecaresnext26t_32x4d resnetv2_18d
+      seresnet18 resnetblur18 ecaresnext26t_32x4d resnetv2_18d test_convnext convnextv2_atto
     ;;
   --sweep)
     sweep

@@ -1,6 +1,6 @@
 /* The scope of a test run, for every test program however it is started:
  *
- *   JIMM_TEST_VARIANTS   names of models separated by commas, "resnet50_a1_in1k,resnetv2_50"
+ *   JIMM_TEST_VARIANTS   names of models separated by commas, "resnet50_a1_in1k,convnext_atto"
  *   JIMM_TEST_FAMILIES   names of families separated by commas; also infra: initialisation, hub
  *
  * Families, when given, say what runs. Variants alone restrict the families to those that contain

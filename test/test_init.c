@@ -110,8 +110,8 @@ TEST(resnet_bottleneck) {
 
 TEST(resnetv2) {
   jimm_graph *graph = NULL;
-  jimm_state *state = init("resnetv2_50d_gn", 1, &graph);
-  check_normal(state, "stem.conv1.weight", sqrt(2.0 / (32 * 9)));
+  jimm_state *state = init("resnetv2_50x1_bit", 1, &graph);
+  check_normal(state, "stem.conv.weight", sqrt(2.0 / (64 * 49)));
   check_normal(state, "stages.0.blocks.0.conv3.weight", sqrt(2.0 / 256));
   check_constant(state, "stages.0.blocks.0.norm3.weight", 1);
   check_normal(state, "head.fc.weight", 0.01);
@@ -128,13 +128,34 @@ TEST(resnetv2) {
   jimm_graph_close(&graph);
 }
 
+TEST(convnext) {
+  jimm_graph *graph = NULL;
+  jimm_state *state = init("convnext_atto", 1, &graph);
+  check_normal(state, "stem.0.weight", 0.02);
+  check_constant(state, "stem.0.bias", 0);
+  check_constant(state, "stem.1.weight", 1);
+  check_normal(state, "stages.0.blocks.0.conv_dw.weight", 0.02);
+  check_normal(state, "stages.0.blocks.0.mlp.fc1.weight", 0.02);
+  check_constant(state, "stages.0.blocks.0.mlp.fc1.bias", 0);
+  check_constant(state, "stages.0.blocks.0.gamma", 1e-6);
+  check_normal(state, "head.fc.weight", 0.02);
+  check_constant(state, "head.fc.bias", 0);
+  jimm_state_close(&state);
+  jimm_graph_close(&graph);
+  state = init("convnextv2_atto", 1, &graph);
+  check_constant(state, "stages.0.blocks.0.mlp.grn.weight", 0);
+  check_constant(state, "stages.0.blocks.0.mlp.grn.bias", 0);
+  jimm_state_close(&state);
+  jimm_graph_close(&graph);
+}
+
 TEST(the_seed_decides) {
   jimm_graph *graph = NULL;
-  jimm_state *one = init("test_resnet", 1, &graph);
+  jimm_state *one = init("test_convnext", 1, &graph);
   jimm_graph_close(&graph);
-  jimm_state *again = init("test_resnet", 1, &graph);
+  jimm_state *again = init("test_convnext", 1, &graph);
   jimm_graph_close(&graph);
-  jimm_state *other = init("test_resnet", 2, &graph);
+  jimm_state *other = init("test_convnext", 2, &graph);
   TEST_CHECK_INT(jimm_state_count(one), jimm_state_count(again));
   int64_t equal = 0;
   for (int64_t i = 0; i < jimm_state_count(one); i++) {

@@ -44,8 +44,8 @@ static const struct {
   const char *family;
   int32_t archs, variants, released, aliases, taps;
 } facts[] = {
-    {"resnet", 81, 168, 149, 43, 5},
-    {"resnetv2", 14, 15, 9, 0, 5},
+    {"resnet", 81, 168, 149, 43, 5}, {"bit", 6, 15, 15, 15, 5},       {"resnetv2", 14, 15, 9, 0, 5},
+    {"convnext", 22, 76, 75, 15, 4}, {"convnextv2", 9, 27, 26, 0, 4},
 };
 
 TEST(counts) {

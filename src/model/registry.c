@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#define FAMILY(name) extern const jimm_family jimm_family_##name;
+#define FAMILY(name, test, dump) extern const jimm_family jimm_family_##name;
 #include "model/families.def"
 #undef FAMILY
 
 static const jimm_family *const built_in[] = {
-#define FAMILY(name) &jimm_family_##name,
+#define FAMILY(name, test, dump) &jimm_family_##name,
 #include "model/families.def"
 #undef FAMILY
 };

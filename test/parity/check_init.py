@@ -13,10 +13,11 @@ import timm
 import torch
 from safetensors.numpy import load_file
 
-QUICK = ("test_resnet", "resnetv2_18")
+QUICK = ("test_resnet", "test_convnext")
 ARCHS = (
     *QUICK, "resnet18", "seresnext26t_32x4d", "ecaresnet26t", "resnetrs50", "resnet50_gn", "resnet26t",
-    "resnetv2_50d_evos", "resnetv2_50d_frn",
+    "resnetv2_18", "resnetv2_50d_evos", "resnetv2_50d_frn", "resnetv2_50x1_bit", "convnext_atto",
+    "convnext_tiny", "convnext_zepto_rms_ols", "convnext_tiny_hnf", "convnextv2_atto",
 )
 LEVEL = 3.3  # sqrt(-ln(1e-9 / 2) / 2)
 

@@ -348,6 +348,7 @@ def golden(arch):
         names = list(OUTPUTS)
         single = list(_dump_common.run(model, x))
         exact = list(_dump_common.run(model.double(), x.double()))
+        del model  # the largest has 7.5 GB of weights
         if case.pyramid:
             row["features"], more_exact, more_single = pyramid(arch, case, x)
             names += [f"feat_{i + 1:02d}" for i in range(len(more_exact))]
