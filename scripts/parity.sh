@@ -33,7 +33,7 @@ python=$(scripts/python_env.sh) || exit 1
 # live TEST: the architectures whose fixtures the test of a family expects: one for each option of the
 # family, as its file says.
 live() {
-  JIMM_PARITY_DIR=/dev/null "$build/test/test_$1" --list | sed -nE 's/(_in1c)?_io\.h5$//p' | uniq
+  JIMM_PARITY_DIR=/dev/null "$build/test/test_$1" --list | sed -nE 's/(_in1c)?(_featsonly)?_io\.h5$//p' | uniq
 }
 
 temporary=$(mktemp -d "${TMPDIR:-/tmp}/jimm-parity.XXXXXX") || exit 1

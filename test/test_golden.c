@@ -12,98 +12,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "filter.h"
-#include "golden.h"
+#include <jimm-test/jimm-test.h>
+#include <jimm/jimm.h>
 
-/* The house bar: relative to the largest value, against timm in float64. */
-#define HOUSE_FLOOR 2e-6
-#define HOUSE_TIMES_TIMM 3.0
+#include "filter.h"
+#include "parity/check.h"
+
+#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
 /* The reference in float64 differs from timm in float64 by the order of sums only. */
 #define REFERENCE_BAR 1e-10
 
-/* The outputs that a case may have; the taps of the pyramid come last. */
-#define OUTPUT_COUNT 8
-static const char *const output_names[OUTPUT_COUNT] = {
-    "features", "pre_logits", "logits", "feat_01", "feat_02", "feat_03", "feat_04", "feat_05"};
-/* Columns of the report: the three outputs, and the worst of all taps. */
+/* Columns of the report: the three outputs that every case has, and the worst of all taps. */
 enum { COLUMNS = 4, PYRAMID = 3 };
+static const char *const output_names[PYRAMID] = {"features", "pre_logits", "logits"};
+
+typedef struct worst {
+  double error, timm_error;
+} worst;
 
 /* What one architecture measured, the worst of its cases per column. */
 typedef struct measured {
-  golden_error worst[COLUMNS];
+  worst worst[COLUMNS];
   double share; /* of the house bar: the largest error / bar */
 } measured;
+
+/* $JIMM_GOLDEN_DIR or test/golden. */
+static const char *golden_folder(void) {
+  const char *folder = getenv("JIMM_GOLDEN_DIR");
+  return folder != NULL && folder[0] != 0 ? folder : "test/golden";
+}
 
 static FILE *report;
 
 /* ---- one case ---- */
 
 typedef struct evaluation {
-  const jimm_json *test_case;
-  int32_t outputs; /* the first so many of output_names */
+  const jimm_golden_case *test_case;
+  const char *names[JIMM_PARITY_OUTPUTS];
   jimm_model *model;
   jimm_tensor input;
 } evaluation;
 
-static jimm_graph *build(const char *arch, const jimm_json *test_case, int64_t in_chans) {
-  jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-  options.num_classes = golden_integer(test_case, "num_classes");
-  options.in_chans = in_chans;
-  options.global_pool = golden_get(test_case, "global_pool", JIMM_JSON_STRING)->string;
-  options.output_stride = golden_integer(test_case, "output_stride");
-  jimm_model_name name;
-  jimm_graph *graph = NULL;
-  REQUIRE_OK(jimm_model_find(arch, &name));
-  REQUIRE_OK(jimm_graph_build(&name, &options, &graph));
-  return graph;
-}
-
-/* The weights of a case; made anew only when its head is another than that of the case before. */
-typedef struct weights {
-  jimm_state *state;
-  int64_t num_classes;
-  const char *global_pool;
-} weights;
-
-static jimm_state *weights_of(weights *w, const char *arch, uint64_t seed,
-                              const jimm_json *test_case) {
-  const int64_t num_classes = golden_integer(test_case, "num_classes");
-  const char *global_pool = golden_get(test_case, "global_pool", JIMM_JSON_STRING)->string;
-  if (w->state != NULL && w->num_classes == num_classes &&
-      strcmp(w->global_pool, global_pool) == 0) {
-    return w->state;
-  }
-  jimm_state_close(&w->state);
-  jimm_graph *graph = build(arch, test_case, 3);
-  REQUIRE_OK(jimm_state_synthetic(graph, seed, &w->state));
-  jimm_graph_close(&graph);
-  w->num_classes = num_classes;
-  w->global_pool = global_pool;
-  return w->state;
-}
-
-/* `state` holds weights of 3 channels, which are adapted when they are bound, as released ones. */
-static void evaluation_open(const jimm_json *golden, jimm_state *state, const jimm_json *test_case,
-                            evaluation *e) {
-  const char *arch = golden_get(golden, "arch", JIMM_JSON_STRING)->string;
-  const int64_t in_chans = golden_integer(test_case, "in_chans");
+static void evaluation_open(const jimm_golden *golden, const jimm_golden_case *test_case,
+                            jimm_golden_weights *weights, evaluation *e) {
   *e = (evaluation){.test_case = test_case};
-  e->outputs = (int32_t)golden_get(test_case, "outputs", JIMM_JSON_OBJECT)->length;
-  TEST_REQUIRE(e->outputs >= PYRAMID && e->outputs <= OUTPUT_COUNT);
-  jimm_graph *graph = build(arch, test_case, in_chans);
-  golden_check_features(test_case, graph);
-  if (jimm_json_get(test_case, "nodes") != NULL) {
-    golden_check_nodes(golden, test_case, graph);
+  TEST_REQUIRE(test_case->output_count >= PYRAMID &&
+               test_case->output_count <= JIMM_PARITY_OUTPUTS);
+  for (int32_t i = 0; i < test_case->output_count; i++) {
+    e->names[i] = test_case->outputs[i].name;
+    TEST_CHECK_MSG(i >= PYRAMID || strcmp(e->names[i], output_names[i]) == 0, "%s: output %d is %s",
+                   test_case->name, (int)i, e->names[i]);
   }
-  REQUIRE_OK(jimm_model_create(graph, state, NULL, &e->model));
-  jimm_graph_close(&graph);
-
-  const jimm_shape shape = {
-      4,
-      {golden_integer(test_case, "batch"), in_chans, golden_integer(test_case, "height"),
-       golden_integer(test_case, "width")}};
-  REQUIRE_OK(jimm_tensor_create(JIMM_F32, &shape, &e->input));
-  REQUIRE_OK(jimm_synthetic_input((uint64_t)golden_integer(test_case, "seed"), "input", &e->input));
+  REQUIRE_OK(jimm_golden_open_case(golden, test_case, weights, &e->model, &e->input));
 }
 
 static void evaluation_close(evaluation *e) {
@@ -111,56 +71,60 @@ static void evaluation_close(evaluation *e) {
   jimm_model_close(&e->model);
 }
 
-static double house_bar(golden_error error) {
-  return fmax(HOUSE_FLOOR, HOUSE_TIMES_TIMM * error.timm_error);
+/* The graph has timm's parameters, nodes and taps. */
+static void check_graph(const jimm_golden *golden, const evaluation *e) {
+  const jimm_graph *graph = jimm_model_graph(e->model);
+  const bool first = e->test_case == &golden->cases[0];
+  jimm_text text = {0};
+  jimm_golden_compare_features(e->test_case, graph, &text);
+  if (first) {
+    jimm_golden_compare_parameters(golden, graph, &text);
+  }
+  if (first || e->test_case->nodes != NULL) {
+    REQUIRE_OK(jimm_golden_compare_nodes(golden, e->test_case, graph, &text));
+  }
+  char *differences = jimm_text_take(&text);
+  TEST_REQUIRE(differences != NULL);
+  TEST_CHECK_MSG(differences[0] == 0, "%s: the graph is not timm's:\n%s", e->test_case->name,
+                 differences);
+  jimm_free(differences);
 }
 
 static void check_plan(const evaluation *e, measured *total) {
-  const char *name = golden_get(e->test_case, "name", JIMM_JSON_STRING)->string;
-  jimm_plan_options options = JIMM_PLAN_OPTIONS_INIT;
-  options.batch = e->input.shape.dim[0];
-  options.height = e->input.shape.dim[2];
-  options.width = e->input.shape.dim[3];
-  options.outputs = output_names;
-  options.output_count = e->outputs;
-  jimm_plan *plan = NULL;
-  REQUIRE_OK(jimm_plan_create(e->model, &options, &plan));
-  jimm_tensor outputs[OUTPUT_COUNT];
-  memset(outputs, 0, sizeof outputs);
-  for (int32_t i = 0; i < e->outputs; i++) {
-    jimm_shape shape;
-    REQUIRE_OK(jimm_plan_output_shape(plan, i, &shape));
-    REQUIRE_OK(jimm_tensor_create(JIMM_F32, &shape, &outputs[i]));
-  }
-  REQUIRE_OK(jimm_plan_run(plan, &e->input, outputs));
-  for (int32_t i = 0; i < e->outputs; i++) {
-    const golden_error got = golden_measure(e->test_case, output_names[i], &outputs[i]);
-    const double bar = house_bar(got);
-    TEST_CHECK_MSG(got.error <= bar, "%s, %s: relative error %.3g, bar %.3g, timm's own %.3g", name,
-                   output_names[i], got.error, bar, got.timm_error);
-    golden_error *worst = &total->worst[i < PYRAMID ? i : PYRAMID];
-    worst->error = fmax(worst->error, got.error);
-    worst->timm_error = fmax(worst->timm_error, got.timm_error);
-    total->share = fmax(total->share, got.error / bar);
+  jimm_tensor outputs[JIMM_PARITY_OUTPUTS];
+  REQUIRE_OK(jimm_parity_run(e->model, &e->input, JIMM_THREADS_DEFAULT, e->test_case->output_count,
+                             e->names, outputs));
+  for (int32_t i = 0; i < e->test_case->output_count; i++) {
+    const jimm_golden_output *want = &e->test_case->outputs[i];
+    const double bar = fmax(JIMM_HOUSE_FLOOR, JIMM_HOUSE_TIMES_TIMM * want->timm_error);
+    double error = 0;
+    REQUIRE_OK(jimm_golden_measure(e->test_case, want, &outputs[i], &error));
+    TEST_CHECK_MSG(error <= bar, "%s, %s: relative error %.3g, bar %.3g (timm's own %.3g)",
+                   e->test_case->name, want->name, error, bar, want->timm_error);
+    worst *column = &total->worst[i < PYRAMID ? i : PYRAMID];
+    if (error > column->error) {
+      *column = (worst){error, want->timm_error};
+    }
+    total->share = fmax(total->share, error / bar);
     jimm_tensor_close(&outputs[i]);
   }
-  jimm_plan_close(&plan);
 }
 
 static double check_reference(const evaluation *e) {
-  const char *name = golden_get(e->test_case, "name", JIMM_JSON_STRING)->string;
-  double worst = 0;
-  jimm_tensor outputs[OUTPUT_COUNT];
+  double worst_error = 0;
+  jimm_tensor outputs[JIMM_PARITY_OUTPUTS];
   memset(outputs, 0, sizeof outputs);
-  REQUIRE_OK(jimm_reference_run(e->model, JIMM_F64, &e->input, e->outputs, output_names, outputs));
-  for (int32_t i = 0; i < e->outputs; i++) {
-    const golden_error got = golden_measure(e->test_case, output_names[i], &outputs[i]);
-    TEST_CHECK_MSG(got.error <= REFERENCE_BAR, "%s, %s: the reference's relative error is %.3g",
-                   name, output_names[i], got.error);
-    worst = fmax(worst, got.error);
+  REQUIRE_OK(jimm_reference_run(e->model, JIMM_F64, &e->input, e->test_case->output_count, e->names,
+                                outputs));
+  for (int32_t i = 0; i < e->test_case->output_count; i++) {
+    double error = 0;
+    REQUIRE_OK(jimm_golden_measure(e->test_case, &e->test_case->outputs[i], &outputs[i], &error));
+    TEST_CHECK_MSG(error <= REFERENCE_BAR, "%s, %s: the reference's relative error is %.3g",
+                   e->test_case->name, e->names[i], error);
+    worst_error = fmax(worst_error, error);
     jimm_tensor_close(&outputs[i]);
   }
-  return worst;
+  return worst_error;
 }
 
 /* ---- one architecture ---- */
@@ -174,7 +138,12 @@ static const char *const small[] = {
     "resnet26t",           "resnet50_gn",
     "resnetaa34d",         "resnetblur18",
     "resnetrs50",          "seresnet18",
-    "test_resnet",
+    "test_resnet",         "resnetv2_18d",
+    "resnetv2_50d_evos",   "resnetv2_50d_frn",
+    "resnetv2_50x1_bit",   "convnext_atto",
+    "convnext_atto_rms",   "convnext_zepto_rms_ols",
+    "test_convnext",       "test_convnext3",
+    "convnextv2_atto",
 };
 
 static bool is_small(const char *arch) {
@@ -224,40 +193,38 @@ static void write_report(const char *arch, const measured *m) {
 
 static void check_arch(void *context) {
   const char *arch = context;
-  jimm_arena arena = {0};
-  const jimm_json *golden = golden_read(arch, &arena);
-  const uint64_t weights_seed = (uint64_t)golden_integer(golden, "weights_seed");
-  const jimm_json *cases = golden_get(golden, "cases", JIMM_JSON_ARRAY);
-  TEST_REQUIRE(cases->length >= 4);
-
-  jimm_graph *graph = build(arch, cases->first, 3);
-  golden_check_parameters(golden, graph);
-  golden_check_nodes(golden, NULL, graph);
-  jimm_graph_close(&graph);
+  char *path = jimm_format("%s/%s.json", golden_folder(), arch);
+  jimm_golden golden;
+  TEST_REQUIRE(path != NULL);
+  REQUIRE_OK(jimm_golden_read(path, &golden));
+  jimm_free(path);
+  TEST_REQUIRE_STR(golden.arch, arch);
+  TEST_REQUIRE(golden.case_count >= 4);
 
   measured total = {0};
-  weights shared = {.state = NULL};
+  jimm_golden_weights weights = {.state = NULL};
   double reference = 0;
   int references = 0;
-  for (const jimm_json *item = cases->first; item != NULL; item = item->next) {
+  for (int32_t i = 0; i < golden.case_count; i++) {
     evaluation e;
-    evaluation_open(golden, weights_of(&shared, arch, weights_seed, item), item, &e);
+    evaluation_open(&golden, &golden.cases[i], &weights, &e);
+    check_graph(&golden, &e);
     check_plan(&e, &total);
-    if (reference_runs(arch, golden_get(item, "name", JIMM_JSON_STRING)->string)) {
+    if (reference_runs(arch, golden.cases[i].name)) {
       reference = fmax(reference, check_reference(&e));
       references++;
     }
     evaluation_close(&e);
   }
-  jimm_state_close(&shared.state);
-  TEST_NOTE("%s: %zu cases, error of features %.2g (timm's own %.2g), logits %.2g (%.2g)", arch,
-            cases->length, total.worst[0].error, total.worst[0].timm_error, total.worst[2].error,
-            total.worst[2].timm_error);
+  jimm_state_close(&weights.state);
+  TEST_NOTE("%s: %d cases, error of features %.2g (timm's own %.2g), logits %.2g (%.2g)", arch,
+            (int)golden.case_count, total.worst[0].error, total.worst[0].timm_error,
+            total.worst[2].error, total.worst[2].timm_error);
   if (references > 0) {
     TEST_NOTE("%s: float64 reference, %d cases: %.2g", arch, references, reference);
   }
   write_report(arch, &total);
-  jimm_arena_close(&arena);
+  jimm_golden_close(&golden);
 }
 
 /* ---- the list ---- */

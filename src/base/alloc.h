@@ -38,9 +38,9 @@ JIMM_SIBLING char *jimm_text_take(jimm_text *text);
 typedef struct jimm_arena {
   struct jimm_arena_block *blocks;
 } jimm_arena;
-void *jimm_arena_alloc(jimm_arena *arena, size_t bytes); /* zeroed, aligned to 16 */
-char *jimm_arena_strdup(jimm_arena *arena, const char *text);
-void jimm_arena_close(jimm_arena *arena);
+JIMM_SIBLING void *jimm_arena_alloc(jimm_arena *arena, size_t bytes); /* zeroed, aligned to 16 */
+JIMM_SIBLING char *jimm_arena_strdup(jimm_arena *arena, const char *text);
+JIMM_SIBLING void jimm_arena_close(jimm_arena *arena);
 
 /* A map from strings (borrowed, must outlive the map) to int64_t. Zero-initialise. */
 typedef struct jimm_map {
@@ -48,8 +48,8 @@ typedef struct jimm_map {
   size_t count, capacity;
 } jimm_map;
 /* JIMM_ERROR_INVALID_ARGUMENT (no message) when the key is there already. */
-jimm_status jimm_map_insert(jimm_map *map, const char *key, int64_t value);
-int64_t jimm_map_find(const jimm_map *map, const char *key); /* -1: absent */
-void jimm_map_close(jimm_map *map);
+JIMM_SIBLING jimm_status jimm_map_insert(jimm_map *map, const char *key, int64_t value);
+JIMM_SIBLING int64_t jimm_map_find(const jimm_map *map, const char *key); /* -1: absent */
+JIMM_SIBLING void jimm_map_close(jimm_map *map);
 
 #endif

@@ -36,10 +36,10 @@ struct jimm_json {
 };
 
 /* Parses the whole text. `name` stands for the file in messages. Everything lives in `arena`. */
-jimm_status jimm_json_parse(const char *name, const void *text, size_t size, jimm_arena *arena,
-                            jimm_json **root);
+JIMM_SIBLING jimm_status jimm_json_parse(const char *name, const void *text, size_t size,
+                                         jimm_arena *arena, jimm_json **root);
 /* The member of an object, NULL when absent or when `object` is NULL or no object. */
-const jimm_json *jimm_json_get(const jimm_json *object, const char *key);
+JIMM_SIBLING const jimm_json *jimm_json_get(const jimm_json *object, const char *key);
 /* Appends `length` bytes of UTF-8 as a quoted JSON string. */
 void jimm_json_quote(jimm_text *text, const char *string, size_t length);
 

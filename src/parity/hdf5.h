@@ -6,6 +6,9 @@
 
 #include <jimm/parity.h>
 
+/* The longest attribute, with its end. */
+#define JIMM_PARITY_TEXT_BYTES 4096
+
 /* One entry into the HDF5 library, which may neither be used by two threads at once nor print. */
 typedef struct jimm_hdf5_session {
   H5E_auto2_t printer;

@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/child.h"
 #include "base/locale.h"
 #include "base/os.h"
@@ -317,6 +318,153 @@ static jimm_status read_input(walk *w, hid_t file, jimm_tensor *input) {
   return status;
 }
 
+static bool has_member(hid_t file, const char *name) {
+  return H5Lexists(file, name, H5P_DEFAULT) > 0;
+}
+
+/* Taps' channels or reductions; absent is no error. */
+static jimm_status read_vector(walk *w, hid_t file, const char *name, const char *place,
+                               jimm_tensor *tensor) {
+  hid_t dataset;
+  if (!has_member(file, name)) {
+    return JIMM_OK;
+  }
+  jimm_status status = open_member(w, file, name, H5I_DATASET, &dataset);
+  if (status == JIMM_OK) {
+    status = read_dataset(w, dataset, place, tensor);
+    H5Oclose(dataset);
+  }
+  return status;
+}
+
+/* A fixture has these members and no other. */
+static herr_t check_member(hid_t group, const char *link, const H5L_info_t *info, void *context) {
+  static const char *const known[] = {"input", "state_dict",       "output",
+                                      "stage", "feature_channels", "feature_reductions"};
+  group_walk *g = context;
+  (void)group;
+  (void)info;
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    if (strcmp(link, known[i]) == 0) {
+      return 0;
+    }
+  }
+  char shown[JIMM_SHOW_TEXT];
+  g->status = jimm_fail(JIMM_ERROR_FORMAT, "%s: /%s: fixtures have no such member", g->w->path,
+                        jimm_show(shown, sizeof shown, link, strnlen(link, PATH_BYTES)));
+  return -1;
+}
+
+static jimm_status check_members(walk *w, hid_t file) {
+  group_walk g = {.w = w, .status = JIMM_OK};
+  if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, check_member, &g) < 0 &&
+      g.status == JIMM_OK) {
+    return jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "/: the group cannot be read");
+  }
+  return g.status;
+}
+
+/* ---- attributes ---- */
+
+/* A text of at most TEXT_LIMIT bytes, in a new string; the attribute must be a single string. */
+static jimm_status copy_text(const walk *w, const char *name, const char *text, size_t limit,
+                             char **result) {
+  const size_t length = strnlen(text, limit);
+  if (length == limit) {
+    return jimm_fail(JIMM_ERROR_LIMIT, "%s: the attribute %s has more than %zu bytes", w->path,
+                     name, limit - 1);
+  }
+  *result = jimm_strndup(text, length);
+  return *result == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
+}
+
+static jimm_status read_text(const walk *w, hid_t attribute, hid_t type, const char *name,
+                             char **result) {
+  char fixed[JIMM_PARITY_TEXT_BYTES] = "";
+  char *variable = NULL;
+  jimm_status status;
+  if (H5Tis_variable_str(type) > 0) {
+    hid_t memory_type = H5Tcopy(H5T_C_S1);
+    if (memory_type < 0 || H5Tset_size(memory_type, H5T_VARIABLE) < 0 ||
+        H5Tset_cset(memory_type, H5Tget_cset(type)) < 0 ||
+        H5Aread(attribute, memory_type, (void *)&variable) < 0) {
+      status = jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "the attribute %s cannot be read", name);
+    } else {
+      status = copy_text(w, name, variable == NULL ? "" : variable, JIMM_PARITY_TEXT_BYTES, result);
+      H5free_memory(variable);
+    }
+    if (memory_type >= 0) {
+      H5Tclose(memory_type);
+    }
+    return status;
+  }
+  if (H5Tget_size(type) >= sizeof fixed) {
+    return jimm_fail(JIMM_ERROR_LIMIT, "%s: the attribute %s has more than %zu bytes", w->path,
+                     name, sizeof fixed - 1);
+  }
+  return H5Aread(attribute, type, fixed) < 0
+             ? jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "the attribute %s cannot be read", name)
+             : copy_text(w, name, fixed, sizeof fixed, result);
+}
+
+/* A string attribute of the file; absent is no error. */
+static jimm_status read_attribute(const walk *w, hid_t file, const char *name, char **result) {
+  const htri_t there = H5Aexists(file, name);
+  if (there == 0) {
+    return JIMM_OK;
+  }
+  hid_t attribute = there < 0 ? -1 : H5Aopen(file, name, H5P_DEFAULT);
+  hid_t type = attribute < 0 ? -1 : H5Aget_type(attribute);
+  hid_t space = attribute < 0 ? -1 : H5Aget_space(attribute);
+  jimm_status status = JIMM_OK;
+  if (type < 0 || space < 0) {
+    status = jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "the attribute %s cannot be read", name);
+  } else if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) {
+    status =
+        jimm_fail(JIMM_ERROR_FORMAT, "%s: the attribute %s: expected one string", w->path, name);
+  } else {
+    status = read_text(w, attribute, type, name, result);
+  }
+  if (space >= 0) {
+    H5Sclose(space);
+  }
+  if (type >= 0) {
+    H5Tclose(type);
+  }
+  if (attribute >= 0) {
+    H5Aclose(attribute);
+  }
+  return status;
+}
+
+/* ---- the whole ---- */
+
+static jimm_status read_content(walk *w, hid_t file, jimm_parity *parity) {
+  jimm_status status = check_members(w, file);
+  if (status == JIMM_OK) {
+    status = read_input(w, file, &parity->input);
+  }
+  if (status == JIMM_OK) {
+    status = read_member_group(w, file, "state_dict", "/state_dict", &parity->state);
+  }
+  if (status == JIMM_OK) {
+    status = read_member_group(w, file, "output", "/output", &parity->outputs);
+  }
+  if (status == JIMM_OK && has_member(file, "stage")) {
+    status = read_member_group(w, file, "stage", "/stage", &parity->stages);
+  }
+  if (status == JIMM_OK) {
+    status = read_vector(w, file, "feature_channels", "/feature_channels", &parity->channels);
+  }
+  if (status == JIMM_OK) {
+    status = read_vector(w, file, "feature_reductions", "/feature_reductions", &parity->reductions);
+  }
+  if (status == JIMM_OK) {
+    status = read_attribute(w, file, "variant", &parity->variant);
+  }
+  return status == JIMM_OK ? read_attribute(w, file, "options", &parity->options) : status;
+}
+
 static jimm_status open_file(const char *path, hid_t *file) {
   *file = -1;
   if (!jimm_os_exists(path)) {
@@ -347,13 +495,7 @@ jimm_status jimm_hdf5_read_fixture(const char *path, jimm_parity *parity) {
     status = jimm_hdf5_fail(JIMM_ERROR_IO, path, "its size cannot be found out");
   }
   if (status == JIMM_OK) {
-    status = read_input(&w, file, &parity->input);
-  }
-  if (status == JIMM_OK) {
-    status = read_member_group(&w, file, "state_dict", "/state_dict", &parity->state);
-  }
-  if (status == JIMM_OK) {
-    status = read_member_group(&w, file, "output", "/output", &parity->outputs);
+    status = read_content(&w, file, parity);
   }
   if (file >= 0) {
     H5Fclose(file);
@@ -363,12 +505,4 @@ jimm_status jimm_hdf5_read_fixture(const char *path, jimm_parity *parity) {
     jimm_parity_close(parity);
   }
   return status;
-}
-
-void jimm_parity_close(jimm_parity *parity) {
-  if (parity != NULL) {
-    jimm_tensor_close(&parity->input);
-    jimm_state_close(&parity->state);
-    jimm_state_close(&parity->outputs);
-  }
 }

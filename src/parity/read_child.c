@@ -1,7 +1,8 @@
 /* Reading a fixture without trusting the HDF5 library, which damaged files can crash: a child
  * process reads the file (read.c) and sends what it found through a pipe; here it is checked and
  * put together. The stream, in the machine's own layout: a status; then either a message, or the
- * input and the two states, each a count and so many names and tensors. */
+ * input and the two states, each a count and so many names and tensors, then what a fixture need
+ * not have. */
 #include <signal.h>
 #include <string.h>
 
@@ -44,6 +45,26 @@ static void send_state(const jimm_child *child, const jimm_state *state) {
   }
 }
 
+/* What a fixture need not have is preceded by whether it is there. */
+static void send_optional(const jimm_child *child, bool there) {
+  const int32_t flag = there ? 1 : 0;
+  jimm_child_write(child, &flag, sizeof(flag));
+}
+
+static void send_vector(const jimm_child *child, const jimm_tensor *tensor) {
+  send_optional(child, tensor->dtype != JIMM_DTYPE_NONE);
+  if (tensor->dtype != JIMM_DTYPE_NONE) {
+    send_tensor(child, tensor);
+  }
+}
+
+static void send_attribute(const jimm_child *child, const char *text) {
+  send_optional(child, text != NULL);
+  if (text != NULL) {
+    send_text(child, text, JIMM_PARITY_TEXT_BYTES - 1);
+  }
+}
+
 typedef struct request {
   const char *path;
   jimm_hdf5_session
@@ -63,6 +84,14 @@ static void read_and_send(void *context, const jimm_child *child) {
   send_tensor(child, &parity.input);
   send_state(child, parity.state);
   send_state(child, parity.outputs);
+  send_optional(child, parity.stages != NULL);
+  if (parity.stages != NULL) {
+    send_state(child, parity.stages);
+  }
+  send_vector(child, &parity.channels);
+  send_vector(child, &parity.reductions);
+  send_attribute(child, parity.variant);
+  send_attribute(child, parity.options);
 }
 
 /* ---- the caller: every number may be wrong, for the child may be damaged before it crashes ----
@@ -149,6 +178,54 @@ static jimm_status receive_state(receiver *r, jimm_state **state) {
   return status;
 }
 
+static jimm_status receive_optional(receiver *r, bool *there) {
+  int32_t flag;
+  if (!jimm_child_read(r->child, &flag, sizeof(flag))) {
+    return ended(r);
+  }
+  *there = flag == 1;
+  return flag == 0 || flag == 1 ? JIMM_OK : nonsense(r);
+}
+
+static jimm_status receive_vector(receiver *r, jimm_tensor *tensor) {
+  bool there = false;
+  const jimm_status status = receive_optional(r, &there);
+  return status == JIMM_OK && there ? receive_tensor(r, tensor) : status;
+}
+
+static jimm_status receive_attribute(receiver *r, char **text) {
+  bool there = false;
+  char buffer[JIMM_PARITY_TEXT_BYTES];
+  jimm_status status = receive_optional(r, &there);
+  if (status != JIMM_OK || !there) {
+    return status;
+  }
+  status = receive_text(r, buffer, sizeof(buffer) - 1);
+  if (status == JIMM_OK) {
+    *text = jimm_strdup(buffer);
+    status = *text == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
+  }
+  return status;
+}
+
+static jimm_status receive_extras(receiver *r, jimm_parity *parity) {
+  bool stages = false;
+  jimm_status status = receive_optional(r, &stages);
+  if (status == JIMM_OK && stages) {
+    status = receive_state(r, &parity->stages);
+  }
+  if (status == JIMM_OK) {
+    status = receive_vector(r, &parity->channels);
+  }
+  if (status == JIMM_OK) {
+    status = receive_vector(r, &parity->reductions);
+  }
+  if (status == JIMM_OK) {
+    status = receive_attribute(r, &parity->variant);
+  }
+  return status == JIMM_OK ? receive_attribute(r, &parity->options) : status;
+}
+
 static jimm_status receive(receiver *r, jimm_parity *parity) {
   int32_t found;
   if (!jimm_child_read(r->child, &found, sizeof(found))) {
@@ -172,7 +249,10 @@ static jimm_status receive(receiver *r, jimm_parity *parity) {
   if (status == JIMM_OK) {
     status = receive_state(r, &parity->state);
   }
-  return status == JIMM_OK ? receive_state(r, &parity->outputs) : status;
+  if (status == JIMM_OK) {
+    status = receive_state(r, &parity->outputs);
+  }
+  return status == JIMM_OK ? receive_extras(r, parity) : status;
 }
 
 jimm_status jimm_parity_read(const char *path, jimm_parity *parity) {

@@ -75,6 +75,37 @@ static jimm_status write_group(const char *path, hid_t file, const char *name, c
   return status;
 }
 
+/* A string of variable length, UTF-8, as h5py writes it; NULL: none. */
+static jimm_status write_attribute(const char *path, hid_t file, const char *name,
+                                   const char *text) {
+  if (text == NULL) {
+    return JIMM_OK;
+  }
+  if (strlen(text) >= JIMM_PARITY_TEXT_BYTES) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "%s: the attribute %s has more than %d bytes",
+                     path, name, JIMM_PARITY_TEXT_BYTES - 1);
+  }
+  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR), attribute = -1;
+  if (type >= 0 && space >= 0 && H5Tset_size(type, H5T_VARIABLE) >= 0 &&
+      H5Tset_cset(type, H5T_CSET_UTF8) >= 0) {
+    attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  }
+  jimm_status status = JIMM_OK;
+  if (attribute < 0 || H5Awrite(attribute, type, (const void *)&text) < 0) {
+    status = jimm_hdf5_fail(JIMM_ERROR_IO, path, "the attribute %s cannot be written", name);
+  }
+  if (attribute >= 0) {
+    H5Aclose(attribute);
+  }
+  if (space >= 0) {
+    H5Sclose(space);
+  }
+  if (type >= 0) {
+    H5Tclose(type);
+  }
+  return status;
+}
+
 static jimm_status write_content(const char *path, hid_t file, const jimm_parity *parity) {
   properties p = {H5Pcreate(H5P_LINK_CREATE), H5Pcreate(H5P_DATASET_CREATE)};
   jimm_status status = JIMM_OK;
@@ -90,6 +121,21 @@ static jimm_status write_content(const char *path, hid_t file, const jimm_parity
   }
   if (status == JIMM_OK) {
     status = write_group(path, file, "output", &p, parity->outputs);
+  }
+  if (status == JIMM_OK && parity->stages != NULL) {
+    status = write_group(path, file, "stage", &p, parity->stages);
+  }
+  if (status == JIMM_OK && parity->channels.dtype != JIMM_DTYPE_NONE) {
+    status = write_dataset(path, file, "feature_channels", &p, &parity->channels);
+  }
+  if (status == JIMM_OK && parity->reductions.dtype != JIMM_DTYPE_NONE) {
+    status = write_dataset(path, file, "feature_reductions", &p, &parity->reductions);
+  }
+  if (status == JIMM_OK) {
+    status = write_attribute(path, file, "variant", parity->variant);
+  }
+  if (status == JIMM_OK) {
+    status = write_attribute(path, file, "options", parity->options);
   }
   if (p.dataset >= 0) {
     H5Pclose(p.dataset);

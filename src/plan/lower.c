@@ -81,7 +81,8 @@ jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const char *kernel
     plan->step_capacity = capacity;
   }
   jimm_step *s = &plan->steps[plan->step_count];
-  *s = (jimm_step){.shape = l->shapes[l->fusions.of[first].end], .kernel = "reference"};
+  *s = (jimm_step){
+      .shape = l->shapes[l->fusions.of[first].end], .kernel = "reference", .value = JIMM_NO_VALUE};
   if (kernel_op != NULL) {
     const jimm_kernel *kernel = jimm_kernel_find(kernel_op, JIMM_F32, plan->isa);
     if (kernel == NULL) {
@@ -362,7 +363,13 @@ static jimm_status emit_node(jimm_lowering *l, jimm_value head) {
     return emit_view(l, head);
   }
   status = jimm_emit(l, head, &done);
-  return status == JIMM_OK && !done ? emit_reference(l, head) : status;
+  if (status == JIMM_OK && !done) {
+    status = emit_reference(l, head);
+  }
+  if (status == JIMM_OK) { /* the last of its steps writes the value */
+    l->plan->steps[l->plan->step_count - 1].value = l->fusions.of[head].end;
+  }
+  return status;
 }
 
 static jimm_status check_value(const jimm_lowering *l, jimm_value v) {
@@ -429,6 +436,7 @@ jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values) {
   if (l.shapes == NULL || l.buffers == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
+  plan->shapes = l.shapes;
   jimm_status status = jimm_graph_infer(l.graph, &plan->input_shape, l.shapes);
   if (status == JIMM_OK) {
     status = jimm_plan_fuse(plan, values, l.shapes, &l.fusions);

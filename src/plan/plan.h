@@ -37,6 +37,8 @@ typedef struct jimm_step {
   size_t count;
   const char *kernel, *nodes; /* for people: the kernel's name; the nodes that the step computes */
   jimm_shape shape;           /* of the value, as in the graph */
+  jimm_value value; /* the node whose value the step completes, channels-last in the buffer that it
+                       writes; JIMM_NO_VALUE: none */
   struct jimm_reference_step *reference; /* args, when the step is a reference operator */
   struct jimm_conv_args *conv;           /* args, when the step needs the zeros of the plan */
   int32_t ref_count;
@@ -72,6 +74,7 @@ struct jimm_plan {
   int64_t macs;
 
   jimm_shape input_shape;
+  const jimm_shape *shapes; /* of all values of the graph */
   int32_t output_count;
   jimm_shape *output_shapes;
   const char **output_names;

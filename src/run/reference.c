@@ -3,19 +3,20 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include <jimm/plan.h>
-
 #include "base/alloc.h"
+#include "run/observe.h"
 
 typedef struct evaluation {
   const jimm_model *model;
   const jimm_graph *graph;
   jimm_dtype dtype;
   const jimm_tensor *input;
-  jimm_shape *shapes;  /* per node */
-  jimm_tensor *values; /* per node, cleared unless the value is alive */
-  bool finite;         /* values must be */
-  int32_t *uses;       /* per node: how often it will still be read; outputs count once each */
+  jimm_shape *shapes;     /* per node */
+  jimm_tensor *values;    /* per node, cleared unless the value is alive */
+  bool finite;            /* values must be */
+  jimm_observer observer; /* NULL: none */
+  void *context;
+  int32_t *uses; /* per node: how often it will still be read; outputs count once each */
 } evaluation;
 
 /* Sets uses: a node is needed when an output is, or when a needed node reads it. */
@@ -92,6 +93,9 @@ static jimm_status evaluate(evaluation *e, jimm_value index) {
   }
   if (status == JIMM_OK && e->finite) {
     status = jimm_tensor_check_finite(&e->values[index]);
+  }
+  if (status == JIMM_OK && e->observer != NULL && node->kind == JIMM_NODE_OP) {
+    status = e->observer(e->context, index, &e->values[index]);
   }
   return status == JIMM_OK ? JIMM_OK : jimm_fail_context(status, "%s (%s)", node->name, kind);
 }
@@ -175,40 +179,39 @@ static jimm_status check_arguments(const char *function, jimm_dtype dtype,
   return JIMM_OK;
 }
 
-/* `outputs` are cleared. `finite`: every value on the way must be. */
-static jimm_status evaluate_graph(const jimm_model *model, jimm_dtype dtype,
-                                  const jimm_tensor *input, bool finite, int32_t output_count,
+/* `outputs` are cleared; e: model, dtype, input, what is looked at. */
+static jimm_status evaluate_graph(evaluation *e, int32_t output_count,
                                   const char *const *output_names, jimm_tensor *outputs) {
-  evaluation e = {.model = model, .dtype = dtype, .input = input, .finite = finite};
   jimm_status status = JIMM_OK;
-  e.graph = jimm_model_graph(model);
-  const size_t count = (size_t)jimm_graph_node_count(e.graph);
-  e.shapes = jimm_calloc(count, sizeof(*e.shapes));
-  e.values = jimm_calloc(count, sizeof(*e.values));
-  e.uses = jimm_calloc(count, sizeof(*e.uses));
+  e->graph = jimm_model_graph(e->model);
+  const size_t count = (size_t)jimm_graph_node_count(e->graph);
+  e->shapes = jimm_calloc(count, sizeof(*e->shapes));
+  e->values = jimm_calloc(count, sizeof(*e->values));
+  e->uses = jimm_calloc(count, sizeof(*e->uses));
   jimm_value *wanted = jimm_calloc((size_t)output_count, sizeof(*wanted));
-  if (e.shapes == NULL || e.values == NULL || e.uses == NULL || wanted == NULL) {
+  if (e->shapes == NULL || e->values == NULL || e->uses == NULL || wanted == NULL) {
     status = JIMM_ERROR_OUT_OF_MEMORY;
   }
   if (status == JIMM_OK) {
-    status = find_outputs(e.graph, output_count, output_names, wanted);
+    status = find_outputs(e->graph, output_count, output_names, wanted);
   }
   if (status == JIMM_OK) {
-    status = run(&e, output_count, wanted, outputs);
+    status = run(e, output_count, wanted, outputs);
   }
   for (int32_t i = 0; status != JIMM_OK && i < output_count; i++) {
     jimm_tensor_close(&outputs[i]);
   }
-  jimm_free(e.shapes);
-  jimm_free(e.values);
-  jimm_free(e.uses);
+  jimm_free(e->shapes);
+  jimm_free(e->values);
+  jimm_free(e->uses);
   jimm_free(wanted);
   return status;
 }
 
-jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype, const jimm_tensor *input,
-                               int32_t output_count, const char *const *output_names,
-                               jimm_tensor *outputs) {
+jimm_status jimm_reference_observe(const jimm_model *model, jimm_dtype dtype,
+                                   const jimm_tensor *input, int32_t output_count,
+                                   const char *const *output_names, jimm_tensor *outputs,
+                                   jimm_observer observer, void *context) {
   for (int32_t i = 0; outputs != NULL && i < output_count; i++) {
     outputs[i] = (jimm_tensor){0};
   }
@@ -218,9 +221,16 @@ jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype, const 
                      "jimm_reference_run: model, input and at least one output are required");
   }
   const jimm_status status = check_arguments("jimm_reference_run", dtype, input);
-  return status == JIMM_OK
-             ? evaluate_graph(model, dtype, input, false, output_count, output_names, outputs)
-             : status;
+  evaluation e = {
+      .model = model, .dtype = dtype, .input = input, .observer = observer, .context = context};
+  return status == JIMM_OK ? evaluate_graph(&e, output_count, output_names, outputs) : status;
+}
+
+jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype, const jimm_tensor *input,
+                               int32_t output_count, const char *const *output_names,
+                               jimm_tensor *outputs) {
+  return jimm_reference_observe(model, dtype, input, output_count, output_names, outputs, NULL,
+                                NULL);
 }
 
 jimm_status jimm_reference_check_finite(const jimm_model *model, jimm_dtype dtype,
@@ -241,7 +251,8 @@ jimm_status jimm_reference_check_finite(const jimm_model *model, jimm_dtype dtyp
     for (int32_t i = 0; i < count; i++) {
       names[i] = jimm_graph_output_name(graph, i);
     }
-    status = evaluate_graph(model, dtype, input, true, count, names, outputs);
+    evaluation e = {.model = model, .dtype = dtype, .input = input, .finite = true};
+    status = evaluate_graph(&e, count, names, outputs);
   }
   for (int32_t i = 0; outputs != NULL && i < count; i++) {
     jimm_tensor_close(&outputs[i]);

@@ -1,5 +1,8 @@
 /* Runs a plan: one loop, one indirect call a step, no allocation. */
+#include <string.h>
+
 #include "plan/plan.h"
+#include "run/observe.h"
 
 static jimm_status check_tensor(const char *what, const char *name, const jimm_tensor *tensor,
                                 const jimm_shape *shape) {
@@ -20,7 +23,7 @@ static jimm_status check_tensor(const char *what, const char *name, const jimm_t
   return JIMM_OK;
 }
 
-jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input, jimm_tensor *outputs) {
+static jimm_status prepare(jimm_plan *plan, const jimm_tensor *input, jimm_tensor *outputs) {
   if (plan == NULL || input == NULL || outputs == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_run: plan, input or outputs is NULL");
   }
@@ -29,21 +32,81 @@ jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input, jimm_tensor
     status = check_tensor("output ", plan->output_names[i], &outputs[i], &plan->output_shapes[i]);
     plan->outputs[i] = outputs[i].data;
   }
-  if (status == JIMM_OK) {
-    status = jimm_pool_start(plan->pool);
-  }
-  if (status != JIMM_OK) {
-    return status;
-  }
   plan->input = input->data;
-  for (int32_t i = 0; i < plan->step_count; i++) {
-    const jimm_step *step = &plan->steps[i];
-    if (step->count > 0) {
-      jimm_pool_run(plan->pool, step->task, step->args, step->count, i + 1 < plan->step_count);
-    }
-    if (step->reference != NULL && step->reference->status != JIMM_OK) {
-      return jimm_fail(step->reference->status, "%s: %s", step->nodes, step->reference->message);
+  return status == JIMM_OK ? jimm_pool_start(plan->pool) : status;
+}
+
+static jimm_status run_step(jimm_plan *plan, int32_t index) {
+  const jimm_step *step = &plan->steps[index];
+  if (step->count > 0) {
+    jimm_pool_run(plan->pool, step->task, step->args, step->count, index + 1 < plan->step_count);
+  }
+  return step->reference != NULL && step->reference->status != JIMM_OK
+             ? jimm_fail(step->reference->status, "%s: %s", step->nodes, step->reference->message)
+             : JIMM_OK;
+}
+
+jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input, jimm_tensor *outputs) {
+  jimm_status status = prepare(plan, input, outputs);
+  for (int32_t i = 0; status == JIMM_OK && i < plan->step_count; i++) {
+    status = run_step(plan, i);
+  }
+  return status;
+}
+
+/* The buffer that a step writes. */
+static const float *written(const jimm_step *step) {
+  for (int32_t i = 0; i < step->ref_count; i++) {
+    if (step->refs[i].access == JIMM_WRITE) {
+      const float *buffer;
+      memcpy(&buffer, (const char *)step->args + step->refs[i].field, sizeof(buffer));
+      return buffer;
     }
   }
-  return JIMM_OK;
+  return NULL;
+}
+
+/* Channels-last to the order of the graph. */
+static void reorder(const float *source, const jimm_shape *shape, float *target) {
+  const size_t images = shape->rank > 0 ? (size_t)shape->dim[0] : 1;
+  const size_t channels = shape->rank > 1 ? (size_t)shape->dim[1] : 1;
+  size_t pixels = 1;
+  for (int32_t i = 2; i < shape->rank; i++) {
+    pixels *= (size_t)shape->dim[i];
+  }
+  for (size_t n = 0; n < images; n++) {
+    for (size_t c = 0; c < channels; c++) {
+      for (size_t p = 0; p < pixels; p++) {
+        target[(n * channels + c) * pixels + p] = source[(n * pixels + p) * channels + c];
+      }
+    }
+  }
+}
+
+static jimm_status show(const jimm_plan *plan, const jimm_step *step, jimm_observer observer,
+                        void *context) {
+  const float *source = step->value == JIMM_NO_VALUE ? NULL : written(step);
+  if (source == NULL) {
+    return JIMM_OK;
+  }
+  jimm_tensor tensor;
+  jimm_status status = jimm_tensor_create(JIMM_F32, &plan->shapes[step->value], &tensor);
+  if (status == JIMM_OK) {
+    reorder(source, &tensor.shape, tensor.data);
+    status = observer(context, step->value, &tensor);
+    jimm_tensor_close(&tensor);
+  }
+  return status;
+}
+
+jimm_status jimm_plan_observe(jimm_plan *plan, const jimm_tensor *input, jimm_tensor *outputs,
+                              jimm_observer observer, void *context) {
+  jimm_status status = prepare(plan, input, outputs);
+  for (int32_t i = 0; status == JIMM_OK && i < plan->step_count; i++) {
+    status = run_step(plan, i);
+    if (status == JIMM_OK) {
+      status = show(plan, &plan->steps[i], observer, context);
+    }
+  }
+  return status;
 }

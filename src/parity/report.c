@@ -1,0 +1,95 @@
+#include <math.h>
+#include <string.h>
+
+#include "parity/check.h"
+
+jimm_status jimm_parity_options_read(const jimm_parity_options *given,
+                                     jimm_parity_options *options) {
+  *options = (jimm_parity_options)JIMM_PARITY_OPTIONS_INIT;
+  if (given == NULL) {
+    return JIMM_OK;
+  }
+  if (given->size == 0 || given->size > sizeof *options) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_parity_options: size is %zu, expected 1 to %zu: initialise options with "
+                     "JIMM_PARITY_OPTIONS_INIT",
+                     given->size, sizeof *options);
+  }
+  memcpy(options, given, given->size);
+  return JIMM_OK;
+}
+
+static void close_book(jimm_parity_book *book) {
+  jimm_free(book->outputs);
+  jimm_arena_close(&book->arena);
+  jimm_free(book);
+}
+
+jimm_status jimm_parity_book_create(const char *arch, jimm_parity_book **book) {
+  jimm_parity_book *made = jimm_calloc(1, sizeof *made);
+  if (made == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  made->report.arch = jimm_arena_strdup(&made->arena, arch);
+  made->report.differences = "";
+  made->report.jump = -1;
+  if (made->report.arch == NULL) {
+    close_book(made);
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  *book = made;
+  return JIMM_OK;
+}
+
+jimm_status jimm_parity_book_add(jimm_parity_book *book, const jimm_parity_output *output,
+                                 bool strict) {
+  jimm_parity_report *report = &book->report;
+  if (report->output_count == book->capacity) {
+    const int32_t capacity = 2 * book->capacity + 16;
+    jimm_parity_output *grown =
+        jimm_grow(book->outputs, (size_t)book->capacity, (size_t)capacity, sizeof *book->outputs);
+    if (grown == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
+    book->outputs = grown;
+    book->capacity = capacity;
+    report->outputs = grown;
+  }
+  jimm_parity_output *kept = &book->outputs[report->output_count];
+  *kept = *output;
+  kept->run = jimm_arena_strdup(&book->arena, output->run);
+  kept->name = jimm_arena_strdup(&book->arena, output->name);
+  /* what is no number has not passed */
+  kept->passed = strict ? output->measured < output->bar : output->measured <= output->bar;
+  if (kept->run == NULL || kept->name == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  report->output_count++;
+  return JIMM_OK;
+}
+
+jimm_status jimm_parity_book_finish(jimm_parity_book *book, jimm_text *differences) {
+  jimm_parity_report *report = &book->report;
+  char *text = jimm_text_take(differences);
+  report->differences = text == NULL ? NULL : jimm_arena_strdup(&book->arena, text);
+  jimm_free(text);
+  if (report->differences == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  report->passed = report->output_count > 0 && report->differences[0] == 0 &&
+                   (report->parameter_count == 0 || report->least_effect > report->effect_bar);
+  for (int32_t i = 0; i < report->output_count; i++) {
+    const jimm_parity_output *output = &report->outputs[i];
+    const double share = output->measured / output->bar;
+    report->passed = report->passed && output->passed;
+    report->share = isnan(share) || share > report->share ? share : report->share;
+  }
+  return JIMM_OK;
+}
+
+void jimm_parity_report_close(jimm_parity_report **report) {
+  if (report != NULL && *report != NULL) {
+    close_book((jimm_parity_book *)*report);
+    *report = NULL;
+  }
+}
