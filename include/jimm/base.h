@@ -46,7 +46,10 @@ typedef struct jimm_allocator {
  * before any object exists: memory goes back to the allocator that is installed at that moment. */
 JIMM_API jimm_status jimm_set_allocator(const jimm_allocator *allocator);
 
-/* ---- interrupted writes ---- */
+/* ---- files ---- */
+
+/* Writes `size` bytes to `path`, whole or not at all. */
+JIMM_API jimm_status jimm_write_file(const char *path, const void *data, size_t size);
 
 /* Every file that jimm writes appears whole or not at all: it is written beside its place as
  * ".jimm-NUMBER.tmp", then renamed. A program that a signal ends calls this in its handler, so that

@@ -1,0 +1,589 @@
+/* jimm parity */
+#include <dirent.h>
+#include <fnmatch.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "parity.h"
+
+typedef struct parity_values {
+  bool golden, trace, sensitivity, require, json;
+  const char *fixtures, *html;
+  int64_t threads;
+} parity_values;
+
+/* ---- what is checked ---- */
+
+static int add_item(parity_sweep *sweep, const parity_item *item) {
+  if (item->name == NULL) {
+    return cli_fail_memory();
+  }
+  parity_item *grown = realloc(sweep->items, (sweep->count + 1) * sizeof *grown);
+  if (grown == NULL) {
+    return cli_fail_memory();
+  }
+  sweep->items = grown;
+  sweep->items[sweep->count++] = *item;
+  return CLI_OK;
+}
+
+static char *say(const char *what, const char *folder) {
+  char *text = NULL;
+  return asprintf(&text, "%s in %s", what, folder) < 0 ? NULL : text;
+}
+
+static char *join(const char *folder, const char *name, const char *ending) {
+  char *path = NULL;
+  return asprintf(&path, "%s/%s%s", folder, name, ending) < 0 ? NULL : path;
+}
+
+/* Whether a name is asked for; no glob asks for all. */
+static bool is_asked(const char *name, int count, char **globs, bool *used) {
+  bool asked = count == 0;
+  for (int i = 0; i < count; i++) {
+    if (fnmatch(globs[i], name, 0) == 0) {
+      used[i] = true;
+      asked = true;
+    }
+  }
+  return asked;
+}
+
+/* The folder of the goldens: $JIMM_GOLDEN_DIR, that of the source tree, the installed one. */
+static const char *golden_folder(void) {
+  const char *folder = getenv("JIMM_GOLDEN_DIR");
+  if (folder != NULL && folder[0] != 0) {
+    return folder;
+  }
+  return cli_is_folder("test/golden") ? "test/golden" : JIMM_GOLDEN_FOLDER;
+}
+
+/* Calls `visit` for every architecture; stops at the first failure. */
+typedef int (*arch_visitor)(parity_sweep *sweep, const jimm_family *family, const jimm_arch *arch,
+                            const char *folder);
+static int walk_archs(parity_sweep *sweep, const char *folder, int count, char **globs, bool *used,
+                      arch_visitor visit) {
+  int status = CLI_OK;
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_family *family = jimm_family_at(f);
+    for (int32_t a = 0; status == CLI_OK && a < family->arch_count; a++) {
+      if (is_asked(family->archs[a].name, count, globs, used)) {
+        status = visit(sweep, family, &family->archs[a], folder);
+      }
+    }
+  }
+  return status;
+}
+
+static int add_golden(parity_sweep *sweep, const jimm_family *family, const jimm_arch *arch,
+                      const char *folder) {
+  parity_item item = {.name = strdup(arch->name), .family = family};
+  item.path = join(folder, arch->name, ".json");
+  if (item.path == NULL) {
+    return cli_fail_memory();
+  }
+  if (access(item.path, F_OK) != 0) {
+    item.reason = say("no golden", folder);
+    free(item.path);
+    item.path = NULL;
+  }
+  return add_item(sweep, &item);
+}
+
+static int is_fixture(const struct dirent *entry) {
+  jimm_parity_name name;
+  return jimm_parity_parse_name(entry->d_name, &name);
+}
+
+/* "resnet50", "resnet50_a1_in1k, 1 channel, pyramid" */
+static char *show_fixture(const jimm_parity_name *name) {
+  char *text = NULL;
+  char channels[32] = "";
+  if (name->in_chans != 3) {
+    snprintf(channels, sizeof channels, ", %lld channel%s", (long long)name->in_chans,
+             name->in_chans == 1 ? "" : "s");
+  }
+  return asprintf(&text, "%s%s%s", name->key, channels, name->pyramid ? ", pyramid" : "") < 0
+             ? NULL
+             : text;
+}
+
+/* A fixture is asked for by its key, by timm's name or by its architecture. One whose key is no
+ * model's is kept: it fails and says so. */
+static int add_fixture(parity_sweep *sweep, const char *folder, const char *file, int count,
+                       char **globs, bool *used) {
+  jimm_parity_name name;
+  jimm_model_name model = {.arch = NULL};
+  char full[CLI_NAME_SIZE];
+  jimm_parity_parse_name(file, &name);
+  bool asked = is_asked(name.key, count, globs, used);
+  if (jimm_model_find(name.key, &model) == JIMM_OK) {
+    cli_variant_name(model.arch, model.variant, full);
+    asked = is_asked(full, count, globs, used) || asked;
+    asked = is_asked(model.arch->name, count, globs, used) || asked;
+  }
+  if (!asked) {
+    return CLI_OK;
+  }
+  const parity_item item = {
+      .name = show_fixture(&name), .path = join(folder, file, ""), .family = model.family};
+  return item.path == NULL ? cli_fail_memory() : add_item(sweep, &item);
+}
+
+/* An architecture without any fixture is skipped, which is said. */
+static int add_missing(parity_sweep *sweep, const jimm_family *family, const jimm_arch *arch,
+                       const char *folder) {
+  for (size_t i = 0; i < sweep->count; i++) {
+    jimm_parity_name name;
+    jimm_model_name model;
+    if (sweep->items[i].path != NULL && jimm_parity_parse_name(sweep->items[i].path, &name) &&
+        jimm_model_find(name.key, &model) == JIMM_OK && model.arch == arch) {
+      return CLI_OK;
+    }
+  }
+  const parity_item item = {
+      .name = strdup(arch->name), .family = family, .reason = say("no fixture", folder)};
+  return add_item(sweep, &item);
+}
+
+static int add_fixtures(parity_sweep *sweep, const char *folder, int count, char **globs,
+                        bool *used) {
+  struct dirent **entries = NULL;
+  const int found = scandir(folder, &entries, is_fixture, alphasort);
+  if (found < 0) {
+    return cli_fail("%s: this folder of fixtures cannot be read", folder);
+  }
+  int status = CLI_OK;
+  for (int i = 0; i < found; i++) {
+    if (status == CLI_OK) {
+      status = add_fixture(sweep, folder, entries[i]->d_name, count, globs, used);
+    }
+    free(entries[i]);
+  }
+  free(entries);
+  return status == CLI_OK ? walk_archs(sweep, folder, count, globs, used, add_missing) : status;
+}
+
+static int find_items(parity_sweep *sweep, const parity_values *values, int count, char **globs) {
+  bool *used = calloc((size_t)count + 1, sizeof *used);
+  if (used == NULL) {
+    return cli_fail_memory();
+  }
+  int status = values->fixtures != NULL
+                   ? add_fixtures(sweep, values->fixtures, count, globs, used)
+                   : walk_archs(sweep, golden_folder(), count, globs, used, add_golden);
+  for (int i = 0; status == CLI_OK && i < count; i++) {
+    if (!used[i]) {
+      status = cli_fail("no %s matches '%s' ('jimm list --archs' lists the architectures)",
+                        values->fixtures != NULL ? "fixture and no architecture" : "architecture",
+                        globs[i]);
+    }
+  }
+  free(used);
+  return status;
+}
+
+/* ---- memory, time, progress ---- */
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* From here on the system counts anew how much memory was resident at most. */
+static bool reset_peak(void) {
+  FILE *file = fopen("/proc/self/clear_refs", "w");
+  if (file == NULL) {
+    return false;
+  }
+  const bool written = fputs("5", file) >= 0;
+  return fclose(file) == 0 && written;
+}
+
+static int64_t read_peak(void) {
+  FILE *file = fopen("/proc/self/status", "r");
+  char line[256];
+  long long kibibytes = -1;
+  while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+    if (sscanf(line, "VmHWM: %lld", &kibibytes) == 1) {
+      break;
+    }
+  }
+  if (file != NULL) {
+    fclose(file);
+  }
+  return kibibytes < 0 ? -1 : (int64_t)kibibytes * 1024;
+}
+
+/* "[#####-----] 12 of 132, 1 failed, 80 s left: resnet50" on a terminal. */
+static void show_progress(const parity_sweep *sweep, double start) {
+  enum { BAR = 24, LINE = 512 };
+  char bar[BAR + 1], line[LINE], left[48] = "";
+  struct winsize window = {.ws_col = 0};
+  if (!isatty(STDERR_FILENO) || sweep->done >= sweep->count) {
+    return;
+  }
+  const size_t filled = BAR * sweep->done / sweep->count;
+  for (size_t i = 0; i < BAR; i++) {
+    bar[i] = i < filled ? '#' : '-';
+  }
+  bar[BAR] = 0;
+  if (sweep->done > 0) {
+    snprintf(left, sizeof left, ", about %.0f s left",
+             (now() - start) / (double)sweep->done * (double)(sweep->count - sweep->done));
+  }
+  snprintf(line, sizeof line, "[%s] %zu of %zu, %zu failed%s: %s", bar, sweep->done, sweep->count,
+           sweep->outcomes[PARITY_FAILED], left, sweep->items[sweep->done].name);
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1;
+  fprintf(stderr, "\r%.*s\033[K", known ? window.ws_col - 1 : 79, line);
+}
+
+static void clear_progress(void) {
+  if (isatty(STDERR_FILENO)) {
+    fputs("\r\033[K", stderr);
+  }
+}
+
+/* ---- one item ---- */
+
+double parity_worst(const jimm_parity_report *report, parity_kind kind) {
+  static const char *const prefixes[][2] = {
+      {"features", "features"}, {"logits", "pre_logits"}, {"feat_", "feat_"}};
+  double worst = -1;
+  for (int32_t i = 0; i < report->output_count; i++) {
+    const jimm_parity_output *output = &report->outputs[i];
+    for (int k = 0; k < 2; k++) {
+      if (strncmp(output->name, prefixes[kind][k], strlen(prefixes[kind][k])) == 0) {
+        worst = isnan(output->error) ? NAN : fmax(worst, output->error);
+      }
+    }
+  }
+  return worst;
+}
+
+double parity_worst_timm(const jimm_parity_report *report, parity_kind kind) {
+  static const char *const prefixes[] = {"features", "logits", "feat_"};
+  double worst = -1;
+  for (int32_t i = 0; i < report->output_count; i++) {
+    if (strncmp(report->outputs[i].name, prefixes[kind], strlen(prefixes[kind])) == 0) {
+      worst = fmax(worst, report->outputs[i].timm_error);
+    }
+  }
+  return worst;
+}
+
+static int check_item(parity_sweep *sweep, parity_item *item, const parity_values *values) {
+  jimm_parity_options options = JIMM_PARITY_OPTIONS_INIT;
+  options.threads = (int32_t)values->threads;
+  options.trace = values->trace || values->html != NULL;
+  options.sensitivity = values->sensitivity;
+  item->outcome = PARITY_SKIPPED;
+  if (item->path != NULL) {
+    const double start = now();
+    const bool counted = reset_peak();
+    const jimm_status status = values->fixtures != NULL
+                                   ? jimm_parity_check_fixture(item->path, &options, &item->report)
+                                   : jimm_parity_check_golden(item->path, &options, &item->report);
+    item->seconds = now() - start;
+    item->peak_bytes = counted ? read_peak() : -1;
+    item->outcome = status == JIMM_OK && item->report->passed ? PARITY_PASSED : PARITY_FAILED;
+    item->reason = status == JIMM_OK ? NULL : strdup(jimm_error_message());
+    if (status != JIMM_OK && item->reason == NULL) {
+      return cli_fail_memory();
+    }
+  }
+  sweep->outcomes[item->outcome]++;
+  return CLI_OK;
+}
+
+static void print_error(const char *name, double error) {
+  if (error >= 0 || isnan(error)) {
+    printf("  %s %.1e", name, error);
+  } else {
+    printf("  %*s", (int)strlen(name) + 8, "");
+  }
+}
+
+/* Lines of a text, indented, at most `most`. */
+static void print_lines(const char *text, int most) {
+  int count = 0;
+  for (const char *at = text; *at != 0; count++) {
+    const size_t length = strcspn(at, "\n");
+    if (count < most) {
+      printf("    %.*s\n", (int)length, at);
+    }
+    at += length + (at[length] == '\n' ? 1 : 0);
+  }
+  if (count > most) {
+    printf("    and %d more\n", count - most);
+  }
+}
+
+static void print_trace(const jimm_parity_report *report) {
+  static const char *const causes[] = {
+      "", "jimm's own float64 reference is wrong there, too: the graph is not timm's",
+      "the float64 reference is right there: look at the kernel, packing and fusion"};
+  double worst = 0;
+  const char *worst_node = "";
+  for (int32_t i = 0; i < report->step_count; i++) {
+    if (report->steps[i].error > worst) {
+      worst = report->steps[i].error;
+      worst_node = report->steps[i].node;
+    }
+  }
+  if (report->jump >= 0) {
+    const jimm_parity_step *step = &report->steps[report->jump];
+    printf("    the error jumps at %s (%s): %.1e, from %.1e in what it is made of\n", step->node,
+           step->operation, step->error, step->before);
+    printf("    %s\n", causes[report->cause]);
+  } else {
+    printf("    traced %d steps against %s: no jump, at most %.1e (%s)\n", (int)report->step_count,
+           report->traced, worst, worst_node);
+    if (!report->passed && strcmp(report->traced, "timm's stages") != 0) {
+      printf(
+          "    the plan agrees with jimm's reference, so the graph is not timm's: a fixture "
+          "with stages (dump with --stages) says where\n");
+    }
+  }
+}
+
+static void print_failures(const jimm_parity_report *report) {
+  enum { MOST = 8 };
+  int shown = 0;
+  for (int32_t i = 0; i < report->output_count; i++) {
+    const jimm_parity_output *output = &report->outputs[i];
+    if (output->passed || shown++ >= MOST) {
+      continue;
+    }
+    printf("    %s%s%s: %.2e, the bar is %.1e", output->run, output->run[0] == 0 ? "" : ", ",
+           output->name, output->measured, output->bar);
+    if (output->timm_error >= 0) {
+      printf(" (timm's own float32: %.1e)", output->timm_error);
+    }
+    putchar('\n');
+  }
+  if (shown > MOST) {
+    printf("    and %d outputs more\n", shown - MOST);
+  }
+  print_lines(report->differences, MOST);
+}
+
+static void print_item(const parity_item *item, int width, bool traced) {
+  static const char *const outcomes[] = {"ok  ", "FAIL", "skip"};
+  const jimm_parity_report *report = item->report;
+  printf("%-*s  %s", width, item->name, outcomes[item->outcome]);
+  if (report == NULL) {
+    printf("  ");
+    cli_put_text(stdout, item->reason == NULL ? "" : item->reason, false);
+    putchar('\n');
+    return;
+  }
+  print_error("features", parity_worst(report, PARITY_FEATURES));
+  print_error("logits", parity_worst(report, PARITY_LOGITS));
+  print_error("pyramid", parity_worst(report, PARITY_PYRAMID));
+  printf("  %3.0f %% of the bar  %6.2f s", 100 * report->share, item->seconds);
+  if (item->peak_bytes >= 0) {
+    printf("  %6.0f MiB", (double)item->peak_bytes / 1048576.0);
+  }
+  putchar('\n');
+  if (!report->passed) {
+    print_failures(report);
+  }
+  if (report->parameter_count > 0) {
+    const bool enough = report->least_effect > report->effect_bar;
+    printf("    %d parameters redrawn: the least effect is %.1e of the logits (%s), %s %.1e\n",
+           (int)report->parameter_count, report->least_effect, report->least_parameter,
+           enough ? "above" : "NOT above", report->effect_bar);
+  }
+  if (report->traced != NULL && (traced || report->jump >= 0)) {
+    print_trace(report);
+  } else if (!report->passed && report->traced == NULL) {
+    printf("    --trace says where it begins\n");
+  }
+}
+
+/* ---- the sweep ---- */
+
+static int check_items(parity_sweep *sweep, const parity_values *values) {
+  const double start = now();
+  int width = 0;
+  int status = CLI_OK;
+  for (size_t i = 0; i < sweep->count; i++) {
+    const int length = (int)strlen(sweep->items[i].name);
+    width = length > width ? length : width;
+  }
+  while (status == CLI_OK && sweep->done < sweep->count && !ferror(stdout)) {
+    parity_item *item = &sweep->items[sweep->done];
+    show_progress(sweep, start);
+    status = check_item(sweep, item, values);
+    clear_progress();
+    if (status == CLI_OK && values->json) {
+      status = cli_json_print_element(parity_json(item), sweep->done == 0);
+    } else if (status == CLI_OK) {
+      print_item(item, width, values->trace);
+    }
+    fflush(stdout);
+    sweep->done++;
+    if (values->html == NULL) {
+      jimm_parity_report_close(&item->report);
+    }
+  }
+  sweep->seconds = now() - start;
+  return status;
+}
+
+/* The counts, and why what was skipped was. */
+static void print_summary(const parity_sweep *sweep, FILE *file) {
+  for (size_t i = 0; i < sweep->count; i++) {
+    const char *reason = sweep->items[i].reason;
+    size_t same = 0;
+    bool first = sweep->items[i].outcome == PARITY_SKIPPED;
+    for (size_t k = 0; first && k < sweep->count; k++) {
+      const parity_item *other = &sweep->items[k];
+      if (other->outcome == PARITY_SKIPPED && strcmp(other->reason, reason) == 0) {
+        first = k >= i;
+        same++;
+      }
+    }
+    if (first) {
+      fprintf(file, "%zu skipped: ", same);
+      cli_put_text(file, reason, false);
+      fputc('\n', file);
+    }
+  }
+  fprintf(file, "%zu passed, %zu failed, %zu skipped\n", sweep->outcomes[PARITY_PASSED],
+          sweep->outcomes[PARITY_FAILED], sweep->outcomes[PARITY_SKIPPED]);
+}
+
+static void close_sweep(parity_sweep *sweep) {
+  for (size_t i = 0; i < sweep->count; i++) {
+    free(sweep->items[i].name);
+    free(sweep->items[i].path);
+    free(sweep->items[i].reason);
+    jimm_parity_report_close(&sweep->items[i].report);
+  }
+  free(sweep->items);
+}
+
+static int check_values(const parity_values *values) {
+  if (values->golden && values->fixtures != NULL) {
+    return cli_usage("expected --golden or --fixtures DIR, got both");
+  }
+  return values->html == NULL ? CLI_OK : cli_check_output(values->html);
+}
+
+static int finish(const parity_sweep *sweep, const parity_values *values) {
+  int status = CLI_OK;
+  if (values->json && sweep->done > 0) {
+    fputs("\n]\n", stdout);
+  }
+  print_summary(sweep, values->json ? stderr : stdout);
+  if (values->html != NULL) {
+    status = parity_write_page(sweep, values->html);
+  }
+  if (sweep->outcomes[PARITY_FAILED] > 0) {
+    return CLI_FAILED;
+  }
+  if (values->require && sweep->outcomes[PARITY_SKIPPED] > 0) {
+    return cli_fail("--require: %zu skipped", sweep->outcomes[PARITY_SKIPPED]);
+  }
+  return status != CLI_OK || sweep->outcomes[PARITY_PASSED] > 0 ? status
+                                                                : cli_fail("nothing was compared");
+}
+
+static int run(const void *values_, int count, char **arguments) {
+  const parity_values *values = values_;
+  char what[1024];
+  parity_sweep sweep = {.what = what};
+  snprintf(what, sizeof what, "%s in %s", values->fixtures != NULL ? "fixtures" : "goldens",
+           values->fixtures != NULL ? values->fixtures : golden_folder());
+  int status = check_values(values);
+  if (status == CLI_OK) {
+    status = find_items(&sweep, values, count, arguments);
+  }
+  if (status == CLI_OK) {
+    status = check_items(&sweep, values);
+  }
+  if (status == CLI_OK) {
+    status = finish(&sweep, values);
+  }
+  close_sweep(&sweep);
+  return status;
+}
+
+static const parity_values defaults = {.threads = JIMM_THREADS_DEFAULT};
+
+static const cli_option options[] = {
+    {.name = "golden",
+     .type = CLI_FLAG,
+     .offset = offsetof(parity_values, golden),
+     .help = "against timm's recorded answers, in float64, for synthetic weights (the default); "
+             "from the folder $JIMM_GOLDEN_DIR, test/golden, or where jimm is installed"},
+    {.name = "fixtures",
+     .type = CLI_TEXT,
+     .argument = "DIR",
+     .words = CLI_WORDS_FILE,
+     .offset = offsetof(parity_values, fixtures),
+     .help =
+         "against the fixtures in that folder, which test/parity/dump_..._io.py write: KEY_io.h5, "
+         "KEY_in1c_io.h5, KEY_featsonly_io.h5"},
+    {.name = "trace",
+     .type = CLI_FLAG,
+     .offset = offsetof(parity_values, trace),
+     .help =
+         "follow the error step by step, against the stages of a fixture or else jimm's float64 "
+         "reference (slow), and name the first node where it jumps"},
+    {.name = "sensitivity",
+     .type = CLI_FLAG,
+     .offset = offsetof(parity_values, sensitivity),
+     .help =
+         "also draw each parameter tensor anew: the logits must move by more than ten times the "
+         "bar, else an error there could hide (slow)"},
+    {.name = "require",
+     .type = CLI_FLAG,
+     .offset = offsetof(parity_values, require),
+     .help = "a skip is a failure"},
+    {.name = "json",
+     .type = CLI_FLAG,
+     .offset = offsetof(parity_values, json),
+     .help = "print one JSON array with an object for each; the counts go to stderr"},
+    {.name = "html",
+     .type = CLI_TEXT,
+     .argument = "FILE",
+     .words = CLI_WORDS_FILE,
+     .offset = offsetof(parity_values, html),
+     .help =
+         "write a page with the sweep at a glance and the error by depth (traces, so it is slow)"},
+    {.name = "threads",
+     .type = CLI_INTEGER,
+     .argument = "T",
+     .minimum = 1,
+     .maximum = JIMM_THREADS_MAX,
+     .offset = offsetof(parity_values, threads),
+     .help = "threads of the plan (default: the processors that this process may use)"},
+};
+
+const cli_command cli_parity = {
+    .arguments = "[GLOB...]",
+    .details =
+        "Shows that jimm computes what timm does: for each architecture whose name matches a GLOB "
+        "(all without one) a line with the largest errors relative to timm's largest value, the "
+        "share of the bar that they take, time, and the most memory that was resident. One model "
+        "is in memory at a time.\n"
+        "The bar of a golden is the larger of 2e-6 and three times the error of timm's own float32 "
+        "run; that of a fixture is 1e-3. The last line counts what passed, failed and was skipped. "
+        "The exit status is 1 when something failed or nothing was compared.",
+    .options = options,
+    .option_count = CLI_COUNT(options),
+    .least = 0,
+    .most = -1,
+    .words = {CLI_WORDS_MODEL, CLI_WORDS_MODEL},
+    .values_size = sizeof(parity_values),
+    .defaults = &defaults,
+    .run = run,
+};

@@ -1,0 +1,46 @@
+/* What `jimm parity` found, for those who show it. */
+#ifndef JIMM_CLI_PARITY_H
+#define JIMM_CLI_PARITY_H
+
+#include <jimm/parity.h>
+
+#include "cli.h"
+
+typedef enum parity_outcome {
+  PARITY_PASSED = 0,
+  PARITY_FAILED = 1,
+  PARITY_SKIPPED = 2
+} parity_outcome;
+
+/* One golden or fixture. */
+typedef struct parity_item {
+  char *name; /* "resnet50", "resnet50_in1c (pyramid)" */
+  char *path; /* NULL: there is none */
+  const jimm_family *family;
+  parity_outcome outcome;
+  char *reason;               /* why it was skipped, or could not be checked; NULL */
+  jimm_parity_report *report; /* NULL when it was not checked */
+  double seconds;
+  int64_t peak_bytes; /* the most memory that was resident meanwhile; -1: not known */
+} parity_item;
+
+typedef struct parity_sweep {
+  parity_item *items;
+  size_t count, done;
+  size_t outcomes[3]; /* by parity_outcome */
+  double seconds;
+  const char *what; /* "goldens in test/golden" */
+} parity_sweep;
+
+/* The worst error among the outputs of a kind, negative when there is none: PARITY_PYRAMID stands
+ * for all taps, PARITY_LOGITS for pre_logits, too. */
+typedef enum parity_kind { PARITY_FEATURES = 0, PARITY_LOGITS = 1, PARITY_PYRAMID = 2 } parity_kind;
+double parity_worst(const jimm_parity_report *report, parity_kind kind);
+/* Of timm's own float32 run. */
+double parity_worst_timm(const jimm_parity_report *report, parity_kind kind);
+
+json_t *parity_json(const parity_item *item);
+/* Writes the page, whole or not at all. Returns CLI_OK or, after a message, CLI_FAILED. */
+int parity_write_page(const parity_sweep *sweep, const char *path);
+
+#endif
