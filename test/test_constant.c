@@ -114,6 +114,37 @@ TEST(constants_are_rounded_once) {
   jimm_model_close(&model);
 }
 
+/* Two products: in float32 each would round. */
+TEST(chains_are_rounded_once) {
+  const jimm_shape shape = {2, {1, 4096}};
+  jimm_graph *graph = NULL;
+  jimm_model *model = NULL;
+  REQUIRE_OK(jimm_graph_create(&graph));
+  const jimm_value x = engine_input(graph, &shape);
+  const jimm_value g = engine_parameter(graph, "g", &shape);
+  jimm_value square = jimm_graph_add(graph, "mul", "square", NULL, 2, (jimm_value[]){g, g});
+  jimm_value cube = jimm_graph_add(graph, "mul", "cube", NULL, 2, (jimm_value[]){square, g});
+  jimm_graph_output(graph, "y",
+                    jimm_graph_add(graph, "mul", "y", NULL, 2, (jimm_value[]){x, cube}));
+  REQUIRE_OK(jimm_graph_finish(graph));
+  REQUIRE_OK(jimm_model_create_synthetic(graph, 1, &model));
+  jimm_tensor got;
+  const float *one = jimm_model_parameter(model, g)->data;
+  int differ = 0;
+  for (int power = 2; power <= 3; power++) {
+    REQUIRE_OK(jimm_model_constant_f32(model, power == 2 ? square : cube, &got));
+    for (int i = 0; i < 4096; i++) {
+      const double v = (double)one[i], exact = power == 2 ? v * v : v * v * v;
+      TEST_CHECK(((const float *)got.data)[i] == (float)exact);
+      differ += power == 3 && one[i] * one[i] * one[i] != (float)exact ? 1 : 0;
+    }
+    jimm_tensor_close(&got);
+  }
+  TEST_CHECK_MSG(differ > 100, "float32 would differ in %d elements only", differ);
+  jimm_model_close(&model);
+  jimm_graph_close(&graph);
+}
+
 /* 60 doublings: evaluated node by node, not path by path. */
 TEST(shared_constants_are_evaluated_once) {
   jimm_graph *graph = NULL;

@@ -81,6 +81,32 @@ static void check_golden(const example_case *c, const golden *g, const jimm_tens
   }
 }
 
+/* What the operator's row says of its rounding: the float64 result of the float32 inputs, rounded
+ * once, has the same bits. */
+static void check_rounding(const example_case *c, const jimm_tensor *inputs32,
+                           const jimm_tensor *y32) {
+  jimm_tensor inputs[JIMM_MAX_INPUTS], y;
+  memset(inputs, 0, sizeof(inputs));
+  for (int i = 0; i < JIMM_MAX_INPUTS; i++) {
+    inputs[i].shape.rank = -1;
+    if (inputs32[i].data != NULL) {
+      TEST_REQUIRE_INT(jimm_tensor_convert(&inputs32[i], JIMM_F64, &inputs[i]), JIMM_OK);
+    }
+  }
+  TEST_REQUIRE_INT(op_example_forward(c->op, c->example, c->example->attrs, JIMM_F64, inputs, &y),
+                   JIMM_OK);
+  const int64_t count = jimm_shape_count(&y.shape);
+  int64_t other = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const float rounded = (float)((const double *)y.data)[i];
+    other += memcmp(&rounded, (const float *)y32->data + i, sizeof(rounded)) != 0 ? 1 : 0;
+  }
+  TEST_CHECK_MSG(other == 0, "%" PRId64 " of %" PRId64 " elements are not float64 rounded once",
+                 other, count);
+  jimm_tensor_close(&y);
+  op_example_close(inputs);
+}
+
 static void check_float32(const example_case *c, const jimm_tensor *inputs, const jimm_tensor *y) {
   jimm_tensor inputs32[JIMM_MAX_INPUTS], y32;
   TEST_REQUIRE_INT(op_example_inputs(c->op, c->example, JIMM_F32, inputs32), JIMM_OK);
@@ -91,6 +117,9 @@ static void check_float32(const example_case *c, const jimm_tensor *inputs, cons
   TEST_CHECK_MSG(error <= bound, "float32 differs by %g, bound %g", error, bound);
   if (getenv("JIMM_TEST_OP_ERRORS") != NULL) {
     TEST_NOTE("float32 error / bound = %.3f", bound > 0 ? error / bound : 0);
+  }
+  if (c->op->rounding != JIMM_ROUNDING_ANY) {
+    check_rounding(c, inputs32, &y32);
   }
   jimm_tensor_close(&y32);
   op_example_close(inputs32);

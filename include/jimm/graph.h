@@ -64,6 +64,15 @@ typedef struct jimm_op_example {
   jimm_op_fill fills[JIMM_MAX_INPUTS];
 } jimm_op_example;
 
+/* How forward_f32 rounds: EXACT moves elements and changes none; ONCE gives what forward_f64 would of
+ * the same numbers, rounded once; ANY is everything else. Weights made of weights are evaluated in
+ * float32 where that changes no bit. */
+typedef enum jimm_rounding {
+  JIMM_ROUNDING_ANY = 0,
+  JIMM_ROUNDING_ONCE = 1,
+  JIMM_ROUNDING_EXACT = 2
+} jimm_rounding;
+
 /* An operator: one row of the operator table. Its pointers stay valid as long as the process. */
 typedef struct jimm_op {
   size_t size;         /* sizeof(jimm_op) */
@@ -85,6 +94,7 @@ typedef struct jimm_op {
                   const jimm_shape *output);
   const jimm_op_example *examples;
   int32_t example_count;
+  int32_t rounding; /* jimm_rounding */
 } jimm_op;
 
 /* Adds an operator to the registry. A name twice, or a row without infer or forward:

@@ -99,6 +99,15 @@ void jimm_os_release_pages(const void *data, size_t size) {
   }
 }
 
+void jimm_os_advise_huge(void *data, size_t size) {
+#ifdef MADV_HUGEPAGE
+  (void)madvise(data, size, MADV_HUGEPAGE); /* advice, as above */
+#else
+  (void)data;
+  (void)size;
+#endif
+}
+
 /* Reads to the end of the file into *data (capacity bytes, grown as needed). */
 static jimm_status read_all(const char *path, int descriptor, size_t limit, size_t capacity,
                             unsigned char **data, size_t *size) {

@@ -25,6 +25,9 @@ void jimm_os_unmap(jimm_mapping *mapping);
  * in no file mapping must not be passed. */
 void jimm_os_release_pages(const void *data, size_t size);
 
+/* Tells the system that this memory had better lie on huge pages. */
+void jimm_os_advise_huge(void *data, size_t size);
+
 /* Reads a whole regular file (or pipe), at most `limit` bytes: more is JIMM_ERROR_LIMIT. `*data` is
  * from jimm_alloc, with a zero byte after the end. */
 JIMM_SIBLING jimm_status jimm_os_read_file(const char *path, size_t limit, unsigned char **data,

@@ -10,11 +10,31 @@ typedef struct needs {
   const jimm_model *model;
   const jimm_graph *graph;
   jimm_value value, lowest;
-  bool *needed; /* [value + 1] */
+  bool *needed;     /* [value + 1] */
+  jimm_dtype dtype; /* in which they are evaluated */
 } needs;
 
+/* Float32 where no bit of the result depends on it: at most one operator rounds, and it does so
+ * once; else float64. */
+static jimm_dtype choose_dtype(const needs *n) {
+  int32_t rounded = 0;
+  for (jimm_value v = n->lowest; v <= n->value; v++) {
+    const jimm_node *node = jimm_graph_node(n->graph, v);
+    if (!n->needed[v]) {
+      continue;
+    }
+    if (node->kind == JIMM_NODE_PARAMETER) {
+      const jimm_tensor *parameter = jimm_model_parameter(n->model, v);
+      rounded += parameter == NULL || parameter->dtype == JIMM_F64 ? 2 : 0;
+    } else if (node->op->rounding != JIMM_ROUNDING_EXACT) {
+      rounded += node->op->rounding == JIMM_ROUNDING_ONCE ? 1 : 2;
+    }
+  }
+  return rounded <= 1 ? JIMM_F32 : JIMM_F64;
+}
+
 static jimm_status find_needs(const jimm_model *model, jimm_value value, needs *n) {
-  *n = (needs){model, jimm_model_graph(model), value, value, NULL};
+  *n = (needs){model, jimm_model_graph(model), value, value, NULL, JIMM_F64};
   n->needed = jimm_calloc((size_t)value + 1, sizeof(*n->needed));
   if (n->needed == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
@@ -46,10 +66,11 @@ static jimm_status evaluate_op(const needs *n, const jimm_node *node, const jimm
   }
   jimm_status status = node->op->infer(node->attrs, node->input_count, shapes, &shape);
   if (status == JIMM_OK) {
-    status = jimm_tensor_create(JIMM_F64, &shape, result);
+    status = jimm_tensor_create(n->dtype, &shape, result);
   }
   if (status == JIMM_OK) {
-    status = node->op->forward_f64(&(jimm_op_call){node->attrs, node->input_count, inputs, result});
+    const jimm_op_call call = {node->attrs, node->input_count, inputs, result};
+    status = n->dtype == JIMM_F64 ? node->op->forward_f64(&call) : node->op->forward_f32(&call);
   }
   return status;
 }
@@ -60,8 +81,13 @@ static jimm_status evaluate(const needs *n, jimm_value v, jimm_tensor *values) {
   jimm_status status = JIMM_OK;
   if (node->kind == JIMM_NODE_PARAMETER) {
     const jimm_tensor *parameter = jimm_model_parameter(n->model, v);
-    status = parameter == NULL ? jimm_fail(JIMM_ERROR_MISMATCH, "the model has no tensor for it")
-                               : jimm_tensor_convert(parameter, JIMM_F64, result);
+    if (parameter == NULL) {
+      status = jimm_fail(JIMM_ERROR_MISMATCH, "the model has no tensor for it");
+    } else if (n->dtype == JIMM_F32) {
+      status = jimm_model_parameter_f32(n->model, v, result);
+    } else {
+      status = jimm_tensor_convert(parameter, JIMM_F64, result);
+    }
   } else {
     status = evaluate_op(n, node, values, result);
   }
@@ -77,7 +103,10 @@ static jimm_status evaluate_all(const needs *n, jimm_tensor *tensor) {
       status = evaluate(n, v, values);
     }
   }
-  if (status == JIMM_OK) {
+  if (status == JIMM_OK && n->dtype == JIMM_F32) {
+    *tensor = values[count - 1];
+    values[count - 1] = (jimm_tensor){.dtype = JIMM_DTYPE_NONE};
+  } else if (status == JIMM_OK) {
     status = jimm_tensor_convert(&values[count - 1], JIMM_F32, tensor);
   }
   for (size_t i = 0; values != NULL && i < count; i++) {
@@ -97,6 +126,7 @@ jimm_status jimm_model_constant_f32(const jimm_model *model, jimm_value value,
   needs n;
   jimm_status status = find_needs(model, value, &n);
   if (status == JIMM_OK) {
+    n.dtype = choose_dtype(&n);
     status = evaluate_all(&n, tensor);
   }
   jimm_free(n.needed);

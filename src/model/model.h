@@ -17,7 +17,7 @@ jimm_status jimm_model_packed(jimm_model *model, const char *key, size_t bytes,
 
 /* A constant value (jimm_node.constant) as float32: *tensor is a view of the model's memory or an
  * owned tensor; the caller closes it either way. Operators over parameters are evaluated by their
- * reference implementation in float64 and rounded once. */
+ * reference implementation in float64 and rounded once (in float32 where that gives the same). */
 jimm_status jimm_model_constant_f32(const jimm_model *model, jimm_value value, jimm_tensor *tensor);
 
 /* Says that nothing will read the constant soon: the pages of a mapped file that its parameters lie

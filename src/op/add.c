@@ -57,6 +57,7 @@ const jimm_op jimm_op_add = {
     .forward_f64 = jimm_add_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .rounding = JIMM_ROUNDING_ONCE,
 };
 
 #endif

@@ -88,6 +88,7 @@ const jimm_op jimm_op_flatten = {
     .forward_f64 = jimm_flatten_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .rounding = JIMM_ROUNDING_EXACT,
 };
 
 #endif

@@ -78,6 +78,7 @@ const jimm_op jimm_op_mul = {
     .forward_f64 = jimm_mul_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .rounding = JIMM_ROUNDING_ONCE,
 };
 
 #endif

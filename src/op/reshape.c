@@ -87,6 +87,7 @@ const jimm_op jimm_op_reshape = {
     .forward_f64 = jimm_reshape_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .rounding = JIMM_ROUNDING_EXACT,
 };
 
 #endif

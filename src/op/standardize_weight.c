@@ -99,6 +99,7 @@ const jimm_op jimm_op_standardize_weight = {
     .forward_f64 = jimm_standardize_weight_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .rounding = JIMM_ROUNDING_ONCE,
 };
 
 #endif

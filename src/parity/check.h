@@ -33,14 +33,15 @@ jimm_status jimm_parity_options_read(const jimm_parity_options *given,
 jimm_status jimm_parity_run(jimm_model *model, const jimm_tensor *input, int32_t threads,
                             int32_t count, const char *const *names, jimm_tensor *outputs);
 
-/* The weights of a golden's cases, made anew only when the head is another than in the case before.
- * Zero-initialise; close `state` at the end. */
+/* What the cases of a golden share: weights, made anew only when the head is another than in the
+ * case before, and the model, when the options are the same. Zero-initialise; close at the end. */
 typedef struct jimm_golden_weights {
   jimm_state *state;
-  int64_t num_classes;
-  const char *global_pool;
+  jimm_model *model;
+  const jimm_golden_case *test_case; /* that they were made for */
 } jimm_golden_weights;
-/* Model and input of a case. */
+void jimm_golden_weights_close(jimm_golden_weights *weights);
+/* Model, which the caller closes, and input of a case. */
 jimm_status jimm_golden_open_case(const jimm_golden *golden, const jimm_golden_case *test_case,
                                   jimm_golden_weights *weights, jimm_model **model,
                                   jimm_tensor *input);

@@ -45,9 +45,7 @@ jimm_status jimm_golden_build(const jimm_golden *golden, const jimm_golden_case 
 /* Weights of 3 channels, which are adapted when they are bound, as released ones. */
 static jimm_status make_weights(const jimm_golden *golden, const jimm_golden_case *test_case,
                                 jimm_golden_weights *weights) {
-  const jimm_model_options *options = &test_case->options;
-  if (weights->state != NULL && weights->num_classes == options->num_classes &&
-      strcmp(weights->global_pool, options->global_pool) == 0) {
+  if (weights->state != NULL && jimm_golden_same_head(test_case, weights->test_case)) {
     return JIMM_OK;
   }
   jimm_graph *graph = NULL;
@@ -57,33 +55,48 @@ static jimm_status make_weights(const jimm_golden *golden, const jimm_golden_cas
     status = jimm_state_synthetic(graph, golden->weights_seed, &weights->state);
   }
   jimm_graph_close(&graph);
-  weights->num_classes = options->num_classes;
-  weights->global_pool = options->global_pool;
   return status;
+}
+
+static jimm_status make_model(const jimm_golden *golden, const jimm_golden_case *test_case,
+                              jimm_golden_weights *weights) {
+  if (weights->model != NULL && jimm_golden_same_model(test_case, weights->test_case)) {
+    return JIMM_OK;
+  }
+  jimm_graph *graph = NULL;
+  jimm_model_close(&weights->model);
+  jimm_status status = make_weights(golden, test_case, weights);
+  weights->test_case = test_case;
+  if (status == JIMM_OK) {
+    status = jimm_golden_build(golden, test_case, 0, &graph);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_model_create(graph, weights->state, NULL, &weights->model);
+  }
+  jimm_graph_close(&graph);
+  return status;
+}
+
+void jimm_golden_weights_close(jimm_golden_weights *weights) {
+  jimm_model_close(&weights->model);
+  jimm_state_close(&weights->state);
 }
 
 jimm_status jimm_golden_open_case(const jimm_golden *golden, const jimm_golden_case *test_case,
                                   jimm_golden_weights *weights, jimm_model **model,
                                   jimm_tensor *input) {
-  jimm_graph *graph = NULL;
   *model = NULL;
   memset(input, 0, sizeof *input);
-  jimm_status status = make_weights(golden, test_case, weights);
-  if (status == JIMM_OK) {
-    status = jimm_golden_build(golden, test_case, 0, &graph);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_model_create(graph, weights->state, NULL, model);
-  }
+  jimm_status status = make_model(golden, test_case, weights);
   if (status == JIMM_OK) {
     status = jimm_tensor_create(JIMM_F32, &test_case->input, input);
   }
   if (status == JIMM_OK) {
     status = jimm_synthetic_input(test_case->seed, "input", input);
   }
-  jimm_graph_close(&graph);
-  if (status != JIMM_OK) {
-    jimm_model_close(model);
+  if (status == JIMM_OK) {
+    *model = jimm_model_retain(weights->model);
+  } else {
     jimm_tensor_close(input);
   }
   return status;
@@ -190,7 +203,7 @@ jimm_status jimm_parity_check_golden(const char *path, const jimm_parity_options
   for (int32_t i = 0; status == JIMM_OK && i < golden.case_count; i++) {
     status = check_case(book, &golden, &golden.cases[i], &weights, &options, &differences);
   }
-  jimm_state_close(&weights.state);
+  jimm_golden_weights_close(&weights);
   if (status == JIMM_OK && options.sensitivity) {
     status = check_sensitivity(book, &golden, &options);
   }

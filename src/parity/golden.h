@@ -41,7 +41,13 @@ typedef struct jimm_golden {
   int32_t case_count;
 } jimm_golden;
 
-/* Errors name the file and the member. The caller closes it. */
+/* Whether two cases have the same classifier, and so weights; whether they have all options in
+ * common, and so the model. */
+bool jimm_golden_same_head(const jimm_golden_case *a, const jimm_golden_case *b);
+bool jimm_golden_same_model(const jimm_golden_case *a, const jimm_golden_case *b);
+
+/* Errors name the file and the member. Cases of the same model come one after the other. The caller
+ * closes it. */
 jimm_status jimm_golden_read(const char *path, jimm_golden *golden);
 void jimm_golden_close(jimm_golden *golden);
 

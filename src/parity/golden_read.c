@@ -212,6 +212,29 @@ static void read_golden(reader *r, const jimm_json *root) {
   }
 }
 
+bool jimm_golden_same_head(const jimm_golden_case *a, const jimm_golden_case *b) {
+  return a->options.num_classes == b->options.num_classes &&
+         strcmp(a->options.global_pool, b->options.global_pool) == 0;
+}
+
+bool jimm_golden_same_model(const jimm_golden_case *a, const jimm_golden_case *b) {
+  return jimm_golden_same_head(a, b) && a->options.in_chans == b->options.in_chans &&
+         a->options.output_stride == b->options.output_stride;
+}
+
+/* Moves every case behind the last one before it that has the same model. */
+static void group_cases(jimm_golden *golden) {
+  for (int32_t i = 1; i < golden->case_count; i++) {
+    const jimm_golden_case moved = golden->cases[i];
+    int32_t to = i;
+    for (int32_t k = i; k > 0 && to == i; k--) {
+      to = jimm_golden_same_model(&golden->cases[k - 1], &moved) ? k : i;
+    }
+    memmove(&golden->cases[to + 1], &golden->cases[to], (size_t)(i - to) * sizeof moved);
+    golden->cases[to] = moved;
+  }
+}
+
 jimm_status jimm_golden_read(const char *path, jimm_golden *golden) {
   memset(golden, 0, sizeof *golden);
   unsigned char *text = NULL;
@@ -224,6 +247,9 @@ jimm_status jimm_golden_read(const char *path, jimm_golden *golden) {
   }
   if (r.status == JIMM_OK) {
     read_golden(&r, root);
+  }
+  if (r.status == JIMM_OK) {
+    group_cases(golden);
   }
   jimm_free(text);
   if (r.status != JIMM_OK) {

@@ -70,9 +70,21 @@ def has_head(model):
     return getattr(model, "num_classes", 0) > 0
 
 
+@contextlib.contextmanager
+def float64_throughout():
+    """EvoNorm and FRN take their statistics in float32 whatever the model's type (Tensor.float). In
+    this block a float64 tensor stays one, so that what is called float64 is."""
+    narrow = torch.Tensor.float
+    torch.Tensor.float = lambda tensor: tensor if tensor.dtype == torch.float64 else narrow(tensor)
+    try:
+        yield
+    finally:
+        torch.Tensor.float = narrow
+
+
 def run(model, x):
     """(features, pre_logits, logits) of timm; logits equal pre_logits when there is no head."""
-    with torch.no_grad():
+    with torch.no_grad(), float64_throughout():
         features = model.forward_features(x)
         return features, model.forward_head(features, pre_logits=True), model.forward_head(features)
 

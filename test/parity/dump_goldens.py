@@ -310,7 +310,9 @@ def pyramid(arch, case, x):
     info = net.feature_info
     with torch.no_grad():
         single = net(x)
-        exact = net.double()(x.double())
+        net.double()
+        with _dump_common.float64_throughout():
+            exact = net(x.double())
     rows = [
         [module, tap.shape[1], reduction]
         for module, tap, reduction in zip(info.module_name(), exact, info.reduction())
