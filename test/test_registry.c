@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/registry.h"
+
 static jimm_model_name find(const char *name) {
   jimm_model_name found;
   TEST_REQUIRE_MSG(jimm_model_find(name, &found) == JIMM_OK, "%s: %s", name, jimm_error_message());
@@ -482,6 +484,39 @@ TEST(zz_register_a_family) {
   bad.archs = doubled;
   TEST_CHECK_INT(jimm_family_register(&bad), JIMM_ERROR_INVALID_ARGUMENT);
   TEST_CHECK_CONTAINS(jimm_error_message(), "tag \"x\"");
+}
+
+/* The guess whose weights a file holds looks at sizes first: that must not lose the right answer.
+ */
+TEST(every_architecture_has_about_its_own_size) {
+  int64_t pairs = 0, taken = 0;
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_family *family = jimm_family_at(f);
+    for (int32_t a = 0; a < family->arch_count; a++) {
+      const jimm_arch *arch = &family->archs[a];
+      for (int64_t in_chans = 1; in_chans <= 12; in_chans += 11) {
+        const jimm_model_name name = {family, arch, &arch->variants[0], NULL};
+        jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
+        options.in_chans = in_chans;
+        options.num_classes = 0;
+        jimm_graph *graph = NULL;
+        TEST_REQUIRE_INT(jimm_graph_build(&name, &options, &graph), JIMM_OK);
+        int64_t elements = 0;
+        for (int32_t i = 0; i < jimm_graph_node_count(graph); i++) {
+          const jimm_node *node = jimm_graph_node(graph, i);
+          if (node->kind == JIMM_NODE_PARAMETER) {
+            elements += jimm_shape_count(&((const jimm_parameter_attrs *)node->attrs)->shape);
+          }
+        }
+        jimm_graph_close(&graph);
+        TEST_CHECK_MSG(jimm_model_has_about(arch, elements), "%s with %d channels", arch->name,
+                       (int)in_chans);
+        pairs++;
+        taken += jimm_model_has_about(&jimm_family_at(0)->archs[0], elements) ? 1 : 0;
+      }
+    }
+  }
+  TEST_CHECK(taken < pairs / 3);
 }
 
 TEST_MAIN()

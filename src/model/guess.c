@@ -3,6 +3,12 @@
 
 #include "model/registry.h"
 
+/* "fc.weight" of the module "fc". */
+static bool is_head(const char *classifier, const char *name) {
+  const size_t length = classifier == NULL ? 0 : strlen(classifier);
+  return classifier != NULL && strncmp(name, classifier, length) == 0 && name[length] == '.';
+}
+
 /* Every parameter of `graph` but its classifier is in the state, with its shape (input channels
  * aside), and the state has nothing else. */
 static bool fits(const jimm_graph *graph, const char *classifier, const jimm_state *state) {
@@ -26,16 +32,30 @@ static bool fits(const jimm_graph *graph, const char *classifier, const jimm_sta
       }
     }
   }
-  const size_t length = classifier == NULL ? 0 : strlen(classifier);
   for (int64_t i = 0; i < jimm_state_count(state); i++) {
     const char *name = jimm_state_name(state, i);
-    const bool head =
-        classifier != NULL && strncmp(name, classifier, length) == 0 && name[length] == '.';
-    if (!head && jimm_graph_find(graph, name) == JIMM_NO_VALUE) {
+    if (!is_head(classifier, name) && jimm_graph_find(graph, name) == JIMM_NO_VALUE) {
       return false;
     }
   }
   return true;
+}
+
+/* Elements of everything but the head. */
+static int64_t count_elements(const jimm_family *family, const jimm_state *state) {
+  int64_t elements = 0;
+  for (int64_t i = 0; i < jimm_state_count(state); i++) {
+    if (!is_head(family->classifier, jimm_state_name(state, i))) {
+      elements += jimm_shape_count(&jimm_state_tensor(state, i)->shape);
+    }
+  }
+  return elements;
+}
+
+bool jimm_model_has_about(const jimm_arch *arch, int64_t elements) {
+  const double head = (double)(arch->num_features + 1) * (double)arch->variants[0].num_classes;
+  const double params = (double)arch->params - head;
+  return arch->params <= 0 || ((double)elements > 0.8 * params && (double)elements < 1.25 * params);
 }
 
 int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit) {
@@ -46,6 +66,9 @@ int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit) {
       const jimm_arch *arch = &family->archs[a];
       const jimm_model_name name = {family, arch, &arch->variants[0], NULL};
       jimm_graph *graph = NULL;
+      if (!jimm_model_has_about(arch, count_elements(family, state))) {
+        continue;
+      }
       const jimm_status status = jimm_graph_build(&name, NULL, &graph);
       if (status == JIMM_ERROR_OUT_OF_MEMORY) {
         return -1;
