@@ -8,8 +8,8 @@ git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'testkit/*.c' 'testkit/*
     order = "base tensor state op graph model kernel plan run label"
     n = split(order, room, " ")
     for (i = 1; i <= n; i++) rank[room[i]] = i
-    rank["image"] = rank["parity"] = rank["state"] + 0.5
-    same["image"] = same["parity"] = 1
+    rank["image"] = rank["state"] + 0.5
+    rank["parity"] = rank["run"] + 0.5
   }
   /^#include "/ {
     split(FILENAME, part, "/")
