@@ -3,6 +3,8 @@
 
     python3 scripts/make_variants.py           rewrite src/model/FAMILY_variants.def
     python3 scripts/make_variants.py --check   exit 1 when a table differs from timm's
+    --import FILE --out FOLDER                 the families of a module that is not timm's
+                                               (docs/porting.md)
 
 A table holds every architecture that the C family implements: its numbers, timm's parameter count and
 every default_cfg (the default tag first), and the deprecated names. What a family implements is what
@@ -15,6 +17,7 @@ import functools
 import importlib
 import pathlib
 import pkgutil
+import re
 import sys
 
 import timm
@@ -195,7 +198,7 @@ def is_v2(arch):
     return arch.startswith('convnextv2')
 
 
-# family of jimm: (module of timm, which of its architectures, their configuration)
+# Every row of src/model/families.def. Family of jimm: (module of timm, which of its architectures, their configuration)
 FAMILIES = {
     'resnet': ('resnet', lambda _: True, resnet_config),
     'bit': ('resnetv2', is_bit, resnetv2_config),
@@ -293,8 +296,8 @@ def arch_row(arch, config):
             + ',\n'.join(rows) + ')\n')
 
 
-def table(family, module_name, belongs, make_config):
-    module = importlib.import_module(f'timm.models.{module_name}')
+def table(family, package, module_name, belongs, make_config):
+    module = importlib.import_module(package + module_name)
     out = [f'/* Made by scripts/make_variants.py from timm {timm.__version__}; do not edit.\n'
            ' *\n'
            ' * ARCH(name, params, num_features, CONFIG(fields), VARIANT(tag, fields), ...): the default tag\n'
@@ -322,11 +325,22 @@ def table(family, module_name, belongs, make_config):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--check', action='store_true', help='compare instead of writing')
+    parser.add_argument('--import', dest='module', metavar='FILE', type=pathlib.Path,
+                        help='Python file with families of its own')
+    parser.add_argument('--out', default=ROOT / 'src' / 'model', metavar='FOLDER', type=pathlib.Path)
     arguments = parser.parse_args()
     status = 0
-    for family, source in FAMILIES.items():
-        path = ROOT / 'src' / 'model' / f'{family}_variants.def'
-        content = table(family, *source)
+    families, package = FAMILIES, 'timm.models.'
+    if arguments.module:
+        sys.path.insert(0, str(arguments.module.resolve().parent))
+        families, package = importlib.import_module(arguments.module.stem).FAMILIES, ''
+    else:
+        rows = re.findall(r'^FAMILY\((\w+),', (ROOT / 'src/model/families.def').read_text(), re.M)
+        if rows != list(families):
+            raise SystemExit(f'FAMILIES here are {list(families)}, families.def has {rows}')
+    for family, source in families.items():
+        path = arguments.out / f'{family}_variants.def'
+        content = table(family, package, *source)
         if not arguments.check:
             path.write_text(content)
         elif not path.exists() or path.read_text() != content:

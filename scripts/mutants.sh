@@ -16,6 +16,9 @@ cd "$work" || exit 1
   exit 1
 }
 export JIMM_PROGRAM=$work/build/jimm
+# the goldens of the library's families and of the toy's, for test_golden_toy
+mkdir "$work/goldens" && ln -s "$work"/test/golden/*.json "$work"/test/toy/golden/*.json "$work/goldens"
+export JIMM_GOLDEN_DIR=$work/goldens
 
 # The first test that fails, as PROGRAM/TEST; nothing when all pass.
 find_killer() {

@@ -84,6 +84,23 @@ fixtures() {
   JIMM_PARITY_DIR=$folder JIMM_PARITY_REQUIRE="$*" "$build/test/test_$test" $filters
 }
 
+# The network of docs/porting.md, which is in no timm: its golden, fixtures, init and jimm_toy forward.
+toy() {
+  module=test/toy/toy_timm.py
+  stage 'the toy: golden' "$python" test/parity/dump_goldens.py --check --import "$module" \
+    --out test/toy/golden
+  stage 'the toy: table' "$python" scripts/make_variants.py --check --import "$module" --out test/toy
+  stage 'the toy: jimm_toy' "$python" test/parity/check_cli.py --jimm "$build/test/jimm_toy" \
+    --import "$module" --archs toy_nano toy_micro -- init forward
+  mkdir "$temporary/toy"
+  for channels in 3 1; do
+    "$python" test/toy/parity/dump_toy_io.py --variant toy_nano toy_micro --synthetic 1 \
+      --in-chans "$channels" --out "$temporary/toy" >/dev/null
+  done
+  stage 'the toy: fixtures' "$build/test/jimm_toy" parity --require --fixtures "$temporary/toy" 'toy*'
+  stage 'the toy: live test' env JIMM_PARITY_DIR="$temporary/toy" "$build/test/test_toy"
+}
+
 sweep() {
   ledger=data/parity/sweep
   mkdir -p "$ledger"
@@ -132,6 +149,7 @@ case $mode in
     stage 'images' "$python" test/parity/check_images.py "$jimm"
     # shellcheck disable=SC2086
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check $all
+    toy
     ;;
   --quick)
     for family in $families; do
@@ -143,6 +161,7 @@ case $mode in
     stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" --quick
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check test_resnet \
       seresnet18 resnetblur18 ecaresnext26t_32x4d resnetv2_18d test_convnext convnextv2_atto
+    toy
     ;;
   --sweep)
     sweep

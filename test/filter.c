@@ -127,6 +127,14 @@ bool filter_arch(const char *arch) {
   return chosen;
 }
 
+const jimm_arch *filter_smallest(const jimm_family *family) {
+  const jimm_arch *smallest = family->archs;
+  for (int32_t a = 1; a < family->arch_count; a++) {
+    smallest = family->archs[a].params < smallest->params ? &family->archs[a] : smallest;
+  }
+  return smallest;
+}
+
 static void skip(void *context) {
   (void)context;
   TEST_SKIP("nothing here is in JIMM_TEST_FAMILIES and JIMM_TEST_VARIANTS");

@@ -20,6 +20,9 @@
 bool filter_arch(const char *arch);
 /* Whether tests of that variant run. */
 bool filter_variant(const jimm_model_name *name);
+/* The architecture of a family with the fewest parameters: it stands for the family where all would
+ * take too long, so that a new family is never left out. */
+const jimm_arch *filter_smallest(const jimm_family *family);
 /* Adds a test that is skipped: for a program whose tests are all outside the scope. */
 void filter_add_skip(void);
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "filter.h"
+
 #define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
 
 static jimm_state *init(const char *model, uint64_t seed, jimm_graph **graph) {
@@ -147,6 +149,21 @@ TEST(convnext) {
   check_constant(state, "stages.0.blocks.0.mlp.grn.bias", 0);
   jimm_state_close(&state);
   jimm_graph_close(&graph);
+}
+
+/* Every family, a new one too: all parameters are there, and finite. */
+TEST(every_family) {
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_arch *arch = filter_smallest(jimm_family_at(f));
+    jimm_graph *graph = NULL;
+    jimm_model *model = NULL;
+    jimm_state *state = init(arch->name, 1, &graph);
+    REQUIRE_OK(jimm_model_create(graph, state, NULL, &model));
+    REQUIRE_OK(jimm_model_check_finite(model));
+    jimm_model_close(&model);
+    jimm_state_close(&state);
+    jimm_graph_close(&graph);
+  }
 }
 
 TEST(the_seed_decides) {

@@ -1,5 +1,6 @@
-/* Does every parameter matter? See src/parity/sensitivity.c. JIMM_TEST_FULL=1 takes every kind of
- * block, stem, downsample and norm; else one network of each family. */
+/* Does every parameter matter? See src/parity/sensitivity.c. Takes the smallest network of every
+ * family, where it is small; JIMM_TEST_FULL=1 all of those, and every kind of block, stem,
+ * downsample and norm. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "parity/check.h"
 
 #define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
+#define SMALL 1000000 /* parameters */
 
 static void check_arch(void *context) {
   const char *arch = context;
@@ -61,22 +63,32 @@ TEST(a_parameter_without_effect_shows) {
   jimm_graph_close(&graph);
 }
 
+static int added;
+
+static void add(const char *arch) {
+  if (filter_arch(arch)) {
+    jt_add(arch, check_arch, (void *)arch, NULL);
+    added++;
+  }
+}
+
 TEST_SETUP() {
-  static char *archs[] = {"test_resnet",       "test_convnext3",   "resnet18d",
-                          "resnet26t",         "resnet50",         "resnet50_gn",
-                          "seresnet18",        "ecaresnet26t",     "resnetrs50",
-                          "resnetblur18",      "resnetaa34d",      "ecaresnet50d_pruned",
-                          "resnext50_32x4d",   "resnetv2_18d",     "resnetv2_50x1_bit",
-                          "resnetv2_50d_evos", "resnetv2_50d_frn", "convnext_zepto_rms_ols",
-                          "convnext_atto_rms", "test_convnext",    "convnextv2_atto"};
-  const char *full = getenv("JIMM_TEST_FULL");
-  const size_t count = full != NULL && strcmp(full, "1") == 0 ? sizeof archs / sizeof archs[0] : 2;
-  size_t added = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (filter_arch(archs[i])) {
-      jt_add(archs[i], check_arch, archs[i], NULL);
-      added++;
+  static const char *const kinds[] = {
+      "test_convnext3",   "resnet18d",         "resnet26t",           "resnet50",
+      "resnet50_gn",      "seresnet18",        "ecaresnet26t",        "resnetrs50",
+      "resnetblur18",     "resnetaa34d",       "ecaresnet50d_pruned", "resnext50_32x4d",
+      "resnetv2_18d",     "resnetv2_50d_evos", "resnetv2_50d_frn",    "convnext_zepto_rms_ols",
+      "convnext_atto_rms"};
+  const char *set = getenv("JIMM_TEST_FULL");
+  const bool full = set != NULL && strcmp(set, "1") == 0;
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_arch *smallest = filter_smallest(jimm_family_at(f));
+    if (full || smallest->params < SMALL) {
+      add(smallest->name);
     }
+  }
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && full; i++) {
+    add(kinds[i]);
   }
   if (added == 0) {
     filter_add_skip();

@@ -6,6 +6,7 @@ layout of a fixture is in docs/parity.md.
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import pathlib
@@ -23,6 +24,13 @@ from timm.models._manipulate import adapt_input_conv
 import synthetic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def import_file(path):
+    """The module in that file: models of its own, which it registers with timm."""
+    path = pathlib.Path(path).resolve()
+    sys.path.insert(0, str(path.parent))
+    return importlib.import_module(path.stem)
 
 
 def key_of(name):

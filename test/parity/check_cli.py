@@ -1,6 +1,7 @@
 """The jimm program against timm: what it lists, computes, classifies and refuses.
 
     check_cli.py [--jimm PROGRAM] [--quick] [--archs NAME ...] [list|forward|predict ...]
+    --import FILE   a Python file that registers models of its own (docs/porting.md)
 
 Needs no download: weights are synthetic (docs/synthetic.md) or the demo's. The last line counts.
 """
@@ -24,9 +25,12 @@ def main():
     parser.add_argument("--jimm", default=_dump_common.ROOT / "build" / "jimm")
     parser.add_argument("--quick", action="store_true", help="a subset, under four minutes")
     parser.add_argument("--archs", nargs="+", help="architectures of forward (default: one of each kind)")
+    parser.add_argument("--import", dest="module", metavar="FILE", help="Python file with more models")
     args = parser.parse_args()
     if set(args.groups) - set(GROUPS):
         parser.error(f"groups are {', '.join(GROUPS)}")
+    if args.module:
+        _dump_common.import_file(args.module)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="jimm-parity-") as folder:
         checks = Checks(args.jimm, folder, args.archs)

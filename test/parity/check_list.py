@@ -2,11 +2,18 @@
 
 import dataclasses
 import json
+import sys
 
 import timm
 import torch
 from timm.models import PretrainedCfg, get_pretrained_cfg, model_entrypoint
 
+import _dump_common
+
+sys.path.append(str(_dump_common.ROOT / "scripts"))
+from make_variants import FAMILIES
+
+MODULES = sorted({module for module, _, _ in FAMILIES.values()})
 
 # Fields of timm's cfg that are not listed: no family of jimm's uses them, and that is checked.
 UNUSED = (
@@ -31,15 +38,10 @@ def check_fields(checks, name, cfg):
             checks.check(field.name in LISTED, f"{name}: timm's {field.name} is not listed")
 
 
-MODULES = ("resnet", "resnetv2", "convnext")
-
-
 def family_of(arch):
-    """jimm's family: timm's module, two of which are two families."""
+    """jimm's family: a part of one of timm's modules."""
     module = model_entrypoint(arch).__module__.rsplit(".", 1)[-1]
-    if arch.endswith("_bit"):
-        return "bit"
-    return "convnextv2" if arch.startswith("convnextv2") else module
+    return next(name for name, (of, belongs, _) in FAMILIES.items() if of == module and belongs(arch))
 
 
 def expected(name, default, params):

@@ -3,6 +3,7 @@
     dump_goldens.py ARCH...           writes the goldens of these architectures
     dump_goldens.py --all             of every architecture that `jimm list --archs` names
     dump_goldens.py --check [ARCH..]  computes them anew and compares (default: those committed)
+    --import FILE --out FOLDER        architectures of a module that is not timm's (docs/porting.md)
 
 A golden holds timm's parameters, the attributes of every module that computes, and per case and
 output the shape, the largest value, the error of timm's own float32 run, 64 entries at hashed
@@ -397,6 +398,14 @@ def differences(got, want, path=""):
         yield f"{path}: timm {got}, the file {want}"
 
 
+def import_models(path):
+    """Imports a file that registers models of its own; those get every case."""
+    global BLOCKS, THOROUGH
+    module = _dump_common.import_file(path)
+    BLOCKS += module.BLOCKS
+    THOROUGH += tuple(timm.list_models(module=module.__name__))
+
+
 def main():
     parser = argparse.ArgumentParser(description="Goldens of timm in float64: test/golden/ARCH.json")
     parser.add_argument("archs", nargs="*")
@@ -404,20 +413,24 @@ def main():
     parser.add_argument("--check", action="store_true", help="compare with the files")
     parser.add_argument("--family", default="resnet")
     parser.add_argument("--jimm", default=_dump_common.ROOT / "build" / "jimm")
+    parser.add_argument("--import", dest="module", metavar="FILE", help="Python file with more models")
+    parser.add_argument("--out", type=pathlib.Path, default=GOLDEN, metavar="FOLDER")
     args = parser.parse_args()
     archs = args.archs
+    if args.module:
+        import_models(args.module)
     if args.all:
         command = [str(args.jimm), "list", "--archs", "--json", "--family", args.family]
         archs = [row["name"] for row in json.loads(subprocess.check_output(command))]
     if args.check and not archs:
-        archs = sorted(path.stem for path in GOLDEN.glob("*.json"))
+        archs = sorted(path.stem for path in args.out.glob("*.json"))
     if not archs:
         parser.error("no architecture named")
     torch.set_num_threads(1)
     failures = 0
     for arch in archs:
         result = golden(arch)
-        path = GOLDEN / f"{arch}.json"
+        path = args.out / f"{arch}.json"
         if args.check:
             found = list(differences(result, json.loads(path.read_text())))
             failures += bool(found)
