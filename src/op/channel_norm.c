@@ -60,16 +60,8 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "type %d is no jimm_channel_norm_type",
                      (int)a->type);
   }
-  jimm_status status = jimm_check_eps(a->eps);
-  if (status == JIMM_OK) {
-    status = jimm_check_rank("x", x, 2, JIMM_MAX_RANK);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_check_filled("x", x);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_check_vectors(input_names, 2, input_count, inputs);
-  }
+  const jimm_status status =
+      jimm_check_norm(input_names, a->eps, 2, JIMM_MAX_RANK, 2, input_count, inputs);
   if (status != JIMM_OK) {
     return status;
   }

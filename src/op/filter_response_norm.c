@@ -40,16 +40,7 @@ static const char *const input_names[] = {"x", "weight", "bias", "tau"};
 static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                          jimm_shape *output) {
   const jimm_filter_response_norm_attrs *a = attrs;
-  jimm_status status = jimm_check_eps(a->eps);
-  if (status == JIMM_OK) {
-    status = jimm_check_rank("x", &inputs[0], 4, 4);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_check_filled("x", &inputs[0]);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_check_vectors(input_names, 3, input_count, inputs);
-  }
+  const jimm_status status = jimm_check_norm(input_names, a->eps, 4, 4, 3, input_count, inputs);
   if (status == JIMM_OK) {
     *output = inputs[0];
   }

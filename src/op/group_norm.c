@@ -46,18 +46,10 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
                          jimm_shape *output) {
   const jimm_group_norm_attrs *a = attrs;
   const jimm_shape *x = &inputs[0];
-  jimm_status status = jimm_check_eps(a->eps);
-  if (status == JIMM_OK) {
-    status = jimm_check_rank("x", x, 2, JIMM_MAX_RANK);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_check_filled("x", x);
-  }
+  jimm_status status =
+      jimm_check_norm(input_names, a->eps, 2, JIMM_MAX_RANK, 3, input_count, inputs);
   if (status == JIMM_OK) {
     status = jimm_check_groups(a->groups, x);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_check_vectors(input_names, 3, input_count, inputs);
   }
   if (status != JIMM_OK) {
     return status;

@@ -89,6 +89,21 @@ jimm_status jimm_check_eps(double eps) {
   return JIMM_OK;
 }
 
+jimm_status jimm_check_norm(const char *const *names, double eps, int32_t least, int32_t most,
+                            int32_t required, int32_t input_count, const jimm_shape *inputs) {
+  jimm_status status = jimm_check_eps(eps);
+  if (status == JIMM_OK) {
+    status = jimm_check_rank("x", &inputs[0], least, most);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_check_filled("x", &inputs[0]);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_check_vectors(names, required, input_count, inputs);
+  }
+  return status;
+}
+
 jimm_status jimm_unary_infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                              jimm_shape *output) {
   (void)attrs;

@@ -28,6 +28,10 @@ jimm_status jimm_check_groups(int64_t groups, const jimm_shape *x);
 jimm_status jimm_check_pair(const char *attribute, const int64_t pair[2], int64_t least);
 /* Finite and not negative. */
 jimm_status jimm_check_eps(double eps);
+/* The shape rule of norms of x [N,C,...] with vectors of C, of which the first `required` inputs
+ * must be there: eps, a rank from `least` to `most`, elements to take a mean of, vectors. */
+jimm_status jimm_check_norm(const char *const *names, double eps, int32_t least, int32_t most,
+                            int32_t required, int32_t input_count, const jimm_shape *inputs);
 
 /* The shape rule of operators that work element by element on one input. */
 jimm_status jimm_unary_infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
