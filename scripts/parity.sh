@@ -73,12 +73,14 @@ fixtures() {
   test=${test%:*}
   shift 2
   if [ "$folder" != data/parity ]; then
-    for one in "$@"; do filters="$filters --filter ${one}_i"; done
+    for one in "$@"; do filters="$filters --filter ${one}_i --filter ${one}_f"; done
   fi
   mkdir -p "$folder" || return 1
   for channels in 3 1; do
-    "$python" "test/parity/dump_${dump}_io.py" --variant "$@" --synthetic 1 --in-chans "$channels" \
-      --out "$folder" --resume || return 1
+    for script in "$dump" features_only; do
+      "$python" "test/parity/dump_${script}_io.py" --variant "$@" --synthetic 1 \
+        --in-chans "$channels" --out "$folder" --resume || return 1
+    done
   done
   # shellcheck disable=SC2086
   JIMM_PARITY_DIR=$folder JIMM_PARITY_REQUIRE="$*" "$build/test/test_$test" $filters
@@ -143,7 +145,7 @@ case $mode in
       # shellcheck disable=SC2086
       stage "fixtures (test_${test%:*})" fixtures "$family" data/parity $archs
     done
-    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" list labels init predict
+    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" list labels init dump predict
     # shellcheck disable=SC2086
     stage 'jimm forward' "$python" test/parity/check_cli.py --jimm "$jimm" --archs $all -- forward
     stage 'images' "$python" test/parity/check_images.py "$jimm"
