@@ -5,7 +5,8 @@
 #   scripts/parity.sh --quick    a subset, a few minutes
 #   scripts/parity.sh --sweep    every architecture; goes on where it stopped
 #
-# Fixtures are written to data/parity (a temporary folder with --quick and --sweep). Weights are
+# Fixtures are written to data/parity (a temporary folder with --quick; test/parity/sweep.py deletes
+# its own). Weights are
 # synthetic (docs/synthetic.md), so nothing is downloaded but the Python packages, once.
 set -u
 cd "$(dirname -- "$0")/.." || exit 1
@@ -96,43 +97,14 @@ toy() {
     --import "$module" --archs toy_nano toy_micro -- init forward
   mkdir "$temporary/toy"
   for channels in 3 1; do
-    "$python" test/toy/parity/dump_toy_io.py --variant toy_nano toy_micro --synthetic 1 \
-      --in-chans "$channels" --out "$temporary/toy" >/dev/null
-  done
-  stage 'the toy: fixtures' "$build/test/jimm_toy" parity --require --fixtures "$temporary/toy" 'toy*'
-  stage 'the toy: live test' env JIMM_PARITY_DIR="$temporary/toy" "$build/test/test_toy"
-}
-
-sweep() {
-  ledger=data/parity/sweep
-  mkdir -p "$ledger"
-  # What was swept with other programs, pins or scripts is swept again.
-  state=$(for test in $tests; do cat "$build/test/test_$test"; done |
-    cat - "$jimm" pyproject.toml test/parity/*.py | sha256sum | cut -c1-16)
-  for family in $families; do
-    for arch in $("$jimm" list --archs --family "${family%%:*}"); do
-      sweep_arch "$family" "$arch"
+    for script in test/toy/parity/dump_toy_io.py test/parity/dump_features_only_io.py; do
+      "$python" "$script" --import "$module" --variant toy_nano toy_micro --synthetic 1 \
+        --in-chans "$channels" --out "$temporary/toy" >/dev/null
     done
   done
-}
-
-sweep_arch() {
-  family=$1 arch=$2
-  done_file=$ledger/$arch.$state
-  if [ -e "$done_file" ]; then
-    echo "== $arch: done before"
-    read -r p s <"$done_file"
-    passed=$((passed + p)) skipped=$((skipped + s))
-    return
-  fi
-  p=$passed s=$skipped
-  rm -rf "$temporary/fixtures"
-  stage "$arch: fixtures" fixtures "$family" "$temporary/fixtures" "$arch" &&
-    stage "$arch: jimm forward" "$python" test/parity/check_cli.py forward --jimm "$jimm" \
-      --archs "$arch" &&
-    stage "$arch: golden" "$python" test/parity/dump_goldens.py --check "$arch" &&
-    rm -f "$ledger/$arch."* &&
-    echo "$((passed - p)) $((skipped - s))" >"$done_file"
+  stage 'the toy: fixtures' "$build/test/jimm_toy" parity --require --fixtures "$temporary/toy" 'toy*'
+  stage 'the toy: live test' env JIMM_PARITY_DIR="$temporary/toy" JIMM_PARITY_REQUIRE=1 \
+    "$build/test/test_toy"
 }
 
 case $mode in
@@ -166,7 +138,7 @@ case $mode in
     toy
     ;;
   --sweep)
-    sweep
+    exec "$python" test/parity/sweep.py --jimm "$jimm"
     ;;
 esac
 echo "parity: $passed passed, $failed failed, $skipped skipped"
