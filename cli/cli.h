@@ -121,6 +121,11 @@ int cli_check_outputs(const jimm_model *model, jimm_dtype dtype, const jimm_tens
 /* ---- files.c ---- */
 
 bool cli_is_folder(const char *path);
+/* Keeps a copy of the command line, which parsing reorders, for cli_become. */
+void cli_keep_arguments(int argc, char **argv);
+/* Becomes the program `name`, which lies beside this one or in JIMM_PROGRAM_FOLDER and is `what`,
+ * with the same arguments. Returns only after a message: CLI_FAILED. */
+int cli_become(const char *name, const char *what);
 /* `path` ends with `extension` (".npy"), case ignored. */
 bool cli_has_extension(const char *path, const char *extension);
 /* Whether a file can be made at `path`, as far as one can say without making it. Returns CLI_OK or,

@@ -1,6 +1,7 @@
 /* Files and folders that the commands read and write. */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -183,4 +184,36 @@ int cli_folder_images(const char *path, char ***names, size_t *count) {
     *count = 0;
   }
   return status;
+}
+
+/* ---- another program ---- */
+
+static char **own_arguments;
+
+void cli_keep_arguments(int argc, char **argv) {
+  const size_t size = ((size_t)argc + 1) * sizeof *argv;
+  own_arguments = malloc(size);
+  if (own_arguments != NULL) {
+    memcpy(own_arguments, argv, size);
+  }
+}
+
+int cli_become(const char *name, const char *what) {
+  char path[PATH_MAX];
+  if (own_arguments == NULL) {
+    return cli_fail_memory();
+  }
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  if (length > 0 && (size_t)length < sizeof path) {
+    path[length] = 0;
+    char *slash = strrchr(path, '/');
+    const size_t room = slash == NULL ? 0 : sizeof path - (size_t)(slash + 1 - path);
+    if (room > strlen(name)) {
+      memcpy(slash + 1, name, strlen(name) + 1);
+      execv(path, own_arguments);
+    }
+  }
+  snprintf(path, sizeof path, "%s/%s", JIMM_PROGRAM_FOLDER, name);
+  execv(path, own_arguments);
+  return cli_fail("%s (%s): %s", path, what, strerror(errno));
 }

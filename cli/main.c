@@ -109,6 +109,7 @@ static int dispatch(int argc, char **argv) {
 int main(int argc, char **argv) {
   guard_descriptors();
   cli_watch_signals();
+  cli_keep_arguments(argc, argv);
   jimm_set_log(print_warning, NULL, JIMM_LOG_WARNING);
   int status = dispatch(argc, argv);
   errno = 0;

@@ -503,6 +503,9 @@ static int run(const void *values_, int count, char **arguments) {
   snprintf(what, sizeof what, "%s in %s", values->fixtures != NULL ? "fixtures" : "goldens",
            values->fixtures != NULL ? values->fixtures : golden_folder());
   int status = check_values(values);
+  if (status == CLI_OK && values->fixtures != NULL && !jimm_parity_has_hdf5()) {
+    return cli_become("jimm-hdf5", "the program that reads fixtures");
+  }
   if (status == CLI_OK) {
     status = find_items(&sweep, values, count, arguments);
   }

@@ -40,6 +40,8 @@ typedef struct jimm_parity {
   char *options; /* the attribute: a JSON object, {"output_stride": 8}; NULL */
 } jimm_parity;
 
+/* Whether this build reads and writes fixtures. */
+JIMM_API bool jimm_parity_has_hdf5(void);
 /* Reads a fixture. The caller closes it. Errors name file and dataset: a missing group or dataset,
  * one that fixtures do not have, an unsupported type, a truncated file. Groups inside /state_dict,
  * /output and /stage give keys joined by a dot. Links to other files are not followed; all datasets

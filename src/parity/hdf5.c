@@ -42,6 +42,10 @@ jimm_status jimm_hdf5_fail(jimm_status status, const char *path, const char *for
   return jimm_fail(status, "%s: %s%s%s", path, what, reason[0] == 0 ? "" : ": ", reason);
 }
 
+bool jimm_parity_has_hdf5(void) {
+  return true;
+}
+
 /* ---- element types ---- */
 
 /* The layouts of floating types: sizes in bits, from the least significant bit. */

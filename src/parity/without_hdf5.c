@@ -1,6 +1,10 @@
 /* Fixtures in a build without HDF5. */
 #include <jimm/parity.h>
 
+bool jimm_parity_has_hdf5(void) {
+  return false;
+}
+
 static jimm_status refuse(const char *path) {
   return jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: this build of jimm has no HDF5", path);
 }
