@@ -211,7 +211,7 @@ jimm_status jimm_parity_check_golden(const char *path, const jimm_parity_options
     status = jimm_parity_book_finish(book, &differences);
   }
   jimm_golden_close(&golden);
-  jimm_text_free(jimm_text_take(&differences));
+  jimm_free(differences.data);
   if (status != JIMM_OK && book != NULL) {
     jimm_parity_report *made = &book->report;
     jimm_parity_report_close(&made);

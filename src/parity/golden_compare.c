@@ -151,8 +151,8 @@ static void compare_node(const jimm_graph *graph, const char *name, const jimm_j
 }
 
 /* Residual blocks: each ends in one sum, and there is no other. */
-static void compare_sums(const jimm_golden *golden, const jimm_graph *graph,
-                         jimm_text *differences) {
+static jimm_status compare_sums(const jimm_golden *golden, const jimm_graph *graph,
+                                jimm_text *differences) {
   size_t sums = 0;
   for (int32_t i = 0; i < jimm_graph_node_count(graph); i++) {
     const jimm_node *node = jimm_graph_node(graph, i);
@@ -164,13 +164,16 @@ static void compare_sums(const jimm_golden *golden, const jimm_graph *graph,
   }
   for (const jimm_json *block = golden->blocks->first; block != NULL; block = block->next) {
     char *name = jimm_format("%s.add", block->string);
-    const jimm_node *node =
-        name == NULL ? NULL : jimm_graph_node(graph, jimm_graph_find(graph, name));
+    if (name == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
+    const jimm_node *node = jimm_graph_node(graph, jimm_graph_find(graph, name));
     if (node == NULL || node->kind != JIMM_NODE_OP || strcmp(node->op->name, "add") != 0) {
       jimm_text_append(differences, "%s.add: the sum of this block is missing\n", block->string);
     }
     jimm_free(name);
   }
+  return JIMM_OK;
 }
 
 /* Compares the nodes of a list whose names are not yet in `named` or `gone`, and adds them to
@@ -215,8 +218,7 @@ jimm_status jimm_golden_compare_nodes(const jimm_golden *golden, const jimm_gold
   }
   jimm_map_close(&gone);
   jimm_map_close(&named);
-  compare_sums(golden, graph, differences);
-  return status;
+  return status == JIMM_OK ? compare_sums(golden, graph, differences) : status;
 }
 
 void jimm_golden_compare_features(const jimm_golden_case *test_case, const jimm_graph *graph,
