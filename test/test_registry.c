@@ -386,6 +386,35 @@ TEST(output_stride) {
   }
 }
 
+/* timm's ResNetV2 takes any output stride: the first that strides have reached counts. */
+TEST(output_stride_of_resnetv2) {
+  static const struct {
+    int64_t asked, reduction, dilation; /* of the last stage */
+  } rows[] = {{1, 4, 8}, {2, 4, 8}, {4, 4, 8}, {5, 8, 4}, {12, 16, 2}, {32, 32, 1}, {64, 32, 1}};
+  static const char *const names[] = {"resnetv2_18", "resnetv2_50x1_bit"};
+  for (int n = 0; n < 2; n++) {
+    const jimm_model_name found = find(names[n]);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+      jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
+      options.output_stride = rows[i].asked;
+      jimm_graph *graph = NULL;
+      TEST_REQUIRE(jimm_graph_build(&found, &options, &graph) == JIMM_OK);
+      TEST_CHECK_INT(jimm_graph_feature(graph, -1)->reduction, rows[i].reduction);
+      const jimm_node *node =
+          jimm_graph_node(graph, jimm_graph_find(graph, "stages.3.blocks.1.conv2"));
+      TEST_CHECK_INT(((const jimm_conv2d_attrs *)node->attrs)->dilation[0], rows[i].dilation);
+      jimm_graph_close(&graph);
+    }
+    for (int64_t bad = -1; bad < 1; bad++) {
+      jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
+      options.output_stride = bad;
+      jimm_graph *graph = NULL;
+      TEST_CHECK_INT(jimm_graph_build(&found, &options, &graph), JIMM_ERROR_INVALID_ARGUMENT);
+      TEST_CHECK_CONTAINS(jimm_error_message(), "output_stride: expected a number above 0, got");
+    }
+  }
+}
+
 TEST(features) {
   jimm_graph *graph = build("resnet18", 10, 3, NULL);
   static const char *const modules[] = {"act1", "layer1", "layer2", "layer3", "layer4"};

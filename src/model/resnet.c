@@ -293,7 +293,7 @@ static jimm_value stem_pool(jimm_graph *graph, const resnet_config *config, jimm
 static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options) {
   static const char *const modules[STAGES] = {"layer1", "layer2", "layer3", "layer4"};
   const resnet_config *config = arch->config;
-  if (!jimm_check_output_stride(graph, options, 8)) {
+  if (!jimm_check_output_stride(graph, options, false)) {
     return;
   }
   if (config->pruned != NULL && strcmp(options->global_pool, "catavgmax") == 0 &&

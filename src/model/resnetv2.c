@@ -200,7 +200,7 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
   int64_t channels = jimm_make_divisible(64.0 * (double)config->width_factor, 8);
   int64_t reduction = 4;
   int64_t dilation = 1;
-  if (!jimm_check_output_stride(graph, options, 4)) {
+  if (!jimm_check_output_stride(graph, options, true)) {
     return;
   }
   jimm_value x = jimm_layer_image(graph, options->in_chans);
