@@ -172,6 +172,48 @@ TEST(preprocessing_facts) {
   TEST_CHECK(!find("resnet50t").variant->has_weights);
 }
 
+TEST(license_restrictions) {
+  static const struct {
+    const char *license, *restriction;
+  } rows[] = {
+      {"cc-by-nc-4.0", "no commercial use"},
+      {"CC-BY-NC-4.0", "no commercial use"},
+      {"cc-by-nc-nd-4.0", "no commercial use, no derivatives"},
+      {"cc-by-nc-sa-3.0", "no commercial use, share alike"},
+      {"cc-by-sa-4.0", "share alike"},
+      {"cc-by-nd-4.0", "no derivatives"},
+      {"fair-noncommercial-research-license", "research only, no commercial use"},
+      {"an-older-Non-Commercial-license", "no commercial use"},
+      {"a-research-license", "research only"},
+      {"dinov3-license", "Meta's own terms: some uses are forbidden, passed on under them only"},
+      {"dinov3-license-2", NULL},
+      {"apache-2.0", NULL},
+      {"bsd-3-clause", NULL},
+      {"mit", NULL},
+      {"cc-by-4.0", NULL},
+      {"", NULL},
+      {NULL, NULL},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    TEST_CHECK_STR(jimm_license_restriction(rows[i].license), rows[i].restriction);
+  }
+  /* Every licence of the registry that is not known to be permissive restricts. */
+  int restricted = 0;
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_family *family = jimm_family_at(f);
+    for (int32_t a = 0; a < family->arch_count; a++) {
+      for (int32_t v = 0; v < family->archs[a].variant_count; v++) {
+        const char *license = family->archs[a].variants[v].license;
+        const bool permissive =
+            strcmp(license, "apache-2.0") == 0 || strcmp(license, "bsd-3-clause") == 0;
+        TEST_CHECK_MSG((jimm_license_restriction(license) == NULL) == permissive, "%s", license);
+        restricted += permissive ? 0 : 1;
+      }
+    }
+  }
+  TEST_CHECK_INT(restricted, 48);
+}
+
 /* ---- names ---- */
 
 TEST(name_forms) {

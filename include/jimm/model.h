@@ -192,6 +192,12 @@ JIMM_API const char *jimm_folder_label(const jimm_folder *folder, int64_t index)
 JIMM_API const char *jimm_folder_description(const jimm_folder *folder, int64_t index);
 JIMM_API int64_t jimm_folder_label_count(const jimm_folder *folder);
 
+/* What the licence of weights forbids, in a few words ("no commercial use"), by the identifier that
+ * jimm_variant.license has, in any case. NULL when jimm knows of nothing: also for a licence that
+ * it does not know, and for NULL, where none is stated. A hint for people, no legal advice. The
+ * text is constant. */
+JIMM_API const char *jimm_license_restriction(const char *license);
+
 /* The preprocessing of a variant: data, or its test_input_size and test_crop_pct when `test_size`
  * and timm has them (as timm.data.resolve_model_data_config(use_test_size=True)). */
 JIMM_API jimm_data_config jimm_variant_data(const jimm_variant *variant, bool test_size);
