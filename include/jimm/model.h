@@ -119,13 +119,42 @@ JIMM_API jimm_status jimm_model_find(const char *name, jimm_model_name *result);
 JIMM_API jimm_status jimm_graph_build(const jimm_model_name *name,
                                       const jimm_model_options *options, jimm_graph **graph);
 
+/* ---- a model as a part of a graph ---- */
+
+/* What jimm_graph_emit added. Values are JIMM_NO_VALUE after an error, or when the family has no
+ * such output. Its taps are jimm_graph_feature(graph, first_feature) and on, feature_count of them;
+ * the last one's channels are those of `features`. */
+typedef struct jimm_emitted {
+  jimm_value features, pre_logits, logits;
+  int32_t first_feature, feature_count;
+} jimm_emitted;
+
+/* Adds a named model to a graph that is being built, under the scope that is open: for networks
+ * with several backbones, or heads that timm does not have. It is the same build that
+ * jimm_graph_build runs, so it is the same model, node by node, whatever stands around it:
+ *
+ *   - `input`, a value of the graph, F32 [N, in_chans, H, W], takes the place of its image;
+ *   - its nodes and parameters are named under the scope: pushed "a.backbone",
+ * "layer1.0.conv1.weight" becomes "a.backbone.layer1.0.conv1.weight". Weights of all models then
+ * live in one state, and jimm_model_create, jimm_state_synthetic and jimm_state_init find them
+ * there;
+ *   - its outputs are outputs of the graph under such names too: "a.backbone.features",
+ *     "a.backbone.feat_01" and so on. Plans compute those that are asked for and no others.
+ *
+ * As in all building the first error is kept in the graph, and jimm_graph_finish reports it.
+ * `options` may be NULL; num_classes 0 leaves the classifier out. A family's own build may call
+ * this: that makes a network with a name of its own. */
+JIMM_API jimm_emitted jimm_graph_emit(jimm_graph *graph, const jimm_model_name *name,
+                                      const jimm_model_options *options, jimm_value input);
+
 /* ---- a graph with weights ---- */
 
 typedef struct jimm_weights_options {
   size_t size;
   /* A classifier of another size, or none, in the state is no error: its tensors are dropped, and
    * the graph's classifier, if it has one, starts as PyTorch's linear layers do: uniform in
-   * +-1/sqrt(fan_in), drawn from the stream of docs/synthetic.md with seed 0, always the same. */
+   * +-1/sqrt(fan_in), drawn from the stream of docs/synthetic.md with seed 0, always the same. Of
+   * several classifiers each is reset or kept by itself. */
   bool reset_head;
   /* An input convolution of 3 channels is adapted to another number as timm's adapt_input_conv
    * does: one channel gets the sum, more get the three repeated and scaled by 3/channels. */
@@ -151,8 +180,9 @@ JIMM_API jimm_status jimm_state_synthetic(const jimm_graph *graph, uint64_t seed
                                           jimm_state **state);
 /* A state of fresh weights for every parameter of the graph, in graph order, as timm's model of
  * that family has them before training: its init_weights, or what PyTorch's layers do by
- * themselves. The same seed gives the same bits on every machine, but not those of PyTorch's
- * generator. The caller closes it. */
+ * themselves. What jimm_graph_emit added starts as its own family's does, whatever `family` is;
+ * NULL stands for none: the rest starts as PyTorch's layers do. The same seed gives the same bits
+ * on every machine, but not those of PyTorch's generator. The caller closes it. */
 JIMM_API jimm_status jimm_state_init(const jimm_family *family, const jimm_graph *graph,
                                      uint64_t seed, jimm_state **state);
 /* A model with the weights of jimm_state_synthetic(graph, seed). */

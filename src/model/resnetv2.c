@@ -233,9 +233,9 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
   if (input == 2) {
     return jimm_init_constant(0.0);
   }
-  return strcmp(user->name, "head.fc") == 0
-             ? (jimm_init){JIMM_INIT_NORMAL, 0.01}
-             : jimm_init_fan_out(&((const jimm_parameter_attrs *)parameter->attrs)->shape);
+  const jimm_parameter_attrs *attrs = parameter->attrs;
+  return attrs->role == JIMM_ROLE_CLASSIFIER ? (jimm_init){JIMM_INIT_NORMAL, 0.01}
+                                             : jimm_init_fan_out(&attrs->shape);
 }
 
 #define CONFIG_TYPE resnetv2_config
