@@ -66,8 +66,6 @@ json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
 /* The feature maps of a graph: output, module, channels, reduction of each. */
 json_t *cli_pyramid_json(const jimm_graph *graph);
 json_t *cli_arch_json(const jimm_family *family, const jimm_arch *arch);
-/* What a licence forbids, in words; NULL when nothing is known to be forbidden. */
-const char *cli_license_note(const char *license);
 const char *cli_interpolation_name(jimm_interpolation interpolation);
 const char *cli_crop_mode_name(jimm_crop_mode mode);
 /* "25.6 M", into a buffer of 32. */
@@ -99,7 +97,8 @@ typedef struct cli_source {
  * status after a message. Close it in any case. */
 int cli_source_open(const char *model, const char *weights, cli_source *source);
 void cli_source_close(cli_source *source);
-/* The graph with the weights, or with synthetic ones when `seed` is given. */
+/* The graph with the weights, or with synthetic ones when `seed` is given. Weights whose licence
+ * restricts their use are worth a note on stderr. */
 int cli_source_load(const cli_source *source, const cli_seed *seed, bool reset_head,
                     jimm_model **model);
 /* Number of classes with the options applied. */

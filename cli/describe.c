@@ -1,5 +1,4 @@
 /* Variants and architectures in words and in JSON. */
-#include <fnmatch.h>
 #include <string.h>
 
 #include "cli.h"
@@ -72,29 +71,6 @@ const char *cli_crop_mode_name(jimm_crop_mode mode) {
   return "?";
 }
 
-const char *cli_license_note(const char *license) {
-  static const struct {
-    const char *pattern, *note;
-  } notes[] = {
-      {"cc-by-nc-nd*", "no commercial use, no derivatives"},
-      {"cc-by-nc-sa*", "no commercial use, share alike"},
-      {"*noncommercial*", "no commercial use"},
-      {"*non-commercial*", "no commercial use"},
-      {"*-nc*", "no commercial use"},
-      {"*-nd*", "no derivatives"},
-      {"*-sa*", "share alike"},
-  };
-  if (license == NULL) {
-    return "timm states none: ask the authors";
-  }
-  for (int32_t i = 0; i < CLI_COUNT(notes); i++) {
-    if (fnmatch(notes[i].pattern, license, FNM_CASEFOLD) == 0) {
-      return notes[i].note;
-    }
-  }
-  return NULL;
-}
-
 char *cli_quantity(int64_t value, char *buffer) {
   if (value >= 1000000000) {
     snprintf(buffer, 32, "%.2f G", (double)value / 1e9);
@@ -154,6 +130,7 @@ json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
   jimm_graph_close(&graph);
   cli_json_set(&object, "classifier", cli_json_text(family->classifier));
   cli_json_set(&object, "license", cli_json_text(variant->license));
+  cli_json_set(&object, "restriction", cli_json_text(jimm_license_restriction(variant->license)));
   cli_json_set(&object, "hub_id", cli_json_text(variant->hub_id));
   cli_json_set(&object, "url", cli_json_text(variant->url));
   cli_json_set(&object, "origin_url", cli_json_text(variant->origin_url));

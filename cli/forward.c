@@ -345,9 +345,9 @@ static const cli_option options[] = {
      .minimum = 1,
      .maximum = 1024,
      .offset = offsetof(forward_values, output_stride),
-     .help = "32 (default), 16 or 8 (resnetv2: or 4): how many pixels of the image are a pixel of "
-             "the last feature "
-             "map; the later stages dilate their convolutions instead of striding"},
+     .help = "32 (default), 16 or 8 (bit, resnetv2: any number): how many pixels of the image are "
+             "a pixel of the last feature map; the later stages dilate their convolutions instead "
+             "of striding"},
     {.name = "num-classes",
      .type = CLI_INTEGER,
      .argument = "N",

@@ -70,7 +70,7 @@ static void print_tags(const jimm_arch *arch) {
 static void print_text(const model_facts *facts) {
   const jimm_arch *arch = facts->name.arch;
   const jimm_variant *variant = facts->name.variant;
-  const char *note = cli_license_note(variant->license);
+  const char *restriction = jimm_license_restriction(variant->license);
   char name[CLI_NAME_SIZE];
   char quantity[32];
   printf("%s\n", cli_variant_name(arch, variant, name));
@@ -98,9 +98,11 @@ static void print_text(const model_facts *facts) {
   }
   print_data(variant);
   print_fact("weights", variant->has_weights ? "released" : "none released");
-  printf("  %-16s %s%s%s%s\n", "licence",
-         variant->license == NULL ? "not stated" : variant->license, note == NULL ? "" : " (",
-         note == NULL ? "" : note, note == NULL ? "" : ")");
+  print_fact("licence",
+             variant->license == NULL ? "not stated: ask the authors" : variant->license);
+  if (restriction != NULL) {
+    print_fact("restriction", restriction);
+  }
   if (variant->hub_id != NULL) {
     print_fact("hub", variant->hub_id);
   }
@@ -127,7 +129,6 @@ static json_t *facts_json(const model_facts *facts, bool graph) {
     cli_json_append(&tags, cli_json_text(facts->name.arch->variants[i].tag));
   }
   cli_json_set(&object, "tags", tags);
-  cli_json_set(&object, "license_note", cli_json_text(cli_license_note(variant->license)));
   cli_json_set(&object, "macs", json_integer(facts->cost.macs));
   cli_json_set(&object, "weight_bytes", json_integer(facts->cost.weight_bytes));
   cli_json_set(&object, "largest_activation_bytes",

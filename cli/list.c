@@ -24,6 +24,7 @@ typedef struct model_listing {
   size_t name_width;
   void (*visit)(struct model_listing *listing, const list_item *item);
   json_t *array;
+  bool restricted; /* a row had a licence that forbids something */
 } model_listing;
 
 static bool matches(const model_listing *listing, const list_item *item) {
@@ -106,10 +107,13 @@ static void print_row(model_listing *listing, const list_item *item) {
   char size[48];
   const jimm_data_config *data = &item->variant->data;
   const char *license = item->variant->license;
+  const bool restricted = jimm_license_restriction(license) != NULL;
+  listing->restricted = listing->restricted || restricted;
   snprintf(size, sizeof size, "%lldx%lld", (long long)data->height, (long long)data->width);
-  printf("%-*s  %9s  %9s  %7lld  %s\n", (int)listing->name_width, item_name(item, name),
+  printf("%-*s  %9s  %9s  %7lld  %s%s\n", (int)listing->name_width, item_name(item, name),
          cli_quantity(cli_variant_params(item->family, item->arch, item->variant), params), size,
-         (long long)item->variant->num_classes, license == NULL ? "not stated" : license);
+         (long long)item->variant->num_classes, license == NULL ? "not stated" : license,
+         restricted ? " *" : "");
 }
 
 static void print_header(const model_listing *listing) {
@@ -168,6 +172,9 @@ static int run(const void *values_, int count, char **arguments) {
     listing.visit = print_row;
   }
   walk(&listing);
+  if (listing.restricted) {
+    puts("* the licence restricts what these weights may be used for: jimm info MODEL says how");
+  }
   return CLI_OK;
 }
 
@@ -200,8 +207,8 @@ const cli_command cli_list = {
         "Lists models as architecture.tag, one for each set of released weights. GLOB is a "
         "shell pattern (quote it) that the architecture or the full name matches; one that "
         "matches nothing is an error.\n"
-        "To a terminal the list is a table; to a file or a pipe it is the names alone, one "
-        "a line.",
+        "To a terminal the list is a table, where a * marks licences that restrict what the "
+        "weights may be used for; to a file or a pipe it is the names alone, one a line.",
     .options = options,
     .option_count = CLI_COUNT(options),
     .least = 0,

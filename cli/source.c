@@ -84,6 +84,18 @@ static int load_weights(const cli_source *source, jimm_graph *graph, bool reset_
   return status == JIMM_OK ? CLI_OK : cli_fail_library(source->weights);
 }
 
+/* Once the weights are in use, says what their licence forbids. A folder states its own licence; a
+ * file is taken to be what its name says: released weights of that tag, or made from them. */
+static void note_restriction(const cli_source *source) {
+  const char *license = source->variant->license;
+  const char *restriction = jimm_license_restriction(license);
+  char name[CLI_NAME_SIZE];
+  if (restriction != NULL) {
+    cli_note("note: the licence of the weights of %s is %s: %s",
+             cli_variant_name(source->name.arch, source->variant, name), license, restriction);
+  }
+}
+
 int cli_source_load(const cli_source *source, const cli_seed *seed, bool reset_head,
                     jimm_model **model) {
   jimm_model_name name = source->name;
@@ -95,6 +107,9 @@ int cli_source_load(const cli_source *source, const cli_seed *seed, bool reset_h
   int status = CLI_OK;
   if (!seed->given) {
     status = load_weights(source, graph, reset_head, model);
+    if (status == CLI_OK) {
+      note_restriction(source);
+    }
   } else if (jimm_model_create_synthetic(graph, seed->value, model) != JIMM_OK) {
     status = cli_fail_library(name.arch->name);
   }

@@ -14,18 +14,20 @@ static void print_variant(const jimm_arch *arch, const jimm_variant *v) {
   if (!v->has_weights) {
     return;
   }
+  const char *restriction = jimm_license_restriction(v->license);
   static const char *const interpolations[] = {"bilinear", "bicubic"};
-  printf("| %s%s%s | %.1f M | %" PRId64 " | %" PRId64 " x %" PRId64 " | %s, %g | %s |\n",
+  printf("| %s%s%s | %.1f M | %" PRId64 " | %" PRId64 " x %" PRId64 " | %s, %g | %s%s%s%s |\n",
          arch->name, v->tag[0] == 0 ? "" : ".", v->tag, (double)arch->params / 1e6, v->num_classes,
          v->data.height, v->data.width, interpolations[v->data.interpolation], v->data.crop_pct,
-         text(v->license));
+         text(v->license), restriction == NULL ? "" : ": **",
+         restriction == NULL ? "" : restriction, restriction == NULL ? "" : "**");
 }
 
 static void print_variants(void) {
   printf(
       "# Variants\n\nMade by `make docs` from the registry; do not edit. Licences are those of "
       "the\n"
-      "weights, as timm states them.\n");
+      "weights, as timm states them; what one forbids is in bold.\n");
   for (int32_t f = 0; f < jimm_family_count(); f++) {
     const jimm_family *family = jimm_family_at(f);
     printf("\n## %s\n\n", family->name);

@@ -1,9 +1,9 @@
 #!/bin/sh
 # A folder of src/ includes only what stands above it: the order of src/meson.build, with the
-# exceptions that docs/architecture.md names. The program includes public headers only; the test
+# exceptions that docs/architecture.md names. Programs include public headers only; the test
 # kit knows nothing of libjimm.
 set -eu
-git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'testkit/*.c' 'testkit/*.h' | xargs -0 awk '
+git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'examples/*.c' 'testkit/*.c' 'testkit/*.h' | xargs -0 awk '
   BEGIN {
     order = "base tensor state op graph model kernel plan run label"
     n = split(order, room, " ")
@@ -28,8 +28,8 @@ git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'testkit/*.c' 'testkit/*
       printf "%s:%d: the test kit must not include %s\n", FILENAME, FNR, quoted[2]
       bad = 1
     }
-    if (part[1] == "cli" && to in rank) {
-      printf "%s:%d: the program uses public headers only\n", FILENAME, FNR
+    if ((part[1] == "cli" || part[1] == "examples") && to in rank) {
+      printf "%s:%d: programs use public headers only\n", FILENAME, FNR
       bad = 1
     }
   }

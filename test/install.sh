@@ -4,6 +4,7 @@
 set -u
 build=$1
 readme=$(dirname "$0")/../README.md
+examples=$(dirname "$0")/../examples
 n=0
 failed=0
 work=$(mktemp -d)
@@ -62,6 +63,11 @@ static() {
 }
 check "C, static" static
 check "C, static, runs" "$work/static"
+for example in "$examples"/*.c; do
+  program=$(basename "$example" .c)
+  check "examples/$program.c, compiles" compile "$work/$program" "${CC:-gcc}" "$example" --libs
+  check "examples/$program.c, runs" "$work/$program" "$work/$program.safetensors"
+done
 {
   echo '#include <stdio.h>'
   awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on && /^#include/' "$readme"

@@ -1,8 +1,10 @@
 /* The program, run as a user runs it: every command gives what the library gives. */
+#include <fcntl.h>
 #include <jimm-test/jimm-test.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli_run.h"
 
@@ -107,6 +109,42 @@ TEST(list_names) {
   TEST_CHECK(strstr(run->out, "resnet34d") == NULL);
 }
 
+/* A terminal gets a table, where licences that restrict are marked; see also list_names. */
+TEST(list_marks_restricted_licences) {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+  if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0) {
+    close(terminal);
+    TEST_SKIP("no terminal to be had");
+  }
+  char text[4096];
+  size_t length = 0;
+  const int keep = open(ptsname(terminal), O_RDWR | O_NOCTTY); /* its end would drop the output */
+  TEST_REQUIRE(keep >= 0);
+  const char *const arguments[] = {"list", "convnext_tiny.*lvd1689m", NULL};
+  const char *const more[] = {"list", "resnet18.fb_*", NULL};
+  const char *const none[] = {"list", "resnet18.a*", NULL};
+  check_quiet(run_program(NULL, ptsname(terminal), arguments), 0);
+  check_quiet(run_program(NULL, ptsname(terminal), more), 0);
+  ssize_t got = read(terminal, text, sizeof text - 1);
+  TEST_REQUIRE(got > 0);
+  length = (size_t)got;
+  text[length] = 0;
+  TEST_CHECK_CONTAINS(text, "dinov3-license *\r\n");
+  TEST_CHECK_CONTAINS(text, "fair-noncommercial-research-license *\r\n* the licence restricts");
+  TEST_CHECK_CONTAINS(text, "cc-by-nc-4.0 *\r\n* the licence restricts");
+  check_quiet(run_program(NULL, ptsname(terminal), none), 0);
+  got = read(terminal, text, sizeof text - 1);
+  TEST_REQUIRE(got > 0);
+  text[got] = 0;
+  TEST_CHECK_CONTAINS(text, "apache-2.0\r\n");
+  TEST_CHECK(strchr(text, '*') == NULL);
+  close(keep);
+  close(terminal);
+  const run_result *run = RUN("list", "resnet18.fb_*");
+  check_quiet(run, 0);
+  TEST_CHECK_STR(run->out, "resnet18.fb_ssl_yfcc100m_ft_in1k\nresnet18.fb_swsl_ig1b_ft_in1k\n");
+}
+
 static double real_at(const json_t *object, const char *key, size_t index) {
   const json_t *array = json_object_get(object, key);
   return json_number_value(array == NULL ? NULL : json_array_get(array, index));
@@ -121,6 +159,8 @@ static void check_variant(const json_t *object, const jimm_family *family, const
   TEST_CHECK_STR(json_string_value(json_object_get(object, "tag")), variant->tag);
   TEST_CHECK_STR(json_string_value(json_object_get(object, "family")), family->name);
   TEST_CHECK_STR(json_string_value(json_object_get(object, "license")), variant->license);
+  TEST_CHECK_STR(json_string_value(json_object_get(object, "restriction")),
+                 jimm_license_restriction(variant->license));
   TEST_CHECK_STR(json_string_value(json_object_get(object, "hub_id")), variant->hub_id);
   TEST_CHECK_INT(json_integer_value(json_object_get(object, "num_classes")), variant->num_classes);
   TEST_CHECK((double)variant->data.height == real_at(object, "input_size", 1));
@@ -188,7 +228,7 @@ TEST(info_text) {
   TEST_CHECK_CONTAINS(run->out, "apache-2.0");
   run = RUN("info", "resnet50.fb_swsl_ig1b_ft_in1k");
   check_quiet(run, 0);
-  TEST_CHECK_CONTAINS(run->out, "cc-by-nc-4.0 (no commercial use)");
+  TEST_CHECK_CONTAINS(run->out, "cc-by-nc-4.0\n  restriction      no commercial use\n");
 }
 
 TEST(info_json) {
@@ -199,7 +239,7 @@ TEST(info_json) {
   TEST_CHECK_INT(json_integer_value(json_object_get(object, "macs")), 4089184256);
   TEST_CHECK_INT(json_integer_value(json_object_get(object, "largest_activation_bytes")),
                  4 * 64 * 112 * 112);
-  TEST_CHECK(json_is_null(json_object_get(object, "license_note")));
+  TEST_CHECK(json_is_null(json_object_get(object, "restriction")));
   json_decref(object);
 }
 

@@ -340,6 +340,49 @@ TEST(forward_options) {
                  "[2, 4]");
 }
 
+/* One note a use of weights whose licence restricts it; none for other weights. */
+TEST(restricted_weights_are_noted) {
+#define NOTE "note: the licence of the weights of "
+  check_quiet(RUN("init", "convnextv2_atto", "--seed", "1", "-o", "out/w.safetensors"), 0);
+  const run_result *run = RUN("forward", "convnextv2_atto", "-wout/w.safetensors", "--input",
+                              "x.npy", "--output", "out/y.npy");
+  TEST_CHECK_INT(run->status, 0);
+  TEST_CHECK_STR(run->err, "jimm forward: " NOTE
+                           "convnextv2_atto.fcmae_ft_in1k is cc-by-nc-4.0: no commercial use\n");
+  run = RUN("predict", "-m", "convnextv2_atto", "-wout/w.safetensors", "a.ppm", "a.ppm", "--json");
+  TEST_CHECK_INT(run->status, 0);
+  TEST_CHECK_CONTAINS(run->err, "jimm predict: " NOTE "convnextv2_atto.fcmae_ft_in1k");
+  TEST_CHECK_INT(count_lines(run->err), 1);
+  json_t *array = run_json();
+  TEST_CHECK_INT(length_of(array), 2);
+  json_decref(array);
+  check_quiet(RUN("forward", "convnextv2_atto", "--synthetic", "1", "--input", "x.npy", "--output",
+                  "out/y.npy"),
+              0);
+
+  /* A folder's own licence counts, not that of the released weights. */
+  static const char *const configs[] = {
+      "{\"architecture\": \"convnextv2_atto\", \"pretrained_cfg\": {\"license\": \"mit\"}}",
+      "{\"architecture\": \"convnextv2_atto\"}",
+      "{\"architecture\": \"convnextv2_atto\", \"pretrained_cfg\": "
+      "{\"license\": \"cc-by-nc-sa-4.0\", \"tag\": \"mine\"}}"};
+  TEST_REQUIRE(mkdir(scratch_path("own"), 0700) == 0);
+  TEST_REQUIRE(symlink("../out/w.safetensors", scratch_path("own/model.safetensors")) == 0);
+  for (int i = 0; i < 3; i++) {
+    scratch_write("own/config.json", configs[i], strlen(configs[i]));
+    run = RUN("forward", "-wown", "--input", "x.npy", "--output", "out/y.npy");
+    TEST_CHECK_INT(run->status, 0);
+    TEST_CHECK_STR(run->err, i < 2 ? ""
+                                   : "jimm forward: " NOTE
+                                     "convnextv2_atto.mine is "
+                                     "cc-by-nc-sa-4.0: no commercial use, share alike\n");
+  }
+  scratch_clear("own");
+  TEST_CHECK_INT(rmdir(scratch_path("own")), 0);
+  scratch_clear("out");
+#undef NOTE
+}
+
 TEST(forward_says_that_it_rounds) {
   const run_result *run = RUN("forward", "test_resnet", "--synthetic", "1", "--input", "x64.npy",
                               "--output", "out/y.npy");

@@ -157,6 +157,38 @@ static jimm_status grow_graph(const char *unused) {
   return status;
 }
 
+/* Three models in one graph, with weights. */
+static jimm_status emit(const char *name) {
+  const jimm_input_attrs attrs = {{4, {-1, 3, -1, -1}}, JIMM_F32};
+  jimm_model_name found;
+  jimm_graph *graph = NULL;
+  jimm_state *state = NULL;
+  jimm_model *model = NULL;
+  jimm_status status = jimm_model_find(name, &found);
+  if (status == JIMM_OK) {
+    status = jimm_graph_create(&graph);
+  }
+  if (status == JIMM_OK) {
+    const jimm_value x = jimm_graph_input(graph, "input", &attrs);
+    for (int i = 0; i < 3; i++) {
+      jimm_graph_push(graph, "part%d", i);
+      jimm_graph_emit(graph, &found, NULL, x);
+      jimm_graph_pop(graph);
+    }
+    status = jimm_graph_finish(graph);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_state_init(NULL, graph, 1, &state);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_model_create(graph, state, NULL, &model);
+  }
+  jimm_model_close(&model);
+  jimm_state_close(&state);
+  jimm_graph_close(&graph);
+  return status;
+}
+
 /* ---- models ---- */
 
 static jimm_status pack(void *context, void *data) {
@@ -386,6 +418,7 @@ static const memory_walk rows[] = {
     {"build and print a graph", print_graph, "test_resnet"},
     {"build and print resnet50", print_graph, "resnet50"},
     {"grow a graph", grow_graph, ""},
+    {"models as parts of a graph", emit, "test_resnet"},
     {"find no model", find_model, "resnet50.a9_in1k", JIMM_ERROR_NOT_FOUND},
     {"adapt weights", adapt_model, "test_resnet"},
     {"weights that do not fit", mismatch, "test_resnet", JIMM_ERROR_MISMATCH, FOREIGN_FAILS},

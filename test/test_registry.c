@@ -174,6 +174,48 @@ TEST(preprocessing_facts) {
   TEST_CHECK(!find("resnet50t").variant->has_weights);
 }
 
+TEST(license_restrictions) {
+  static const struct {
+    const char *license, *restriction;
+  } rows[] = {
+      {"cc-by-nc-4.0", "no commercial use"},
+      {"CC-BY-NC-4.0", "no commercial use"},
+      {"cc-by-nc-nd-4.0", "no commercial use, no derivatives"},
+      {"cc-by-nc-sa-3.0", "no commercial use, share alike"},
+      {"cc-by-sa-4.0", "share alike"},
+      {"cc-by-nd-4.0", "no derivatives"},
+      {"fair-noncommercial-research-license", "research only, no commercial use"},
+      {"an-older-Non-Commercial-license", "no commercial use"},
+      {"a-research-license", "research only"},
+      {"dinov3-license", "Meta's own terms: some uses are forbidden, passed on under them only"},
+      {"dinov3-license-2", NULL},
+      {"apache-2.0", NULL},
+      {"bsd-3-clause", NULL},
+      {"mit", NULL},
+      {"cc-by-4.0", NULL},
+      {"", NULL},
+      {NULL, NULL},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    TEST_CHECK_STR(jimm_license_restriction(rows[i].license), rows[i].restriction);
+  }
+  /* Every licence of the registry that is not known to be permissive restricts. */
+  int restricted = 0;
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const jimm_family *family = jimm_family_at(f);
+    for (int32_t a = 0; a < family->arch_count; a++) {
+      for (int32_t v = 0; v < family->archs[a].variant_count; v++) {
+        const char *license = family->archs[a].variants[v].license;
+        const bool permissive =
+            strcmp(license, "apache-2.0") == 0 || strcmp(license, "bsd-3-clause") == 0;
+        TEST_CHECK_MSG((jimm_license_restriction(license) == NULL) == permissive, "%s", license);
+        restricted += permissive ? 0 : 1;
+      }
+    }
+  }
+  TEST_CHECK_INT(restricted, 48);
+}
+
 /* ---- names ---- */
 
 TEST(name_forms) {
@@ -385,6 +427,35 @@ TEST(output_stride) {
       TEST_CHECK_INT(((const jimm_conv2d_attrs *)node->attrs)->dilation[0], rows[i].dilation[k]);
     }
     jimm_graph_close(&graph);
+  }
+}
+
+/* timm's ResNetV2 takes any output stride: the first that strides have reached counts. */
+TEST(output_stride_of_resnetv2) {
+  static const struct {
+    int64_t asked, reduction, dilation; /* of the last stage */
+  } rows[] = {{1, 4, 8}, {2, 4, 8}, {4, 4, 8}, {5, 8, 4}, {12, 16, 2}, {32, 32, 1}, {64, 32, 1}};
+  static const char *const names[] = {"resnetv2_18", "resnetv2_50x1_bit"};
+  for (int n = 0; n < 2; n++) {
+    const jimm_model_name found = find(names[n]);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+      jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
+      options.output_stride = rows[i].asked;
+      jimm_graph *graph = NULL;
+      TEST_REQUIRE(jimm_graph_build(&found, &options, &graph) == JIMM_OK);
+      TEST_CHECK_INT(jimm_graph_feature(graph, -1)->reduction, rows[i].reduction);
+      const jimm_node *node =
+          jimm_graph_node(graph, jimm_graph_find(graph, "stages.3.blocks.1.conv2"));
+      TEST_CHECK_INT(((const jimm_conv2d_attrs *)node->attrs)->dilation[0], rows[i].dilation);
+      jimm_graph_close(&graph);
+    }
+    for (int64_t bad = -1; bad < 1; bad++) {
+      jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
+      options.output_stride = bad;
+      jimm_graph *graph = NULL;
+      TEST_CHECK_INT(jimm_graph_build(&found, &options, &graph), JIMM_ERROR_INVALID_ARGUMENT);
+      TEST_CHECK_CONTAINS(jimm_error_message(), "output_stride: expected a number above 0, got");
+    }
   }
 }
 

@@ -64,9 +64,9 @@ typedef struct jimm_op_example {
   jimm_op_fill fills[JIMM_MAX_INPUTS];
 } jimm_op_example;
 
-/* How forward_f32 rounds: EXACT moves elements and changes none; ONCE gives what forward_f64 would of
- * the same numbers, rounded once; ANY is everything else. Weights made of weights are evaluated in
- * float32 where that changes no bit. */
+/* How forward_f32 rounds: EXACT moves elements and changes none; ONCE gives what forward_f64 would
+ * of the same numbers, rounded once; ANY is everything else. Weights made of weights are evaluated
+ * in float32 where that changes no bit. */
 typedef enum jimm_rounding {
   JIMM_ROUNDING_ANY = 0,
   JIMM_ROUNDING_ONCE = 1,

@@ -21,8 +21,10 @@ typedef struct jimm_model_options {
   int64_t num_classes;     /* -1: as the tag; 0: no classifier (logits are pre_logits) */
   int64_t in_chans;        /* -1: 3 */
   const char *global_pool; /* NULL: the family's default; "", "avg", "max", "avgmax", "catavgmax" */
-  int64_t output_stride; /* 32; 16 or 8, of resnetv2 4 too: later stages keep their size and dilate
-                            instead */
+  /* 32; with 16 or 8 later stages keep their size and dilate instead of striding. bit and resnetv2
+   * take any number above 0, as timm does: stages dilate once strides have reached it, from the
+   * second stage on (4 and less). */
+  int64_t output_stride;
 } jimm_model_options;
 #define JIMM_MODEL_OPTIONS_INIT \
   { sizeof(jimm_model_options), -1, -1, NULL, 32 }
@@ -117,13 +119,42 @@ JIMM_API jimm_status jimm_model_find(const char *name, jimm_model_name *result);
 JIMM_API jimm_status jimm_graph_build(const jimm_model_name *name,
                                       const jimm_model_options *options, jimm_graph **graph);
 
+/* ---- a model as a part of a graph ---- */
+
+/* What jimm_graph_emit added. Values are JIMM_NO_VALUE after an error, or when the family has no
+ * such output. Its taps are jimm_graph_feature(graph, first_feature) and on, feature_count of them;
+ * the last one's channels are those of `features`. */
+typedef struct jimm_emitted {
+  jimm_value features, pre_logits, logits;
+  int32_t first_feature, feature_count;
+} jimm_emitted;
+
+/* Adds a named model to a graph that is being built, under the scope that is open: for networks
+ * with several backbones, or heads that timm does not have. It is the same build that
+ * jimm_graph_build runs, so it is the same model, node by node, whatever stands around it:
+ *
+ *   - `input`, a value of the graph, F32 [N, in_chans, H, W], takes the place of its image;
+ *   - its nodes and parameters are named under the scope: pushed "a.backbone",
+ * "layer1.0.conv1.weight" becomes "a.backbone.layer1.0.conv1.weight". Weights of all models then
+ * live in one state, and jimm_model_create, jimm_state_synthetic and jimm_state_init find them
+ * there;
+ *   - its outputs are outputs of the graph under such names too: "a.backbone.features",
+ *     "a.backbone.feat_01" and so on. Plans compute those that are asked for and no others.
+ *
+ * As in all building the first error is kept in the graph, and jimm_graph_finish reports it.
+ * `options` may be NULL; num_classes 0 leaves the classifier out. A family's own build may call
+ * this: that makes a network with a name of its own. */
+JIMM_API jimm_emitted jimm_graph_emit(jimm_graph *graph, const jimm_model_name *name,
+                                      const jimm_model_options *options, jimm_value input);
+
 /* ---- a graph with weights ---- */
 
 typedef struct jimm_weights_options {
   size_t size;
   /* A classifier of another size, or none, in the state is no error: its tensors are dropped, and
    * the graph's classifier, if it has one, starts as PyTorch's linear layers do: uniform in
-   * +-1/sqrt(fan_in), drawn from the stream of docs/synthetic.md with seed 0, always the same. */
+   * +-1/sqrt(fan_in), drawn from the stream of docs/synthetic.md with seed 0, always the same. Of
+   * several classifiers each is reset or kept by itself. */
   bool reset_head;
   /* An input convolution of 3 channels is adapted to another number as timm's adapt_input_conv
    * does: one channel gets the sum, more get the three repeated and scaled by 3/channels. */
@@ -149,8 +180,9 @@ JIMM_API jimm_status jimm_state_synthetic(const jimm_graph *graph, uint64_t seed
                                           jimm_state **state);
 /* A state of fresh weights for every parameter of the graph, in graph order, as timm's model of
  * that family has them before training: its init_weights, or what PyTorch's layers do by
- * themselves. The same seed gives the same bits on every machine, but not those of PyTorch's
- * generator. The caller closes it. */
+ * themselves. What jimm_graph_emit added starts as its own family's does, whatever `family` is;
+ * NULL stands for none: the rest starts as PyTorch's layers do. The same seed gives the same bits
+ * on every machine, but not those of PyTorch's generator. The caller closes it. */
 JIMM_API jimm_status jimm_state_init(const jimm_family *family, const jimm_graph *graph,
                                      uint64_t seed, jimm_state **state);
 /* A model with the weights of jimm_state_synthetic(graph, seed). */
@@ -189,6 +221,12 @@ JIMM_API const char *jimm_folder_label(const jimm_folder *folder, int64_t index)
 /* What label_descriptions says about that name, e.g. "tench, Tinca tinca" for a synset; or NULL. */
 JIMM_API const char *jimm_folder_description(const jimm_folder *folder, int64_t index);
 JIMM_API int64_t jimm_folder_label_count(const jimm_folder *folder);
+
+/* What the licence of weights forbids, in a few words ("no commercial use"), by the identifier that
+ * jimm_variant.license has, in any case. NULL when jimm knows of nothing: also for a licence that
+ * it does not know, and for NULL, where none is stated. A hint for people, no legal advice. The
+ * text is constant. */
+JIMM_API const char *jimm_license_restriction(const char *license);
 
 /* The preprocessing of a variant: data, or its test_input_size and test_crop_pct when `test_size`
  * and timm has them (as timm.data.resolve_model_data_config(use_test_size=True)). */

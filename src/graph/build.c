@@ -18,9 +18,7 @@ static void keep_error(jimm_graph *graph, jimm_status status) {
   }
 }
 
-/* Whether the graph takes more; a finished graph is immutable, so that error goes to the caller's
- * thread alone. */
-static bool is_open(const jimm_graph *graph) {
+bool jimm_graph_is_open(const jimm_graph *graph) {
   if (graph == NULL) {
     jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "graph is NULL");
     return false;
@@ -75,7 +73,7 @@ static const char *scope_text(const jimm_graph *graph) {
 }
 
 void jimm_graph_push(jimm_graph *graph, const char *format, ...) {
-  if (!is_open(graph)) {
+  if (!jimm_graph_is_open(graph)) {
     return;
   }
   char text[512];
@@ -100,7 +98,7 @@ void jimm_graph_push(jimm_graph *graph, const char *format, ...) {
 }
 
 void jimm_graph_pop(jimm_graph *graph) {
-  if (!is_open(graph)) {
+  if (!jimm_graph_is_open(graph)) {
     return;
   }
   if (graph->scope_count == 0) {
@@ -111,7 +109,7 @@ void jimm_graph_pop(jimm_graph *graph) {
 }
 
 void jimm_graph_fail(jimm_graph *graph, jimm_status status, const char *format, ...) {
-  if (!is_open(graph)) {
+  if (!jimm_graph_is_open(graph)) {
     return;
   }
   jimm_text text = {0};
@@ -205,8 +203,42 @@ static jimm_value append_node(jimm_graph *graph, const jimm_node *draft, size_t 
   return graph->node_count++;
 }
 
+/* The input of the open part, for a build that asks for an image of these attributes. */
+static jimm_value part_input(jimm_graph *graph, const char *full, const jimm_input_attrs *attrs) {
+  const jimm_value value = graph->open_part.input;
+  const jimm_node *node = graph->nodes[value];
+  if (graph->open_part.has_input) {
+    keep_error(graph, jimm_fail(JIMM_ERROR_UNSUPPORTED,
+                                "%s (input): a model with several inputs cannot be part of a graph",
+                                full));
+    return JIMM_NO_VALUE;
+  }
+  graph->open_part.has_input = true;
+  bool fits = node->dtype == attrs->dtype;
+  const jimm_shape *have = node->kind == JIMM_NODE_INPUT
+                               ? &((const jimm_input_attrs *)node->attrs)->shape
+                               : NULL; /* of other values known when shapes are inferred */
+  fits = fits && (have == NULL || have->rank == attrs->shape.rank);
+  for (int32_t i = 0; fits && have != NULL && i < have->rank; i++) {
+    fits = have->dim[i] == -1 || attrs->shape.dim[i] == -1 || have->dim[i] == attrs->shape.dim[i];
+  }
+  if (!fits) {
+    char want[JIMM_SHAPE_TEXT], got[JIMM_SHAPE_TEXT] = "";
+    jimm_shape_format(&attrs->shape, want, sizeof(want));
+    if (have != NULL) {
+      jimm_shape_format(have, got, sizeof(got));
+    }
+    keep_error(graph,
+               jimm_fail(JIMM_ERROR_SHAPE, "%s (input): expected %s %s (-1: any), got %s: %s %s",
+                         full, jimm_dtype_name((jimm_dtype)attrs->dtype), want, node->name,
+                         jimm_dtype_name((jimm_dtype)node->dtype), got));
+    return JIMM_NO_VALUE;
+  }
+  return value;
+}
+
 jimm_value jimm_graph_input(jimm_graph *graph, const char *name, const jimm_input_attrs *attrs) {
-  if (!is_open(graph)) {
+  if (!jimm_graph_is_open(graph)) {
     return JIMM_NO_VALUE;
   }
   const char *full = full_name(graph, name);
@@ -225,6 +257,9 @@ jimm_value jimm_graph_input(jimm_graph *graph, const char *name, const jimm_inpu
                                 full, JIMM_MAX_RANK));
     return JIMM_NO_VALUE;
   }
+  if (graph->open_part.open) {
+    return part_input(graph, full, attrs);
+  }
   const jimm_node draft = {
       .name = full, .attrs = attrs, .kind = JIMM_NODE_INPUT, .dtype = attrs->dtype};
   const jimm_value value = append_node(graph, &draft, sizeof(*attrs));
@@ -234,7 +269,7 @@ jimm_value jimm_graph_input(jimm_graph *graph, const char *name, const jimm_inpu
 
 jimm_value jimm_graph_parameter(jimm_graph *graph, const char *name,
                                 const jimm_parameter_attrs *attrs) {
-  if (!is_open(graph)) {
+  if (!jimm_graph_is_open(graph)) {
     return JIMM_NO_VALUE;
   }
   const char *full = full_name(graph, name);
@@ -308,7 +343,7 @@ static jimm_status check_attrs(const jimm_op *op, const void *attrs) {
 
 jimm_value jimm_graph_add(jimm_graph *graph, const char *op, const char *name, const void *attrs,
                           int32_t input_count, const jimm_value *inputs) {
-  if (!is_open(graph)) {
+  if (!jimm_graph_is_open(graph)) {
     return JIMM_NO_VALUE;
   }
   const char *full = full_name(graph, name);
@@ -347,8 +382,20 @@ jimm_value jimm_graph_add(jimm_graph *graph, const char *op, const char *name, c
   return append_node(graph, &draft, row->attrs_size);
 }
 
+/* `name` in the arena, after the scope of the open part; NULL when memory ran out. */
+static char *part_name(jimm_graph *graph, const char *name) {
+  const size_t prefix = graph->open_part.open ? graph->open_part.prefix_length : 0;
+  const size_t length = strlen(name) + 1;
+  char *full = jimm_arena_alloc(&graph->arena, prefix + length);
+  if (full != NULL) {
+    memcpy(full, graph->prefix == NULL ? "" : graph->prefix, prefix);
+    memcpy(full + prefix, name, length);
+  }
+  return full;
+}
+
 void jimm_graph_output(jimm_graph *graph, const char *name, jimm_value value) {
-  if (!is_open(graph)) {
+  if (!jimm_graph_is_open(graph)) {
     return;
   }
   if (name == NULL || name[0] == 0) {
@@ -360,9 +407,14 @@ void jimm_graph_output(jimm_graph *graph, const char *name, jimm_value value) {
                                 "output %s: %" PRId32 " is no value of this graph", name, value));
     return;
   }
-  if (jimm_graph_find_output(graph, name) != JIMM_NO_VALUE) {
+  const char *copy = part_name(graph, name);
+  if (copy == NULL) {
+    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+    return;
+  }
+  if (jimm_graph_find_output(graph, copy) != JIMM_NO_VALUE) {
     keep_error(graph, jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                                "output %s: there is an output of that name already", name));
+                                "output %s: there is an output of that name already", copy));
     return;
   }
   if (graph->output_count == graph->output_capacity) {
@@ -376,17 +428,12 @@ void jimm_graph_output(jimm_graph *graph, const char *name, jimm_value value) {
     graph->outputs = grown;
     graph->output_capacity = capacity;
   }
-  const char *copy = jimm_arena_strdup(&graph->arena, name);
-  if (copy == NULL) {
-    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-    return;
-  }
   graph->outputs[graph->output_count++] = (graph_output){copy, value};
 }
 
 void jimm_graph_add_feature(jimm_graph *graph, const char *module, int64_t channels,
                             int64_t reduction, jimm_value value) {
-  if (!is_open(graph)) {
+  if (!jimm_graph_is_open(graph)) {
     return;
   }
   if (module == NULL || channels < 1 || reduction < 1) {
@@ -397,7 +444,8 @@ void jimm_graph_add_feature(jimm_graph *graph, const char *module, int64_t chann
     return;
   }
   char name[32];
-  jimm_snprintf(name, sizeof(name), "feat_%02" PRId32, graph->feature_count + 1);
+  jimm_snprintf(name, sizeof(name), "feat_%02" PRId32,
+                graph->feature_count - graph->open_part.first_feature + 1);
   jimm_graph_output(graph, name, value);
   if (graph->error == JIMM_OK && graph->feature_count == graph->feature_capacity) {
     const int32_t capacity = 2 * graph->feature_capacity + 4;
@@ -410,7 +458,7 @@ void jimm_graph_add_feature(jimm_graph *graph, const char *module, int64_t chann
     graph->features = grown;
     graph->feature_capacity = capacity;
   }
-  const char *copy = graph->error == JIMM_OK ? jimm_arena_strdup(&graph->arena, module) : NULL;
+  const char *copy = graph->error == JIMM_OK ? part_name(graph, module) : NULL;
   if (copy == NULL) {
     keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY); /* the first error stays */
     return;

@@ -38,6 +38,7 @@ void jimm_graph_close(jimm_graph **graph) {
   jimm_free(g->features);
   jimm_free(g->prefix);
   jimm_free(g->scopes);
+  jimm_free(g->parts);
   jimm_free(g);
 }
 

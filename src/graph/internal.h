@@ -9,6 +9,7 @@
 #include <jimm/graph.h>
 
 #include "base/alloc.h"
+#include "graph/part.h"
 
 typedef struct graph_output {
   const char *name;
@@ -26,16 +27,23 @@ struct jimm_graph {
   jimm_feature_info *features;
   int32_t feature_count, feature_capacity;
   int32_t input_count; /* nodes of kind JIMM_NODE_INPUT */
+  jimm_part *parts;
+  int32_t part_count, part_capacity;
 
   /* While building. */
   char *prefix; /* "layer1.0.", not terminated */
   size_t prefix_length, prefix_capacity;
   size_t *scopes; /* prefix_length before each push */
   int32_t scope_count, scope_capacity;
+  jimm_open_part open_part;
 
   jimm_status error; /* the first one */
   const char *message;
   bool finished;
 };
+
+/* Whether the graph takes more; a finished graph is immutable, so that error goes to the caller's
+ * thread alone. */
+bool jimm_graph_is_open(const jimm_graph *graph);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/stream.h"
+#include "graph/part.h"
 #include "model/registry.h"
 
 /* ---- what does not fit ---- */
@@ -210,19 +211,25 @@ static jimm_status make_classifier(const jimm_graph *graph, const char *name,
 /* ---- binding ---- */
 
 typedef struct classifier {
-  bool exists; /* the graph has a classifier */
-  bool fits;   /* and the state has all its tensors, in its shapes */
+  bool fits;   /* the state has all its tensors, in its shapes */
   bool absent; /* the state has none of its tensors */
 } classifier;
 
-static classifier find_head(const jimm_graph *graph, const jimm_state *state) {
-  classifier found = {false, true, true};
+/* Whether two parameters belong to one module: "head.fc.weight" and "head.fc.bias". */
+static bool are_siblings(const char *a, const char *b) {
+  const char *dot = strrchr(a, '.');
+  const size_t length = dot == NULL ? 0 : (size_t)(dot + 1 - a);
+  return strncmp(a, b, length) == 0 && strchr(b + length, '.') == NULL;
+}
+
+/* The classifier that parameter `of` belongs to. */
+static classifier find_head(const jimm_graph *graph, const jimm_state *state, const char *of) {
+  classifier found = {true, true};
   for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
     const char *name = NULL;
     const jimm_parameter_attrs *attrs = parameter_attrs(graph, v, &name);
-    if (attrs != NULL && attrs->role == JIMM_ROLE_CLASSIFIER) {
+    if (attrs != NULL && attrs->role == JIMM_ROLE_CLASSIFIER && are_siblings(of, name)) {
       const jimm_tensor *tensor = jimm_state_find(state, name);
-      found.exists = true;
       found.absent = found.absent && tensor == NULL;
       found.fits = found.fits && tensor != NULL && jimm_shape_equal(&tensor->shape, &attrs->shape);
     }
@@ -230,26 +237,51 @@ static classifier find_head(const jimm_graph *graph, const jimm_state *state) {
   return found;
 }
 
-/* `name` is the weight or bias of a family's classifier. */
-static bool is_classifier(const char *name) {
-  for (int32_t i = 0; i < jimm_family_count(); i++) {
-    const char *module = jimm_family_at(i)->classifier;
-    const size_t length = module == NULL ? 0 : strlen(module);
-    if (module != NULL && strncmp(name, module, length) == 0 &&
-        (strcmp(name + length, ".weight") == 0 || strcmp(name + length, ".bias") == 0)) {
+static bool has_classifier(const jimm_graph *graph, jimm_value begin, jimm_value end) {
+  for (jimm_value v = begin; v < end; v++) {
+    const char *name = NULL;
+    const jimm_parameter_attrs *attrs = parameter_attrs(graph, v, &name);
+    if (attrs != NULL && attrs->role == JIMM_ROLE_CLASSIFIER) {
       return true;
     }
   }
   return false;
 }
 
+/* `name` is the weight or bias of the family's classifier. */
+static bool is_classifier_of(const jimm_family *family, const char *name) {
+  const char *module = family->classifier;
+  const size_t length = module == NULL ? 0 : strlen(module);
+  return module != NULL && strncmp(name, module, length) == 0 &&
+         (strcmp(name + length, ".weight") == 0 || strcmp(name + length, ".bias") == 0);
+}
+
+/* The weight or bias of a classifier that the graph, or the part of it that `name` belongs to, has
+ * none of. */
+static bool is_left_over_head(const jimm_graph *graph, const char *name) {
+  for (int32_t i = 0; i < jimm_graph_part_count(graph); i++) {
+    const jimm_part *part = jimm_graph_part(graph, i);
+    const size_t length = strlen(part->scope);
+    if (strncmp(name, part->scope, length) == 0 && is_classifier_of(part->owner, name + length)) {
+      return !has_classifier(graph, part->begin, part->end);
+    }
+  }
+  for (int32_t i = 0; i < jimm_family_count(); i++) {
+    if (is_classifier_of(jimm_family_at(i), name)) {
+      return !has_classifier(graph, 0, jimm_graph_node_count(graph));
+    }
+  }
+  return false;
+}
+
+/* `absent`: of a classifier the state has nothing. */
 static jimm_status bind_parameter(const char *name, const jimm_parameter_attrs *attrs,
-                                  const jimm_tensor *tensor, bool adapt, const classifier *head,
+                                  const jimm_tensor *tensor, bool adapt, bool absent,
                                   misfits *report, jimm_tensor *parameter) {
   if (tensor == NULL) {
     if (!attrs->optional) {
       note(report, MISSING, name, &attrs->shape);
-      note_role(report, attrs->role, head->absent);
+      note_role(report, attrs->role, absent);
     }
     return JIMM_OK;
   }
@@ -291,14 +323,14 @@ static jimm_status bind_parameter(const char *name, const jimm_parameter_attrs *
 }
 
 static void find_unexpected(const jimm_graph *graph, const jimm_state *state, bool drop_head,
-                            bool has_head, misfits *report) {
+                            misfits *report) {
   for (int64_t i = 0; i < jimm_state_count(state); i++) {
     const char *name = jimm_state_name(state, i);
     const char *node_name;
     if (parameter_attrs(graph, jimm_graph_find(graph, name), &node_name) != NULL) {
       continue;
     }
-    const bool left_over_head = !has_head && is_classifier(name);
+    const bool left_over_head = is_left_over_head(graph, name);
     if (!(left_over_head && drop_head)) {
       note(report, UNEXPECTED, name, &jimm_state_tensor(state, i)->shape);
       note_role(report, left_over_head ? JIMM_ROLE_CLASSIFIER : JIMM_ROLE_NONE, left_over_head);
@@ -310,23 +342,25 @@ jimm_status jimm_bind(const jimm_graph *graph, const jimm_state *state,
                       const jimm_weights_options *options, jimm_tensor *parameters) {
   misfits report = {0};
   jimm_status status = JIMM_OK;
-  const classifier head = find_head(graph, state);
-  const bool new_head = options->reset_head && !head.fits;
   for (jimm_value v = 0; v < jimm_graph_node_count(graph) && status == JIMM_OK; v++) {
     const char *name = NULL;
     const jimm_parameter_attrs *attrs = parameter_attrs(graph, v, &name);
     if (attrs == NULL) {
       continue;
     }
-    if (new_head && attrs->role == JIMM_ROLE_CLASSIFIER) {
+    classifier head = {true, true};
+    if (attrs->role == JIMM_ROLE_CLASSIFIER) {
+      head = find_head(graph, state, name);
+    }
+    if (options->reset_head && !head.fits) {
       status = make_classifier(graph, name, &attrs->shape, &parameters[v]);
     } else {
       status = bind_parameter(name, attrs, jimm_state_find(state, name), options->adapt_input,
-                              &head, &report, &parameters[v]);
+                              head.absent, &report, &parameters[v]);
     }
   }
   if (status == JIMM_OK) {
-    find_unexpected(graph, state, options->reset_head, head.exists, &report);
+    find_unexpected(graph, state, options->reset_head, &report);
     for (int i = 0; i < PROBLEMS; i++) {
       status = report.counts[i] > 0 ? JIMM_ERROR_MISMATCH : status;
     }

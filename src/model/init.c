@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/stream.h"
+#include "graph/part.h"
 #include "model/registry.h"
 
 /* ---- random numbers ---- */
@@ -139,10 +140,12 @@ static jimm_status add_parameter(const jimm_family *family, const jimm_graph *gr
                                  jimm_value parameter, uint64_t seed, jimm_state *state) {
   const jimm_node *node = jimm_graph_node(graph, parameter);
   const jimm_parameter_attrs *attrs = node->attrs;
+  const jimm_part *part = jimm_graph_part_of(graph, parameter);
+  family = part == NULL ? family : part->owner;
   int32_t input = 0;
   const jimm_node *user = find_user(graph, parameter, &input);
   jimm_init init = standard(graph, user, input);
-  if (family->init != NULL && user != NULL) {
+  if (family != NULL && family->init != NULL && user != NULL) {
     init = family->init(graph, node, user, input, init);
   }
   jimm_tensor tensor = {0};
@@ -166,8 +169,8 @@ jimm_status jimm_state_init(const jimm_family *family, const jimm_graph *graph, 
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_state_init: state is NULL");
   }
   *state = NULL;
-  if (family == NULL || graph == NULL) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_state_init: family or graph is NULL");
+  if (graph == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_state_init: graph is NULL");
   }
   jimm_state *made = NULL;
   jimm_status status = jimm_state_create(&made);

@@ -6,9 +6,9 @@
 
 #include <jimm/model.h>
 
-/* Whether options->output_stride is `least`, or that times a power of 2 up to 32; else the graph
- * fails. */
-bool jimm_check_output_stride(jimm_graph *graph, const jimm_model_options *options, int64_t least);
+/* Whether options->output_stride is 8, 16 or 32 or, with `any`, a number above 0; else the graph
+ * fails. timm asserts the former in ResNet and ConvNeXt and nothing in ResNetV2. */
+bool jimm_check_output_stride(jimm_graph *graph, const jimm_model_options *options, bool any);
 
 /* The image batch [N, channels, H, W], named "input". */
 jimm_value jimm_layer_image(jimm_graph *graph, int64_t channels);

@@ -293,7 +293,7 @@ static jimm_value stem_pool(jimm_graph *graph, const resnet_config *config, jimm
 static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options) {
   static const char *const modules[STAGES] = {"layer1", "layer2", "layer3", "layer4"};
   const resnet_config *config = arch->config;
-  if (!jimm_check_output_stride(graph, options, 8)) {
+  if (!jimm_check_output_stride(graph, options, false)) {
     return;
   }
   if (config->pruned != NULL && strcmp(options->global_pool, "catavgmax") == 0 &&
@@ -320,28 +320,35 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
   jimm_layer_classifier(graph, "fc", x, at.channels, options);
 }
 
+/* Whether the block that holds bn2 `name` has a bn3. */
+static bool has_third_norm(const jimm_graph *graph, const char *name) {
+  const size_t length = strlen(name) - 1;
+  for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
+    const char *other = jimm_graph_node(graph, v)->name;
+    if (strncmp(other, name, length) == 0 && strcmp(other + length, "3") == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /* ResNet.init_weights: He's distribution for convolutions; the last norm of every residual branch
  * starts at 0. */
 static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const jimm_node *user,
                       int32_t input, jimm_init standard) {
-  const char *last = strstr(user->name, ".bn");
+  const char *last = strrchr(user->name, '.');
   if (input != 1) {
     return standard;
   }
   if (strcmp(user->op->name, "conv2d") == 0) {
     return jimm_init_fan_out(&((const jimm_parameter_attrs *)parameter->attrs)->shape);
   }
-  if (last != NULL && strcmp(last, ".bn2") == 0) { /* of a basic block: there is no third */
-    char third[64];
-    const size_t length = (size_t)(last - user->name);
-    if (length + sizeof ".bn3" > sizeof third) {
-      return standard;
-    }
-    memcpy(third, user->name, length);
-    memcpy(third + length, ".bn3", sizeof ".bn3");
-    return jimm_graph_find(graph, third) == JIMM_NO_VALUE ? jimm_init_constant(0.0) : standard;
+  if (last == NULL) {
+    return standard;
   }
-  return last != NULL && strcmp(last, ".bn3") == 0 ? jimm_init_constant(0.0) : standard;
+  const bool zero = strcmp(last, ".bn3") == 0 ||
+                    (strcmp(last, ".bn2") == 0 && !has_third_norm(graph, user->name));
+  return zero ? jimm_init_constant(0.0) : standard;
 }
 
 #define WIDTHS(...)         \

@@ -200,7 +200,7 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
   int64_t channels = jimm_make_divisible(64.0 * (double)config->width_factor, 8);
   int64_t reduction = 4;
   int64_t dilation = 1;
-  if (!jimm_check_output_stride(graph, options, 4)) {
+  if (!jimm_check_output_stride(graph, options, true)) {
     return;
   }
   jimm_value x = jimm_layer_image(graph, options->in_chans);
@@ -233,9 +233,9 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
   if (input == 2) {
     return jimm_init_constant(0.0);
   }
-  return strcmp(user->name, "head.fc") == 0
-             ? (jimm_init){JIMM_INIT_NORMAL, 0.01}
-             : jimm_init_fan_out(&((const jimm_parameter_attrs *)parameter->attrs)->shape);
+  const jimm_parameter_attrs *attrs = parameter->attrs;
+  return attrs->role == JIMM_ROLE_CLASSIFIER ? (jimm_init){JIMM_INIT_NORMAL, 0.01}
+                                             : jimm_init_fan_out(&attrs->shape);
 }
 
 #define CONFIG_TYPE resnetv2_config

@@ -24,7 +24,7 @@ def main():
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--jimm", default=_dump_common.ROOT / "build" / "jimm")
     parser.add_argument("--quick", action="store_true", help="a subset, under four minutes")
-    parser.add_argument("--archs", nargs="+", help="architectures of forward (default: one of each kind)")
+    parser.add_argument("--archs", nargs="+", help="architectures of forward and init (default: small ones)")
     parser.add_argument("--import", dest="module", metavar="FILE", help="Python file with more models")
     args = parser.parse_args()
     if set(args.groups) - set(GROUPS):

@@ -10,15 +10,19 @@ import synthetic
 from _checks import REFERENCE_BAR, house_bar, relative
 
 OUTPUTS = ("features", "pre_logits", "logits")
-THOROUGH = ("test_resnet", "resnet18")  # also other evaluators and element types
-QUICK = (*THOROUGH, "seresnext26t_32x4d", "resnetblur18", "resnetv2_18d")
-LIVE = (
-    "test_resnet", "resnet18", "resnet34", "resnet26t", "resnet50", "resnet50d", "resnet50_gn",
-    "seresnext50_32x4d", "ecaresnet50t", "ecaresnet50d_pruned", "resnetrs50", "resnetblur50",
-    "resnetaa50d", "senet154", "wide_resnet50_2", "resnetv2_18", "resnetv2_50", "resnetv2_50t",
-    "resnetv2_50d_gn", "resnetv2_50d_evos", "resnetv2_50d_frn",
+SMALL = (  # checked when --archs names none: one a family, and what else is cheap
+    "test_resnet", "resnet18", "resnetv2_18d", "test_convnext3", "convnextv2_atto",
 )
-SIZES = ((1, 224, 224), (1, 176, 176), (3, 64, 64), (1, 33, 47), (1, 1, 1), (2, 7, 300), (1, 2, 31))
+THOROUGH = (*SMALL, "resnetv2_18", "convnext_zepto_rms_ols")  # also other evaluators and element types
+SIZES = (  # batch, height, width
+    (3, 64, 64), (1, 33, 47), (1, 1, 1), (1, 31, 32), (1, 32, 31), (1, 32, 32), (1, 33, 33), (2, 7, 300),
+    (1, 2, 31), (1, 224, 224), (1, 176, 176),
+)
+DILATED_SIZES = ((8, 1, 1), (8, 7, 8), (8, 8, 8), (8, 9, 15), (16, 15, 16), (16, 16, 16), (16, 17, 31))
+OUTPUT_STRIDES = (1, 2, 4, 8, 12, 16, 32, 64)
+POOLS = ("avg", "max", "avgmax", "catavgmax", "")
+# what timm raises when it does not take a model's options or an input
+REFUSALS = (RuntimeError, ValueError, AssertionError, IndexError, ZeroDivisionError)
 
 
 def timm_outputs(model, x):
@@ -74,11 +78,27 @@ class Forward:
                    out, "--what", "all", *flags)
         try:
             want = answers(timm_outputs(model.double(), x.double()), timm_outputs(model.float(), x))
-        except RuntimeError:
+        except REFUSALS:
             self.checks.refuses(what, *command, mentions=("jimm forward: ",))
             return
         if self.checks.succeeds(what, *command) is not None:
             self.hold(what, load_file(out), want, bar)
+
+    def compare_options(self, what, options, shape, *flags, own=None):
+        """The same for a model of these options, which timm may refuse. Its weights are saved to
+        `own`; without, it takes the architecture's."""
+        try:
+            model = model_of(self.arch, **options)
+        except REFUSALS:
+            path, _ = self.input(shape)
+            self.checks.refuses(f"forward {self.arch} {what}", "forward", self.arch, "-w",
+                                self.weights, "--input", path, "--output",
+                                self.checks.folder / "y.safetensors", "--what", "all", *flags,
+                                mentions=("jimm forward: ",))
+            return
+        if own is not None:
+            save(model, own)
+        self.compare(what, model, shape, *flags, weights=own)
 
     def hold(self, what, got, want, bar=None):
         """Checks every output against timm's answers, and that there is no other."""
@@ -103,7 +123,7 @@ def save(model, path):
 def check_sizes(run, quick):
     model = model_of(run.arch)
     save(model, run.weights)
-    for shape in SIZES[: 5 if quick else None]:
+    for shape in SIZES[: 7 if quick else None]:
         run.compare("", model, (shape[0], 3) + shape[1:])
     run.compare("--threads 1", model, (2, 3, 65, 50), "--threads", "1")
 
@@ -123,16 +143,11 @@ def check_channels(run, quick):
 def check_heads(run):
     own = run.checks.folder / "own.safetensors"
     odd = (64, 96) if "aa" in run.arch else (70, 58)  # timm's average pools refuse odd maps
-    for pool in ("avg", "max", "avgmax", "catavgmax"):
-        model = model_of(run.arch, num_classes=10, global_pool=pool)
-        save(model, own)
-        run.compare(f"pool {pool}", model, (2, 3, *odd), "--num-classes", "10", "--global-pool",
-                    pool, weights=own)
-    for pool in ("avg", ""):
-        model = model_of(run.arch, num_classes=0, global_pool=pool)
-        save(model, own)
-        run.compare(f"no head, pool '{pool}'", model, (1, 3, *odd), "--num-classes", "0",
-                    "--global-pool", pool, weights=own)
+    for classes in (10, 0):
+        for pool in POOLS:
+            run.compare_options(f"{classes} classes, pool '{pool}'",
+                                {"num_classes": classes, "global_pool": pool}, (2, 3, *odd),
+                                "--num-classes", str(classes), "--global-pool", pool, own=own)
     path, _ = run.input((1, 3, 64, 64))
     out = run.checks.folder / "z.npy"
     run.checks.refuses("a head of another size", "forward", run.arch, "-w", run.weights, "--input",
@@ -141,48 +156,55 @@ def check_heads(run):
                 "0", "--reset-head")
 
 
-PYRAMIDS = (  # output_stride, out_indices of timm, --out-indices of jimm
-    (32, None, None),
-    (8, None, None),
-    (16, (1, 2, 3), "1,2,3"),
-    (8, (4, -5), "4,-5"),
-)
+def check_strides(run, quick):
+    """Output strides that timm takes or refuses, and images at the edge of what dilated stages take."""
+    if not quick:
+        for stride in OUTPUT_STRIDES:
+            run.compare_options(f"--output-stride {stride}", {"output_stride": stride}, (1, 3, 64, 96),
+                                "--output-stride", str(stride))
+    for stride, height, width in DILATED_SIZES[1:4] if quick else DILATED_SIZES:
+        run.compare_options(f"--output-stride {stride}", {"output_stride": stride},
+                            (1, 3, height, width), "--output-stride", str(stride))
 
 
 def check_pyramid(run, quick):
     """timm's features_only models: taps, channels, reductions, dilated stages."""
-    for stride, indices, text in PYRAMIDS[1:2] if quick else PYRAMIDS:
+    count = len(model_of(run.arch).feature_info)
+    pyramids = ((8, None), (32, None), (16, (1, 2, 3)), (8, (count - 1, -count)))
+    for stride, indices in pyramids[:1] if quick else pyramids:
         options = {} if indices is None else {"out_indices": indices}
         net = model_of(run.arch, features_only=True, output_stride=stride, **options)
         path, x = run.input((1, 3, 96, 64))
         out = run.checks.folder / "y.safetensors"
         out.unlink(missing_ok=True)
         what = f"pyramid {run.arch} output_stride {stride}, out_indices {indices}"
-        flags = () if text is None else ("--out-indices", text)
+        flags = () if indices is None else ("--out-indices", ",".join(map(str, indices)))
         if run.checks.succeeds(
                 what, "forward", run.arch, "-w", run.weights, "--input", path, "--output", out,
                 "--what", "pyramid", "--output-stride", str(stride), *flags) is None:
             continue
-        names = [f"feat_{i % 5 + 1:02d}" for i in sorted(i % 5 for i in indices or range(5))]
+        taps = sorted(i % count for i in indices or range(count))
+        names = [f"feat_{i + 1:02d}" for i in taps]
         with torch.no_grad():
             single = net.float()(x)
             net.double()
             with _dump_common.float64_throughout():
                 exact = net(x.double())
+        run.checks.equal(len(exact), len(names), f"{what}: taps")
         run.hold(what, load_file(out), answers(dict(zip(names, exact)), dict(zip(names, single))))
-    net = model_of(run.arch, output_stride=8)
-    run.compare("--output-stride 8", net, (1, 3, 64, 96), "--output-stride", "8")
-    if run.arch.startswith("resnetv2"):  # which dilates its later stages from any stride on
-        run.compare("--output-stride 4", model_of(run.arch, output_stride=4), (1, 3, 64, 32),
-                    "--output-stride", "4")
     path, _ = run.input((1, 3, 64, 64))
-    least = "2" if run.arch.startswith("resnetv2") else "4"
-    for flags in (("--output-stride", least), ("--what", "pyramid", "--out-indices", "5"),
-                  ("--what", "pyramid", "--out-indices", "-6"),
-                  ("--what", "pyramid", "--out-indices", "1,1")):
-        run.checks.refuses(f"forward {flags}", "forward", run.arch, "-w", run.weights, "--input", path,
-                           "--output", run.checks.folder / "z.safetensors", *flags,
-                           mentions=(flags[-1].split(",")[0],))
+    for index in (count, -count - 1):
+        try:
+            model_of(run.arch, features_only=True, out_indices=(index,))
+            refused = False
+        except REFUSALS:
+            refused = True
+        run.checks.check(refused, f"timm refuses out_indices {index} of {run.arch}")
+    for indices in (str(count), str(-count - 1), "1,1"):
+        run.checks.refuses(f"forward --out-indices {indices}", "forward", run.arch, "-w", run.weights,
+                           "--input", path, "--output", run.checks.folder / "z.safetensors",
+                           "--what", "pyramid", "--out-indices", indices,
+                           mentions=(indices.split(",")[0],))
 
 
 def check_evaluators(run):
@@ -214,7 +236,7 @@ def timm_takes(model, x):
     try:
         _dump_common.run(model.float(), x)
         return True
-    except (RuntimeError, ValueError, IndexError):
+    except REFUSALS:
         return False
 
 
@@ -252,12 +274,15 @@ def check_wrong_weights(run):
     state = model.state_dict()
     path, _ = run.input((1, 3, 32, 32))
     out, own = run.checks.folder / "y.npy", run.checks.folder / "own.safetensors"
-    name = "layer1.0.conv1.weight"
+    matrices = [name for name, value in state.items() if value.ndim > 1]
+    vectors = [name for name, value in state.items() if value.ndim == 1]
+    middle, vector = matrices[len(matrices) // 2], vectors[0]
+    head = model.pretrained_cfg["classifier"] + ".weight"
     wrong = {
-        "missing": ({n: v for n, v in state.items() if n != name}, name),
+        "missing": ({n: v for n, v in state.items() if n != middle}, middle),
         "unexpected": ({**state, "layer9.weight": torch.zeros(3)}, "layer9.weight"),
-        "transposed": ({**state, "fc.weight": state["fc.weight"].T.contiguous()}, "fc.weight"),
-        "scalar": ({**state, "bn1.bias": torch.zeros(())}, "bn1.bias"),
+        "transposed": ({**state, head: state[head].swapaxes(0, 1).contiguous()}, head),
+        "scalar": ({**state, vector: torch.zeros(())}, vector),
     }
     for what, (tensors, mention) in wrong.items():
         try:
@@ -272,18 +297,18 @@ def check_wrong_weights(run):
 
 
 def check(checks, quick):
-    for arch in checks.archs or (QUICK if quick else LIVE):
+    for arch in checks.archs or SMALL:
         run = Forward(checks, arch)
         check_sizes(run, quick)
         check_channels(run, quick)
         check_pyramid(run, quick)
-        if arch in THOROUGH:
-            check_evaluators(run)
-            check_dtypes(run)
-        if arch == "test_resnet" or not quick:
+        check_strides(run, quick)
+        if not quick or arch in ("test_resnet", "test_convnext3"):
             check_heads(run)
-        if arch == "test_resnet":
             check_inputs(run)
             check_wrong_weights(run)
+        if arch in THOROUGH and (not quick or arch == "test_resnet"):
+            check_evaluators(run)
+            check_dtypes(run)
         print(f"forward: {arch}: worst error {run.worst:.2g}", flush=True)
         run.weights.unlink()

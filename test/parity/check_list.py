@@ -21,6 +21,7 @@ UNUSED = (
     "fixed_input_size", "label_offset", "label_names", "label_descriptions", "test_pool_size",
     "description", "notes",
 )
+PERMISSIVE = ("apache-2.0", "bsd-3-clause", "mit")  # every other licence must be shown as restricted
 LISTED = (
     "url", "hf_hub_id", "architecture", "tag", "input_size", "test_input_size", "interpolation",
     "crop_pct", "test_crop_pct", "crop_mode", "mean", "std", "num_classes", "pool_size", "first_conv",
@@ -125,6 +126,8 @@ def check(checks, quick):
         if size_key not in cache:
             cache[size_key] = sizes(arch, cfg.num_classes)
         want = expected(name, default, cache[size_key])
+        checks.equal(row.pop("restriction") is None, want["license"] in PERMISSIVE,
+                     f"{name}: no restriction")
         checks.equal(sorted(row), sorted(want), f"{name}: fields")
         for field in want:
             checks.equal(row.get(field), want[field], f"{name}: {field}")
