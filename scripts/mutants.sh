@@ -35,6 +35,17 @@ find_killer() {
   done
 }
 
+# What the named tests are made of: building the other seventy programs is most of the time.
+targets() {
+  local one
+  for one in $1; do
+    case $one in
+      cli* | toy*) echo all && return ;;
+      *) echo "test/test_${one%%:*}" ;;
+    esac
+  done
+}
+
 passed=0 failed=0 number=0
 while read -r line; do
   case $line in '' | '#'*) continue ;; esac
@@ -47,7 +58,7 @@ while read -r line; do
   killer=
   if cmp -s "$file" "$work/original"; then
     verdict="changes nothing"
-  elif ! ninja -C build >"$work/log" 2>&1; then
+  elif ! targets "$tests" | xargs ninja -C build >"$work/log" 2>&1; then
     verdict="does not compile"
   else
     killer=$(find_killer "$tests")
