@@ -32,6 +32,14 @@ typedef struct parity_sweep {
   const char *what; /* "goldens in test/golden" */
 } parity_sweep;
 
+/* The folder of the goldens: $JIMM_GOLDEN_DIR, that of the source tree, the installed one. */
+const char *parity_golden_folder(void);
+/* Adds what is to be checked: the fixtures in the folder `fixtures`, or without one the goldens,
+ * that one of the patterns matches (all without any). What is not there becomes an item that is
+ * skipped; a pattern that matches nothing is an error. Returns CLI_OK or, after a message,
+ * CLI_FAILED. */
+int parity_find(parity_sweep *sweep, const char *fixtures, int count, char **globs);
+
 /* The worst error among the outputs of a kind, negative when there is none: PARITY_PYRAMID stands
  * for all taps, PARITY_LOGITS for pre_logits, too. */
 typedef enum parity_kind { PARITY_FEATURES = 0, PARITY_LOGITS = 1, PARITY_PYRAMID = 2 } parity_kind;

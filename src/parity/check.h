@@ -29,6 +29,11 @@ jimm_status jimm_parity_book_finish(jimm_parity_book *book, jimm_text *differenc
 jimm_status jimm_parity_options_read(const jimm_parity_options *given,
                                      jimm_parity_options *options);
 
+/* A plan of `model` for `input`, and tensors for its outputs; the caller closes them all, also
+ * after a failure. */
+jimm_status jimm_parity_plan(jimm_model *model, const jimm_tensor *input, int32_t threads,
+                             int32_t count, const char *const *names, jimm_plan **plan,
+                             jimm_tensor *outputs);
 /* Runs a plan of `model` on `input`; the caller closes `outputs`, which are cleared on failure. */
 jimm_status jimm_parity_run(jimm_model *model, const jimm_tensor *input, int32_t threads,
                             int32_t count, const char *const *names, jimm_tensor *outputs);

@@ -108,23 +108,9 @@ static jimm_status run_reference(jimm_model *model, const jimm_tensor *input,
 
 static jimm_status run_plan(jimm_model *model, const jimm_tensor *input, int32_t threads,
                             trace *t) {
-  jimm_plan_options options = JIMM_PLAN_OPTIONS_INIT;
-  options.batch = input->shape.dim[0];
-  options.height = input->shape.dim[2];
-  options.width = input->shape.dim[3];
-  options.threads = threads;
-  options.outputs = traced_outputs;
-  options.output_count = 1;
   jimm_plan *plan = NULL;
-  jimm_shape shape;
-  jimm_tensor output = {.dtype = JIMM_DTYPE_NONE};
-  jimm_status status = jimm_plan_create(model, &options, &plan);
-  if (status == JIMM_OK) {
-    status = jimm_plan_output_shape(plan, 0, &shape);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_tensor_create(JIMM_F32, &shape, &output);
-  }
+  jimm_tensor output;
+  jimm_status status = jimm_parity_plan(model, input, threads, 1, traced_outputs, &plan, &output);
   if (status == JIMM_OK) {
     status = jimm_plan_observe(plan, input, &output, keep_value, t);
   }
