@@ -7,15 +7,16 @@
 
 #include "parity.h"
 
+/* Takes over what the item owns; strings that could not be had are NULL. */
 static int add_item(parity_sweep *sweep, const parity_item *item) {
-  if (item->name == NULL) {
-    return cli_fail_memory();
-  }
   parity_item *grown = realloc(sweep->items, (sweep->count + 1) * sizeof *grown);
-  if (grown == NULL) {
+  sweep->items = grown == NULL ? sweep->items : grown;
+  if (grown == NULL || item->name == NULL || (item->path == NULL && item->reason == NULL)) {
+    free(item->name);
+    free(item->path);
+    free(item->reason);
     return cli_fail_memory();
   }
-  sweep->items = grown;
   sweep->items[sweep->count++] = *item;
   return CLI_OK;
 }
@@ -71,10 +72,7 @@ static int add_golden(parity_sweep *sweep, const jimm_family *family, const jimm
                       const char *folder) {
   parity_item item = {.name = strdup(arch->name), .family = family};
   item.path = join(folder, arch->name, ".json");
-  if (item.path == NULL) {
-    return cli_fail_memory();
-  }
-  if (access(item.path, F_OK) != 0) {
+  if (item.path != NULL && access(item.path, F_OK) != 0) {
     item.reason = say("no golden", folder);
     free(item.path);
     item.path = NULL;
@@ -119,7 +117,7 @@ static int add_fixture(parity_sweep *sweep, const char *folder, const char *file
   }
   const parity_item item = {
       .name = show_fixture(&name), .path = join(folder, file, ""), .family = model.family};
-  return item.path == NULL ? cli_fail_memory() : add_item(sweep, &item);
+  return add_item(sweep, &item);
 }
 
 /* An architecture without any fixture is skipped, which is said. */

@@ -364,8 +364,8 @@ TEST(restricted_weights_are_noted) {
   static const char *const configs[] = {
       "{\"architecture\": \"convnextv2_atto\", \"pretrained_cfg\": {\"license\": \"mit\"}}",
       "{\"architecture\": \"convnextv2_atto\"}",
-      "{\"architecture\": \"convnextv2_atto\", \"pretrained_cfg\": "
-      "{\"license\": \"cc-by-nc-sa-4.0\", \"tag\": \"mine\"}}"};
+      ("{\"architecture\": \"convnextv2_atto\", \"pretrained_cfg\": "
+       "{\"license\": \"cc-by-nc-sa-4.0\", \"tag\": \"mine\"}}")};
   TEST_REQUIRE(mkdir(scratch_path("own"), 0700) == 0);
   TEST_REQUIRE(symlink("../out/w.safetensors", scratch_path("own/model.safetensors")) == 0);
   for (int i = 0; i < 3; i++) {

@@ -94,8 +94,8 @@ static void check_graph(const jimm_golden *golden, const evaluation *e) {
 
 static void check_plan(const evaluation *e, measured *total) {
   jimm_tensor outputs[JIMM_PARITY_OUTPUTS];
-  REQUIRE_OK(jimm_parity_run(e->model, &e->input, 1, e->test_case->output_count,
-                             e->names, outputs));
+  REQUIRE_OK(
+      jimm_parity_run(e->model, &e->input, 1, e->test_case->output_count, e->names, outputs));
   for (int32_t i = 0; i < e->test_case->output_count; i++) {
     const jimm_golden_output *want = &e->test_case->outputs[i];
     const double bar = fmax(JIMM_HOUSE_FLOOR, JIMM_HOUSE_TIMES_TIMM * want->timm_error);

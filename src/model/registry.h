@@ -15,8 +15,8 @@ const jimm_variant *jimm_arch_variant(const jimm_arch *arch, const char *tag);
  * channels aside), at most `limit`, separated by ", "; returns how many there are, -1 when memory
  * ran out. */
 int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit);
-/* Whether the architecture has about so many elements in its parameters and buffers, heads aside and
- * whatever the input channels: what is known before its graph is built. */
+/* Whether the architecture has about so many elements in its parameters and buffers, heads aside
+ * and whatever the input channels: what is known before its graph is built. */
 bool jimm_model_has_about(const jimm_arch *arch, int64_t elements);
 
 /* Recipes of jimm_family.init. fan_out: He's normal distribution for ReLU, over outputs x taps

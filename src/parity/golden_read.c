@@ -62,7 +62,7 @@ static void read_numbers(reader *r, const jimm_json *object, const char *key, si
   if (array != NULL && array->length != count) {
     fail_member(r, key, "as many numbers as every golden has");
   }
-  for (size_t i = 0; r->status == JIMM_OK && i < count; i++, item = item->next) {
+  for (size_t i = 0; r->status == JIMM_OK && item != NULL && i < count; i++, item = item->next) {
     numbers[i] = item->number;
     if (item->type != JIMM_JSON_NUMBER) {
       fail_member(r, key, "numbers");
