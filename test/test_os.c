@@ -134,6 +134,19 @@ TEST(writer_makes_and_replaces_files) {
   check_content(path, "second");
 }
 
+TEST(write_file_writes_all_or_nothing) {
+  char back[16] = "";
+  const char *path = in_folder("whole");
+  TEST_CHECK_INT(jimm_write_file(path, "first", 5), JIMM_OK);
+  TEST_CHECK_INT(jimm_write_file(path, "two", 3), JIMM_OK);
+  TEST_CHECK_INT(read_bytes(path, back, sizeof back), 3);
+  TEST_CHECK_MEM(back, "two", 3);
+  TEST_CHECK_INT(jimm_write_file(path, NULL, 0), JIMM_OK);
+  TEST_CHECK_INT(read_bytes(path, back, sizeof back), 0);
+  TEST_CHECK(jimm_write_file(in_folder("absent/x"), "x", 1) != JIMM_OK);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "absent/x");
+}
+
 TEST(writer_follows_the_umask) {
   const char *path = in_folder("masked");
   struct stat info;
