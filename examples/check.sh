@@ -2,6 +2,8 @@
 # Runs examples/two_backbones in a folder of its own: what it prints and writes. TAP.
 # Usage: examples/check.sh PROGRAM
 set -u
+# shellcheck source=test/scope.sh
+. "$(dirname "$0")/../test/scope.sh"
 program=$1
 n=0
 failed=0

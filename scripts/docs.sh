@@ -10,6 +10,8 @@ if [ "${1:-}" != --check ]; then
   done
   exit 0
 fi
+# shellcheck source=test/scope.sh
+. test/scope.sh
 n=0
 failed=0
 echo "TAP version 14"

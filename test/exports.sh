@@ -3,6 +3,8 @@
 # jimm_... (libjimm-test: jt_...). After a wanted change of the interface: test/exports.sh --update.
 # Usage: test/exports.sh [--update] LIBRARY.so...      TAP.
 set -u
+# shellcheck source=test/scope.sh
+. "$(dirname "$0")/scope.sh"
 update=0
 if [ "${1:-}" = --update ]; then
   update=1

@@ -2,6 +2,8 @@
 # Every public header compiles alone, in C17 and in C++, without warnings. TAP.
 # Usage: test/headers.sh INCLUDE_FOLDER
 set -u
+# shellcheck source=test/scope.sh
+. "$(dirname "$0")/scope.sh"
 include=$1
 n=0
 failed=0

@@ -2,6 +2,8 @@
 # An installed jimm can be used through pkg-config alone: shared and static, from C and C++. TAP.
 # Usage: test/install.sh BUILD
 set -u
+# shellcheck source=test/scope.sh
+. "$(dirname "$0")/scope.sh"
 build=$1
 readme=$(dirname "$0")/../README.md
 examples=$(dirname "$0")/../examples

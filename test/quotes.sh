@@ -3,6 +3,8 @@
 # names a file, and the rest of it occurs in that file, line by line. TAP.
 # Usage: test/quotes.sh PAGE...   (from the source root)
 set -u
+# shellcheck source=test/scope.sh
+. "$(dirname "$0")/scope.sh"
 awk '
   function finish(    text, line, name) {
     n++

@@ -4,6 +4,8 @@
 # its dump script is missing. TAP.
 # Usage: test/toy/toy.sh BUILD/test   (from the source root)
 set -u
+# shellcheck source=test/scope.sh
+. "$(dirname "$0")/../scope.sh"
 build=$1
 echo "TAP version 14"
 if [ -n "${JIMM_TEST_FAMILIES:-}${JIMM_TEST_VARIANTS:-}" ]; then
