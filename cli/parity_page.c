@@ -286,7 +286,10 @@ static void put_panel(FILE *file, const parity_sweep *sweep, const jimm_family *
   }
   fprintf(file, "<figure><figcaption>%s <span>%zu network%s</span></figcaption>",
           family == NULL ? "unknown" : family->name, lines, lines == 1 ? "" : "s");
-  fprintf(file, "<svg viewBox='0 0 570 %d' role=img aria-label='error by depth'>\n", HEIGHT + 36);
+  fprintf(file,
+          "<svg viewBox='0 0 570 %d' style='--ink-of-line:%.2f' role=img "
+          "aria-label='error by depth'>\n",
+          HEIGHT + 36, fmax(0.15, fmin(0.6, 10 / (double)lines)));
   put_grid(file, &s, LEFT, RIGHT, 1);
   for (size_t i = 0; i < sweep->count; i++) {
     const parity_item *item = &sweep->items[i];
@@ -394,7 +397,8 @@ static const char head[] =
     ".wrong{fill:var(--bad)}.hit{fill:transparent}g:hover .hit{fill:var(--line)}"
     ".bad{fill:var(--bad);font-weight:600;paint-order:stroke;stroke:var(--page);stroke-width:3px}."
     "jump{fill:none;stroke:var(--bad);stroke-width:2}"
-    ".path{fill:none;stroke:var(--jimm);stroke-width:1;opacity:.55}.path:hover{opacity:1;"
+    ".path{fill:none;stroke:var(--jimm);stroke-width:1;opacity:var(--ink-of-line,.8)}.path:hover{"
+    "opacity:1;"
     "stroke-width:2.5}.worse{stroke:var(--bad);opacity:1;stroke-width:1.6}\n"
     ".key{display:flex;gap:1.4rem;color:var(--soft);font-size:.85rem;margin:.2rem 0 .6rem}"
     ".key svg{width:16px;height:12px;display:inline-block;vertical-align:-1px;margin-right:.35em}\n"
