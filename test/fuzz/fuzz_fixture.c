@@ -128,14 +128,38 @@ static const char *choose_name(void) {
                                       "output/g/logits",
                                       "state_dict/a\nb",
                                       "state_dict/\xc3\xa9",
-                                      "input/x"};
+                                      "input/x",
+                                      "stage",
+                                      "stage/conv1",
+                                      "feature_channels",
+                                      "feature_reductions",
+                                      "output/feat_01"};
   return names[fuzz_range(0, (int64_t)(sizeof names / sizeof names[0]) - 1)];
+}
+
+/* An attribute that jimm reads, of any type: a string too, fixed or variable. */
+static void add_attribute(hid_t file) {
+  static const char *const texts[] = {"resnet18", "", "{\"output_stride\": 8}", "\xff\n"};
+  static char fixed[16] = "resnet18";
+  const char *name = fuzz_range(0, 1) == 0 ? "variant" : "options";
+  const char *text = texts[fuzz_range(0, 3)];
+  const hid_t type = choose_type(), space = choose_space();
+  const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  if (attribute >= 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Tget_size(type) <= 16) {
+    H5Awrite(attribute, type, H5Tis_variable_str(type) > 0 ? (const void *)&text : fixed);
+  }
+  H5Aclose(attribute);
+  H5Sclose(space);
+  H5Tclose(type);
 }
 
 static void add_something(hid_t file, hid_t links) {
   const char *name = choose_name();
   hid_t object;
-  switch (fuzz_range(0, 7)) {
+  switch (fuzz_range(0, 8)) {
+    case 8:
+      add_attribute(file);
+      break;
     case 0:
       object = H5Gcreate2(file, name, links, H5P_DEFAULT, H5P_DEFAULT);
       H5Gclose(object);

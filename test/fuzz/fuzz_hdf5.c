@@ -2,6 +2,7 @@
  * holds, or the input itself (-Wl,--wrap, as in fuzz_files.c). */
 #include <hdf5.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "fuzz.h"
 #include "fuzz_hdf5.h"
@@ -61,5 +62,12 @@ void fuzz_touch_fixture(jimm_parity *parity) {
   fuzz_touch(parity->input.data, jimm_tensor_bytes(&parity->input));
   touch_state(parity->state);
   touch_state(parity->outputs);
+  if (parity->stages != NULL) {
+    touch_state(parity->stages);
+  }
+  fuzz_touch(parity->channels.data, jimm_tensor_bytes(&parity->channels));
+  fuzz_touch(parity->reductions.data, jimm_tensor_bytes(&parity->reductions));
+  fuzz_touch(parity->variant, parity->variant == NULL ? 0 : strlen(parity->variant));
+  fuzz_touch(parity->options, parity->options == NULL ? 0 : strlen(parity->options));
   jimm_parity_close(parity);
 }

@@ -131,9 +131,10 @@ def geometries():
 
 
 def fixtures():
-    def fixture(**datasets):
+    def fixture(attributes=(), **datasets):
         buffer = io.BytesIO()
         with h5py.File(buffer, "w", libver=datasets.pop("libver", None)) as file:
+            file.attrs.update(attributes)
             for name, value in datasets.items():
                 file.create_dataset(name.replace("__", "/"), data=value)
         return buffer.getvalue()
@@ -142,6 +143,16 @@ def fixtures():
     damaged("fixture_raw", "plain", fixture(input=x, state_dict__w=x, output__logits=x))
     write("fixture_raw", "latest", fixture(input=x, state_dict__w=x, output__y=x, libver="latest"))
     write("fixture_raw", "no-output", fixture(input=x, state_dict__w=np.array(True)))
+    said = {"variant": "resnet18", "options": '{"output_stride": 8}'}
+    damaged("fixture_raw", "stages", fixture(said, input=x, state_dict__w=x, output__features=x,
+                                             stage__conv1=x))
+    damaged("fixture_raw", "pyramid", fixture(
+        said, input=x, state_dict__w=x, output__feat_01=x, feature_channels=np.array([64]),
+        feature_reductions=np.array([2])))
+    write("fixture_raw", "fixed-variant", fixture({"variant": np.bytes_(b"resnet18")}, input=x,
+                                                  state_dict__w=x, output__y=x))
+    write("fixture_raw", "number-variant", fixture({"variant": np.float64(3)}, input=x,
+                                                   state_dict__w=x, output__y=x))
     rng = np.random.default_rng(3)
     for i in range(24):
         write("fixture", f"{i:02d}", rng.integers(0, 256, 8 + 6 * i, dtype=np.uint8).tobytes())
@@ -160,7 +171,14 @@ def streams():
 
     x = tensor(f32, [1, 1, 1, 2], bytes(8))
     whole = struct.pack("<i", 0) + x + state((b"a.weight", x), (b"b", tensor(u8, [], b"1")))
-    damaged("fixture_stream", "whole", whole + state((b"logits", x)))
+    none, there = struct.pack("<i", 0), struct.pack("<i", 1)
+    outputs = whole + state((b"logits", x))
+    text = there + struct.pack("<I", 8) + b"resnet18"
+    damaged("fixture_stream", "whole", outputs + 5 * none)
+    damaged("fixture_stream", "extras", outputs + there + state((b"conv1", x)) + there + x + there + x
+            + text + text)
+    write("fixture_stream", "flag", outputs + struct.pack("<i", 7))
+    write("fixture_stream", "long-text", outputs + 3 * none + there + struct.pack("<I", 5000))
     write("fixture_stream", "failed", struct.pack("<iI", 4, 5) + b"x: no")
     write("fixture_stream", "status", struct.pack("<iI", 99, 1) + b"x")
     write("fixture_stream", "count", struct.pack("<i", 0) + x + struct.pack("<q", 1 << 40))
