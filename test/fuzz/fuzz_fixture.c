@@ -137,18 +137,26 @@ static const char *choose_name(void) {
   return names[fuzz_range(0, (int64_t)(sizeof names / sizeof names[0]) - 1)];
 }
 
-/* An attribute that jimm reads, of any type: a string too, fixed or variable. */
+/* An attribute that jimm reads: a string, fixed or variable, or a number, one or two of them. Not
+ * of any type and shape, for libhdf5 crashes when it writes some of those. */
 static void add_attribute(hid_t file) {
   static const char *const texts[] = {"resnet18", "", "{\"output_stride\": 8}", "\xff\n"};
-  static char fixed[16] = "resnet18";
+  static const char fixed[32] = "resnet18";
+  const hsize_t count = (hsize_t)fuzz_range(0, 2);
   const char *name = fuzz_range(0, 1) == 0 ? "variant" : "options";
   const char *text = texts[fuzz_range(0, 3)];
-  const hid_t type = choose_type(), space = choose_space();
-  const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  if (attribute >= 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Tget_size(type) <= 16) {
-    H5Awrite(attribute, type, H5Tis_variable_str(type) > 0 ? (const void *)&text : fixed);
+  const char *const two[] = {text, text};
+  const int kind = (int)fuzz_range(0, 2);
+  const hid_t type = H5Tcopy(kind == 0 ? H5T_IEEE_F64LE : H5T_C_S1);
+  if (kind > 0) {
+    H5Tset_size(type, kind == 1 ? (size_t)fuzz_range(1, 16) : H5T_VARIABLE);
   }
-  H5Aclose(attribute);
+  const hid_t space = count == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &count, NULL);
+  const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  if (attribute >= 0) {
+    H5Awrite(attribute, type, kind == 2 ? (const void *)two : fixed);
+    H5Aclose(attribute);
+  }
   H5Sclose(space);
   H5Tclose(type);
 }
