@@ -54,6 +54,27 @@ def answers(exact, single):
     }
 
 
+ILL_CONDITIONED = 1e-6  # of timm's own error: then one float32 run says little of the next
+
+
+def timm_answers(model, x):
+    """answers() of a model. Where timm's own float32 run is far off, as on maps of a few pixels that
+    have next to no variance, so is every other, by chance more or less: its error is then the largest
+    of four, the others in channels-last order and with inputs that differ by one rounding."""
+    exact = timm_outputs(model.double(), x.double())
+    want = answers(exact, timm_outputs(model.float(), x))
+    if max(error for _, error in want.values()) > ILL_CONDITIONED:
+        nudged = [x * (1 + sign * 2.0**-24 * torch.sign(x.roll(1))) for sign in (1, -1)]
+        runs = [timm_outputs(model, each) for each in nudged]
+        model.to(memory_format=torch.channels_last)
+        runs.append(timm_outputs(model, x.contiguous(memory_format=torch.channels_last)))
+        model.to(memory_format=torch.contiguous_format)
+        for name, (value, error) in want.items():
+            errors = [relative(run[name].numpy(), value) for run in runs]
+            want[name] = (value, max(error, *errors))
+    return want
+
+
 class Forward:
     def __init__(self, checks, arch):
         self.checks = checks
@@ -77,7 +98,7 @@ class Forward:
         command = ("forward", self.arch, "-w", weights or self.weights, "--input", path, "--output",
                    out, "--what", "all", *flags)
         try:
-            want = answers(timm_outputs(model.double(), x.double()), timm_outputs(model.float(), x))
+            want = timm_answers(model, x)
         except REFUSALS:
             self.checks.refuses(what, *command, mentions=("jimm forward: ",))
             return
@@ -249,7 +270,8 @@ def check_inputs(run):
     for shape in shapes:
         x = np.zeros(shape, np.float32)
         np.save(path, x)
-        takes = timm_takes(model, torch.from_numpy(x))
+        # timm's convolutions take an image without its batch; what norms make of it is an accident
+        takes = len(shape) == 4 and timm_takes(model, torch.from_numpy(x))
         process = run.checks.run("forward", run.arch, "-w", run.weights, "--input", path, "--output",
                                  out)
         message = process.stderr.decode(errors="replace").strip()

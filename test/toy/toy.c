@@ -86,7 +86,7 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
   int64_t channels = config->dims[0];
   int64_t reduction = 4;
   int64_t dilation = 1;
-  if (!jimm_check_output_stride(graph, options, 8)) {
+  if (!jimm_check_output_stride(graph, options, false)) {
     return;
   }
   jimm_value x = jimm_layer_image(graph, options->in_chans);
