@@ -89,7 +89,7 @@ check 'preprocess' 0 "$toy" preprocess toy_nano demo/images/one.png -o "$work/x.
 check 'forward' 0 "$toy" forward toy_nano -w "$work/fresh.safetensors" --input "$work/x.npy" \
   --output "$work/y.npy" --what logits </dev/null
 check 'forward refuses strides that timm refuses' 1 "$toy" forward toy_nano -w "$work/fresh.safetensors" \
-  --input "$work/x.npy" --output "$work/z.npy" --output-stride 4
+  --input "$work/x.npy" --output "$work/z.npy" --output-stride 4 </dev/null
 check 'predict says class names' 0 "$toy" predict -m toy_nano -w "$work/fresh.safetensors" --json \
   demo/images/one.png <<'END'
 "label"
