@@ -48,7 +48,9 @@ JIMM_API jimm_status jimm_set_allocator(const jimm_allocator *allocator);
 
 /* ---- files ---- */
 
-/* Writes `size` bytes to `path`, whole or not at all. */
+/* Writes `size` bytes of `data`, which stays the caller's (NULL when size is 0), to `path`, whole
+ * or not at all. A folder or file that cannot be written, or a full disk: the message names the
+ * path, and an old file stays as it was. */
 JIMM_API jimm_status jimm_write_file(const char *path, const void *data, size_t size);
 
 /* Every file that jimm writes appears whole or not at all: it is written beside its place as
