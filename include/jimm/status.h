@@ -15,8 +15,8 @@
 #define JIMM_PRINTF(fmt, args)
 #endif
 
-/* Exported for libjimm's sibling libraries (image, parity) alone: not part of the interface, may
- * change at any time. */
+/* Exported for libjimm's sibling libraries (image, parity, hub) alone: not part of the interface,
+ * may change at any time. */
 #define JIMM_SIBLING JIMM_API
 
 #ifdef __cplusplus
@@ -35,7 +35,17 @@ typedef enum jimm_status {
   JIMM_ERROR_MISMATCH = 8,    /* weights that do not belong to the graph */
   JIMM_ERROR_LIMIT = 9,       /* a safety limit, e.g. against decompression bombs */
   JIMM_ERROR_INTERNAL = 10,   /* a defect of jimm itself; please report it */
-  JIMM_ERROR_NOT_FINITE = 11  /* NaN or infinity where finite numbers were asked for */
+  JIMM_ERROR_NOT_FINITE = 11, /* NaN or infinity where finite numbers were asked for */
+  /* of the hub (jimm/hub.h) */
+  JIMM_ERROR_NETWORK = 12,            /* no connection, a time-out, a server that fails */
+  JIMM_ERROR_REPO_NOT_FOUND = 13,     /* no such repository, or a private one */
+  JIMM_ERROR_REVISION_NOT_FOUND = 14, /* the repository has no such branch, tag or commit */
+  JIMM_ERROR_ENTRY_NOT_FOUND = 15,    /* the revision has no such file */
+  JIMM_ERROR_GATED_REPO = 16,         /* the repository's terms have not been accepted */
+  JIMM_ERROR_UNAUTHORIZED = 17,       /* the token is not valid, or may not read this */
+  JIMM_ERROR_NOT_CACHED = 18,         /* not in the cache, and the hub can't be asked */
+  JIMM_ERROR_INTEGRITY = 19, /* bytes that are not those that their hash or size promises */
+  JIMM_ERROR_CANCELLED = 20  /* the caller's callback said so */
 } jimm_status;
 
 /* The code's name in words, e.g. "out of memory"; static, never NULL. */

@@ -42,6 +42,24 @@ const char *jimm_status_name(jimm_status status) {
       return "internal error";
     case JIMM_ERROR_NOT_FINITE:
       return "not finite";
+    case JIMM_ERROR_NETWORK:
+      return "no answer from the network";
+    case JIMM_ERROR_REPO_NOT_FOUND:
+      return "repository not found";
+    case JIMM_ERROR_REVISION_NOT_FOUND:
+      return "revision not found";
+    case JIMM_ERROR_ENTRY_NOT_FOUND:
+      return "no such file in the repository";
+    case JIMM_ERROR_GATED_REPO:
+      return "access to the repository must be asked for";
+    case JIMM_ERROR_UNAUTHORIZED:
+      return "not authorised";
+    case JIMM_ERROR_NOT_CACHED:
+      return "not in the cache";
+    case JIMM_ERROR_INTEGRITY:
+      return "damaged data";
+    case JIMM_ERROR_CANCELLED:
+      return "cancelled";
   }
   return "unknown status";
 }
