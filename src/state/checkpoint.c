@@ -222,7 +222,7 @@ static jimm_status find_item(const jimm_checkpoint *checkpoint, const jimm_pickl
     }
     if (*value != NULL) {
       return jimm_fail(JIMM_ERROR_FORMAT, "%s: the key \"%s\" is there twice (byte %zu)",
-                       checkpoint->path, key, dict->items[i]->offset);
+                       checkpoint->pickle.name, key, dict->items[i]->offset);
     }
     *value = dict->items[i + 1];
   }
@@ -236,7 +236,7 @@ static jimm_status choose_dict(const jimm_checkpoint *checkpoint, const jimm_pic
   const jimm_pickle *root = checkpoint->root;
   if (root->type != JIMM_PICKLE_DICT) {
     return jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: holds %s, expected a dict of tensors",
-                     checkpoint->path, jimm_pickle_describe(root, text, sizeof text));
+                     checkpoint->pickle.name, jimm_pickle_describe(root, text, sizeof text));
   }
   *dict = root;
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -251,7 +251,8 @@ static jimm_status choose_dict(const jimm_checkpoint *checkpoint, const jimm_pic
     }
     if (value->type != JIMM_PICKLE_DICT) {
       return jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: \"%s\" is %s, expected a dict of tensors",
-                       checkpoint->path, names[i], jimm_pickle_describe(value, text, sizeof text));
+                       checkpoint->pickle.name, names[i],
+                       jimm_pickle_describe(value, text, sizeof text));
     }
     *dict = value;
     return JIMM_OK;
@@ -266,18 +267,20 @@ static jimm_status add_item(jimm_checkpoint *checkpoint, const jimm_pickle *key,
     return jimm_fail(JIMM_ERROR_FORMAT,
                      "%s: byte %zu: a key of the state_dict is %s, expected a text without zero "
                      "bytes",
-                     checkpoint->path, key->offset, jimm_pickle_describe(key, text, sizeof text));
+                     checkpoint->pickle.name, key->offset,
+                     jimm_pickle_describe(key, text, sizeof text));
   }
   jimm_show(shown, sizeof shown, key->text, key->length);
   if (value->type != JIMM_PICKLE_TENSOR) {
-    return jimm_fail(
-        JIMM_ERROR_UNSUPPORTED, "%s: %s of the state_dict is %s (byte %zu), expected a tensor",
-        checkpoint->path, shown, jimm_pickle_describe(value, text, sizeof text), value->offset);
+    return jimm_fail(JIMM_ERROR_UNSUPPORTED,
+                     "%s: %s of the state_dict is %s (byte %zu), expected a tensor",
+                     checkpoint->pickle.name, shown, jimm_pickle_describe(value, text, sizeof text),
+                     value->offset);
   }
   jimm_tensor tensor = {.dtype = JIMM_DTYPE_NONE};
   jimm_status status = make_tensor(checkpoint, value->tensor, &tensor);
   if (status != JIMM_OK) {
-    return jimm_fail_context(status, "%s: tensor %s (byte %zu)", checkpoint->path, shown,
+    return jimm_fail_context(status, "%s: tensor %s (byte %zu)", checkpoint->pickle.name, shown,
                              value->offset);
   }
   char *name = jimm_strndup(key->text, key->length);

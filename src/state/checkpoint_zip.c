@@ -62,7 +62,10 @@ static jimm_status read_pickle(jimm_checkpoint *checkpoint, const jimm_zip *zip)
                      "%s: a zip archive without data.pkl, expected a PyTorch checkpoint",
                      checkpoint->path);
   }
-  status = jimm_zip_check_crc(zip, entry);
+  status = jimm_zip_check_stored(zip);
+  if (status == JIMM_OK) {
+    status = jimm_zip_check_crc(zip, entry);
+  }
   if (status == JIMM_OK) {
     status = check_byte_order(checkpoint, zip);
   }
@@ -105,15 +108,25 @@ static jimm_status find_storages(jimm_checkpoint *checkpoint, const jimm_zip *zi
   return JIMM_OK;
 }
 
+/* "PATH: data.pkl", in the arena. */
+static jimm_status name_pickle(jimm_checkpoint *checkpoint) {
+  const size_t room = strlen(checkpoint->path) + sizeof ": data.pkl";
+  char *name = jimm_arena_alloc(&checkpoint->pickle.arena, room);
+  if (name == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  jimm_snprintf(name, room, "%s: data.pkl", checkpoint->path);
+  checkpoint->pickle.name = name;
+  return JIMM_OK;
+}
+
 jimm_status jimm_checkpoint_read_zip(jimm_checkpoint *checkpoint) {
   jimm_zip zip;
   jimm_status status = jimm_zip_open(checkpoint->path, checkpoint->data, checkpoint->size, &zip);
-  char *name = status == JIMM_OK ? jimm_format("%s: data.pkl", checkpoint->path) : NULL;
-  if (status == JIMM_OK && name == NULL) {
-    status = JIMM_ERROR_OUT_OF_MEMORY;
+  if (status == JIMM_OK) {
+    status = name_pickle(checkpoint);
   }
   if (status == JIMM_OK) {
-    checkpoint->pickle.name = name;
     status = read_pickle(checkpoint, &zip);
   }
   if (status == JIMM_OK) {
@@ -122,8 +135,6 @@ jimm_status jimm_checkpoint_read_zip(jimm_checkpoint *checkpoint) {
   if (status == JIMM_OK) {
     status = find_storages(checkpoint, &zip);
   }
-  checkpoint->pickle.name = checkpoint->path;
-  jimm_free(name);
   jimm_zip_close(&zip);
   return status;
 }

@@ -201,15 +201,7 @@ static jimm_status check_kind(const reader *r, const char *name, const record *f
   if ((from->flags & FLAG_PATCH) != 0) {
     return fail_entry(r, name, from->at, JIMM_ERROR_UNSUPPORTED, "it is a patch");
   }
-  if (from->method != 0) {
-    char text[96];
-    jimm_snprintf(text, sizeof text,
-                  "it is compressed (method %u), expected entries that are stored, as torch.save "
-                  "writes them",
-                  (unsigned)from->method);
-    return fail_entry(r, name, from->at, JIMM_ERROR_UNSUPPORTED, text);
-  }
-  if (from->stored != from->size) {
+  if (from->method == 0 && from->stored != from->size) {
     return fail_entry(r, name, from->at, JIMM_ERROR_FORMAT,
                       "it is stored, but its two sizes differ");
   }
@@ -227,7 +219,7 @@ static jimm_status read_local(const reader *r, const record *from, jimm_zip_entr
   }
   const unsigned char *local = r->data + from->begin;
   const uint64_t head = LOCAL_SIZE + (uint64_t)u16(local + 26) + u16(local + 28);
-  if (head > r->directory - from->begin || from->size > r->directory - from->begin - head) {
+  if (head > r->directory - from->begin || from->stored > r->directory - from->begin - head) {
     return fail_entry(r, name, from->at, JIMM_ERROR_FORMAT,
                       "its data reach into the directory (a truncated file?)");
   }
@@ -239,7 +231,7 @@ static jimm_status read_local(const reader *r, const record *from, jimm_zip_entr
   record said = {.stored = u32(local + 18), .size = u32(local + 22)};
   const bool later = (from->flags & FLAG_DESCRIPTOR) != 0;
   const bool extra = read_extra(local + LOCAL_SIZE + length, u16(local + 28), &said);
-  const bool sizes = extra && said.size == from->size && said.stored == from->size;
+  const bool sizes = extra && said.size == from->size && said.stored == from->stored;
   const bool none = later && said.size == 0 && said.stored == 0;
   const uint32_t crc = u32(local + 14);
   if (!(sizes || none) || !(crc == from->crc || (later && crc == 0))) {
@@ -247,7 +239,8 @@ static jimm_status read_local(const reader *r, const record *from, jimm_zip_entr
                       "its local header has another size or checksum than the directory");
   }
   entry->data = local + head;
-  entry->size = (size_t)from->size;
+  entry->size = (size_t)from->stored;
+  entry->method = from->method;
   entry->crc = from->crc;
   entry->begin = from->begin;
   return JIMM_OK;
@@ -365,6 +358,21 @@ void jimm_zip_close(jimm_zip *zip) {
 const jimm_zip_entry *jimm_zip_find(const jimm_zip *zip, const char *name) {
   const int64_t index = jimm_map_find(&zip->index, name);
   return index < 0 ? NULL : &zip->entries[index];
+}
+
+jimm_status jimm_zip_check_stored(const jimm_zip *zip) {
+  for (size_t i = 0; i < zip->count; i++) {
+    const jimm_zip_entry *entry = &zip->entries[i];
+    if (entry->method != 0) {
+      char shown[JIMM_SHOW_TEXT];
+      return jimm_fail(JIMM_ERROR_UNSUPPORTED,
+                       "%s: entry %s (byte %llu): it is compressed (method %u), expected entries "
+                       "that are stored, as torch.save writes them",
+                       zip->path, jimm_show(shown, sizeof shown, entry->name, strlen(entry->name)),
+                       (unsigned long long)entry->begin, (unsigned)entry->method);
+    }
+  }
+  return JIMM_OK;
 }
 
 /* CRC-32 (ISO 3309), four bits at a time. */
