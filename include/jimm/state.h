@@ -27,6 +27,12 @@ JIMM_API jimm_status jimm_state_add(jimm_state *state, const char *name, const j
 /* The same, but takes over the memory that `tensor` owns (and clears it) instead of copying. */
 JIMM_API jimm_status jimm_state_add_owned(jimm_state *state, const char *name, jimm_tensor *tensor);
 
+/* Adds `tensor`, which describes memory of `source` under any shape, as a view: nothing is copied,
+ * and `state` keeps `source` alive. Another source than that of its other views:
+ * INVALID_ARGUMENT. */
+JIMM_API jimm_status jimm_state_add_view(jimm_state *state, const char *name, jimm_state *source,
+                                         const jimm_tensor *tensor);
+
 JIMM_API int64_t jimm_state_count(const jimm_state *state);
 /* Name and tensor number `index` in file order; NULL when out of range. Borrowed from the state. */
 JIMM_API const char *jimm_state_name(const jimm_state *state, int64_t index);

@@ -148,6 +148,26 @@ jimm_status jimm_state_add_owned(jimm_state *state, const char *name, jimm_tenso
   return status;
 }
 
+jimm_status jimm_state_add_view(jimm_state *state, const char *name, jimm_state *source,
+                                const jimm_tensor *tensor) {
+  if (state == NULL || name == NULL || source == NULL || tensor == NULL || source == state) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_state_add_view: state, name, source or tensor is NULL, or the source is "
+                     "the state itself");
+  }
+  if (state->source != NULL && state->source != source) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_state_add_view: %s is of another state than the views before it", name);
+  }
+  jimm_tensor view = *tensor;
+  view.owned = NULL;
+  const jimm_status status = jimm_state_append(state, name, &view);
+  if (status == JIMM_OK && state->source == NULL) {
+    state->source = jimm_state_retain(source);
+  }
+  return status;
+}
+
 int64_t jimm_state_count(const jimm_state *state) {
   return (int64_t)state->count;
 }
