@@ -29,6 +29,7 @@ static const char *const lines[][12] = {
     {"preprocess", "resnet50", "a.ppm", "-o", "out/x.npy"},
     {"forward", "-w", "folder", "--input", "x.npy", "--threads", "1", "--what", "all", "--output",
      "out/y.safetensors"},
+    {"convert", "w.pt", "out/w.safetensors", "--dtype", "f16"},
 };
 
 static void check_line(void *context) {
@@ -67,6 +68,11 @@ TEST_SETUP() {
   TEST_REQUIRE_MSG(getenv("JIMM_FAILING_MALLOC") != NULL,
                    "JIMM_FAILING_MALLOC must name the library that is preloaded");
   scratch_make();
+  char data[8192];
+  FILE *file = fopen("test/data/checkpoints/nested_state_dict.pt", "rb");
+  TEST_REQUIRE_MSG(file != NULL, "run from the source root");
+  scratch_write("w.pt", data, fread(data, 1, sizeof data, file));
+  fclose(file);
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
     char name[64];
     snprintf(name, sizeof name, "%s %s", lines[i][0], lines[i][1] == NULL ? "" : lines[i][1]);
