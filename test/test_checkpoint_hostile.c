@@ -137,7 +137,7 @@ TEST(names_of_storages_are_checked) {
       FORMAT(ID("X\7\0\0\0storageNNNNN"), "expected 5 elements"),
       FORMAT(ID("X\7\0\0\0storageN" TEXT1("0") "NK\1"), "expected a class of torch's storages"),
       FORMAT(ID("X\7\0\0\0storagectorch\nfloat32\n" TEXT1("0") "NK\1"), "a class of torch's"),
-      FORMAT(ID("X\7\0\0\0storage" FLOATS "K\0NK\1"), "a text without zero bytes as key"),
+      FORMAT(ID("X\7\0\0\0storage" FLOATS "K\0NK\1"), "a short text without zero bytes as key"),
       FORMAT(ID("X\7\0\0\0storage" FLOATS TEXT1("\0") "NK\1"), "without zero bytes"),
       FORMAT(ID("X\7\0\0\0storage" FLOATS TEXT1("0") "NJ\xFF\xFF\xFF\xFF"),
              "an integer from 0 on as its number of elements"),

@@ -5,6 +5,8 @@
 #include "base/locale.h"
 #include "state/pickle.h"
 
+#define KEY_LIMIT 255 /* bytes; torch.save writes numbers */
+
 static const jimm_pickle_global globals[] = {
 #define NAMED(module_, name_, action_) {module_, name_, action_, JIMM_DTYPE_NONE, 0},
 #define STORAGE_OF(name_, dtype_, size_)                          \
@@ -180,8 +182,9 @@ jimm_status jimm_pickle_persistent(jimm_unpickler *reader, const jimm_pickle *id
                                            type->global->action != JIMM_GLOBAL_UNTYPED_STORAGE)) {
     return fail_id(reader, "expected a class of torch's storages");
   }
-  if (key->type != JIMM_PICKLE_TEXT || memchr(key->text, 0, key->length) != NULL) {
-    return fail_id(reader, "expected a text without zero bytes as key");
+  if (key->type != JIMM_PICKLE_TEXT || key->length > KEY_LIMIT ||
+      memchr(key->text, 0, key->length) != NULL) {
+    return fail_id(reader, "expected a short text without zero bytes as key");
   }
   if (elements->type != JIMM_PICKLE_INTEGER || elements->integer < 0) {
     return fail_id(reader, "expected an integer from 0 on as its number of elements");
