@@ -238,6 +238,7 @@ TEST(malformed_pickles_are_refused) {
       FORMAT("I\n.", "(INT): expected a line of digits"),
       FORMAT("I-\n.", "expected a line of digits"),
       FORMAT("I1x\n.", "expected a line of digits"),
+      FORMAT("I-x\n.", "expected a line of digits"),
       FORMAT("L1.5L\n.", "(LONG): expected a line of digits"),
       FORMAT(PROTO2 "a.", "(APPEND): expected 2 values on the stack, found 0"),
       FORMAT(PROTO2 "](Na.", "(APPEND): expected 2 values on the stack, found 1"),

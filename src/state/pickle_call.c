@@ -191,10 +191,11 @@ jimm_status jimm_pickle_persistent(jimm_unpickler *reader, const jimm_pickle *id
   }
   jimm_status status;
   jimm_pickle *made = jimm_pickle_make(reader, JIMM_PICKLE_STORAGE, &status);
-  if (made != NULL) {
-    made->storage = jimm_pickle_alloc(reader, sizeof *made->storage, &status);
+  if (made == NULL) {
+    return status;
   }
-  if (status != JIMM_OK) {
+  made->storage = jimm_pickle_alloc(reader, sizeof *made->storage, &status);
+  if (made->storage == NULL) {
     return status;
   }
   *made->storage = (jimm_pickle_storage){.type = type->global,
@@ -261,10 +262,11 @@ static jimm_status make_tensor(jimm_unpickler *reader, const jimm_pickle_global 
   const jimm_pickle *metadata = arguments->count > least ? items[least] : NULL;
   jimm_status status;
   jimm_pickle *made = jimm_pickle_make(reader, JIMM_PICKLE_TENSOR, &status);
-  if (made != NULL) {
-    made->tensor = jimm_pickle_alloc(reader, sizeof *made->tensor, &status);
+  if (made == NULL) {
+    return status;
   }
-  if (status != JIMM_OK) {
+  made->tensor = jimm_pickle_alloc(reader, sizeof *made->tensor, &status);
+  if (made->tensor == NULL) {
     return status;
   }
   jimm_pickle_tensor *tensor = made->tensor;
