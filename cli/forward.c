@@ -306,7 +306,9 @@ static const cli_option options[] = {
      .argument = "FILE|FOLDER",
      .words = CLI_WORDS_FILE,
      .offset = offsetof(forward_values, weights),
-     .help = "a .safetensors file, or a weights folder (MODEL may then be left out)"},
+     .help =
+         "a safetensors file, a PyTorch checkpoint, or a weights folder (MODEL may then be left "
+         "out)"},
     {.name = "synthetic",
      .type = CLI_SEED,
      .argument = "SEED",

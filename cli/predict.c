@@ -349,8 +349,9 @@ static const cli_option options[] = {
      .argument = "FILE|FOLDER",
      .words = CLI_WORDS_FILE,
      .offset = offsetof(predict_values, weights),
-     .help = "a .safetensors file, or a weights folder (config.json and model.safetensors), which "
-             "also says which model, preprocessing and labels to use"},
+     .help =
+         "a safetensors file, a PyTorch checkpoint, or a weights folder (config.json and weights), "
+         "which also says which model, preprocessing and labels to use"},
     {.name = "top",
      .letter = 'k',
      .type = CLI_INTEGER,
