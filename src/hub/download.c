@@ -22,6 +22,7 @@ jimm_status jimm_hub_file_begin(jimm_hub_call *call, const char *repo, const cha
   *file = (jimm_hub_file){.repo = repo,
                           .filename = filename,
                           .revision = revision == NULL || revision[0] == 0 ? "main" : revision};
+  call->name = filename;
   jimm_status status = jimm_hub_check_repo(repo);
   if (status == JIMM_OK) {
     status = jimm_hub_check_filename(filename);
