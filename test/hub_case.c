@@ -66,7 +66,7 @@ const char *hub_place(const char *name) {
   setenv("TMPDIR", hub_path("tmp"), 1);
   setenv("HF_HUB_ETAG_TIMEOUT", "1", 1);
   setenv("HF_HUB_DOWNLOAD_TIMEOUT", "1", 1);
-  setenv("JIMM_HUB_RETRY_SECONDS", "0.02", 1);
+  setenv("JIMM_HUB_RETRY_SECONDS", "0.002", 1);
   TEST_REQUIRE(chdir(hub_path("work")) == 0);
   return place;
 }

@@ -95,7 +95,7 @@ static void check_tree(void *row) {
   TEST_CHECK_MSG(strstr(rest, "home/") == NULL && strstr(rest, "tmp/") == NULL, "%s", rest);
   free(rest);
   TEST_CHECK_INT(hub_count("HEAD", NULL), one->cached ? 2 : 1);
-  TEST_CHECK_INT(hub_count("GET", NULL), one->cached ? hub_count("GET", "/") : 1);
+  TEST_CHECK_INT(hub_count("GET", NULL), 1);
 }
 
 TEST_SETUP() {
@@ -322,8 +322,8 @@ TEST(download_refuses_names_before_any_request) {
                                "ns/a--b", "a..b",     "ns/.",   "ns/",    "/name",  "a b",
                                "a.git",   "ns/a.git", "ns/a?b", "ns/a#b", "ns/a%b", ".",
                                "..",      "-a",       "a.",     "ns\n/a", long_repo};
-  const char *const revisions[] = {"",      "..",   "../main", "a/../b", "/main",
-                                   "main/", "a//b", "./a",     "a/./b"};
+  const char *const revisions[] = {"..",    "../main", "a/../b", "/main",
+                                   "main/", "a//b",    "./a",    "a/./b"};
   hub_clear();
   hub_place("refused");
   publish("a.txt", "hello", false, NULL);
