@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "net/curl.h"
@@ -26,6 +27,8 @@ typedef struct exchange {
   int fields;
   bool complete; /* the header is */
   bool stopped;  /* a callback wants no more */
+  bool silent;   /* nothing came for idle_seconds */
+  struct timespec heard;
   const char *malformed;
 } exchange;
 
@@ -152,9 +155,16 @@ static void end_header(exchange *e) {
   }
 }
 
+static double seconds_since(const struct timespec *then) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) * 1e-9;
+}
+
 static size_t receive_field(char *line, size_t one, size_t size, void *context) {
   exchange *e = context;
   (void)one;
+  clock_gettime(CLOCK_MONOTONIC, &e->heard);
   size_t length = size;
   while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) {
     length--;
@@ -185,6 +195,7 @@ static size_t receive_data(char *data, size_t one, size_t size, void *context) {
     e->stopped = true;
     return 0;
   }
+  clock_gettime(CLOCK_MONOTONIC, &e->heard); /* what the callback took was not the server's time */
   return size;
 }
 
@@ -197,6 +208,11 @@ static int receive_tick(void *context, curl_off_t total, curl_off_t now, curl_of
   (void)upload_now;
   if (e->request->tick != NULL && !e->request->tick(e->request->context)) {
     e->stopped = true;
+    return 1;
+  }
+  /* libcurl's lowest speed is a mean over seconds: after a burst it sees a silence late. */
+  if (e->request->idle_seconds > 0 && seconds_since(&e->heard) > e->request->idle_seconds) {
+    e->silent = true;
     return 1;
   }
   return 0;
@@ -295,6 +311,11 @@ static jimm_http_outcome judge(const jimm_http *http, const exchange *e, CURLcod
         jimm_fail(JIMM_ERROR_NETWORK, "%.*s: the answer's header has %s", shown, url, e->malformed);
     return JIMM_HTTP_REFUSED;
   }
+  if (e->silent) {
+    *status = jimm_fail(JIMM_ERROR_NETWORK, "%.*s: nothing came for %g seconds", shown, url,
+                        e->request->idle_seconds);
+    return JIMM_HTTP_BROKEN;
+  }
   if (code == CURLE_OK && e->complete) {
     return JIMM_HTTP_DONE;
   }
@@ -320,6 +341,7 @@ jimm_http_outcome jimm_http_perform(jimm_http *http, const jimm_http_request *re
   }
   http->curl->easy_reset(http->easy); /* keeps the connections */
   http->message[0] = 0;
+  clock_gettime(CLOCK_MONOTONIC, &e.heard);
   set_options(http, &e, fields);
   jimm_log(JIMM_LOG_DEBUG, "%s %.*s", request->method, jimm_http_shown(request->url), request->url);
   const CURLcode code = http->curl->easy_perform(http->easy);
