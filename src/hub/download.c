@@ -86,12 +86,12 @@ static jimm_status fill_blob(blob *b, int folder, int descriptor, const char *te
                                       .etag = b->metadata->etag,
                                       .size = b->metadata->size,
                                       .descriptor = descriptor,
-                                      .path = temporary,
+                                      .path = path,
                                       .renew = renew,
                                       .context = b};
   jimm_status status = jimm_hub_transfer_run(b->call, &transfer);
   if (status == JIMM_OK && fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP) {
-    status = jimm_os_fail(temporary, "write", errno);
+    status = jimm_os_fail(path, "write", errno);
   }
   if (status == JIMM_OK && renameat(folder, temporary, folder, b->metadata->etag) != 0) {
     status = jimm_os_fail(path, "write", errno);

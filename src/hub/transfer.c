@@ -275,6 +275,9 @@ static jimm_http_outcome attempt(state *s, const char *start, jimm_status *statu
   const char *url = start;
   for (int hop = 0; hop <= REDIRECTS_MOST; hop++) {
     const jimm_http_outcome outcome = request_once(s, url, trusted, status);
+    if (transfer->etag != NULL && (outcome == JIMM_HTTP_BROKEN || outcome == JIMM_HTTP_REFUSED)) {
+      jimm_fail_context(*status, "%s", transfer->name);
+    }
     if (outcome != JIMM_HTTP_STOPPED || s->location == NULL || s->status != JIMM_OK) {
       return outcome;
     }
