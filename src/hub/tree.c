@@ -1,0 +1,245 @@
+/* The cache's tree on disk, as huggingface_hub lays it out. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/os.h"
+#include "hub/hub.h"
+
+#define REF_LIMIT ((size_t)4096)
+
+static const char tag[] =
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This file is a cache directory tag created by huggingface_hub.\n"
+    "# For information about cache directory tags, see:\n"
+    "#\thttps://bford.info/cachedir/\n";
+
+bool jimm_hub_exists(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0;
+}
+
+jimm_status jimm_hub_make_parents(const char *path) {
+  char *folder = jimm_strdup(path);
+  if (folder == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  jimm_status status = JIMM_OK;
+  for (char *slash = strchr(folder + 1, '/'); slash != NULL && status == JIMM_OK;
+       slash = strchr(slash + 1, '/')) {
+    *slash = 0;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST && !jimm_os_is_folder(folder)) {
+      status = jimm_os_fail(folder, "make the folder", errno);
+    }
+    *slash = '/';
+  }
+  jimm_free(folder);
+  return status;
+}
+
+char *jimm_hub_pointer(jimm_hub_call *call, const jimm_hub_file *file, const char *commit) {
+  return jimm_arena_format(&call->arena, "%s/snapshots/%s/%s", file->storage, commit,
+                           file->filename);
+}
+
+/* ---- refs ---- */
+
+/* What a ref says, NULL when it says nothing; freed with jimm_free. */
+static char *read_ref(const char *path) {
+  unsigned char *text = NULL;
+  size_t size = 0;
+  if (!jimm_os_exists(path) || jimm_os_read_file(path, REF_LIMIT, &text, &size) != JIMM_OK) {
+    return NULL;
+  }
+  return (char *)text;
+}
+
+const char *jimm_hub_cached_commit(jimm_hub_call *call, const jimm_hub_file *file) {
+  if (jimm_hub_is_commit(file->revision)) {
+    return file->revision;
+  }
+  const char *path = jimm_arena_format(&call->arena, "%s/refs/%s", file->storage, file->revision);
+  char *text = path == NULL ? NULL : read_ref(path);
+  /* What is no commit could lead out of the snapshots. */
+  const char *commit =
+      text != NULL && jimm_hub_is_commit(text) ? jimm_arena_strdup(&call->arena, text) : NULL;
+  jimm_free(text);
+  return commit;
+}
+
+const char *jimm_hub_cached(jimm_hub_call *call, const jimm_hub_file *file, jimm_status *status) {
+  const char *commit = jimm_hub_cached_commit(call, file);
+  *status = JIMM_OK;
+  if (commit == NULL) {
+    return NULL;
+  }
+  const char *pointer = jimm_hub_pointer(call, file, commit);
+  if (pointer == NULL) {
+    *status = JIMM_ERROR_OUT_OF_MEMORY;
+    return NULL;
+  }
+  return jimm_hub_exists(pointer) ? pointer : NULL;
+}
+
+/* Writes a small file through a temporary beside it. */
+static jimm_status write_small(const char *path, const char *temporary, const char *text) {
+  const int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (file < 0) {
+    return jimm_os_fail(temporary, "write", errno);
+  }
+  const size_t size = strlen(text);
+  const ssize_t written = write(file, text, size);
+  const int error = written < 0 ? errno : ENOSPC;
+  if (close(file) == 0 && written == (ssize_t)size && rename(temporary, path) == 0) {
+    return JIMM_OK;
+  }
+  const int last = written == (ssize_t)size ? errno : error;
+  (void)unlink(temporary);
+  return jimm_os_fail(path, "write", last);
+}
+
+jimm_status jimm_hub_write_ref(jimm_hub_call *call, const jimm_hub_file *file, const char *commit) {
+  if (strcmp(file->revision, commit) == 0) {
+    return JIMM_OK;
+  }
+  const char *path = jimm_arena_format(&call->arena, "%s/refs/%s", file->storage, file->revision);
+  unsigned int number;
+  jimm_os_random(&number, sizeof number);
+  const char *temporary =
+      path == NULL ? NULL : jimm_arena_format(&call->arena, "%s.%08x.tmp", path, number);
+  if (temporary == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  char *old = read_ref(path);
+  const bool same = old != NULL && strcmp(old, commit) == 0;
+  jimm_free(old);
+  if (same) {
+    return JIMM_OK;
+  }
+  const jimm_status status = jimm_hub_make_parents(path);
+  return status == JIMM_OK ? write_small(path, temporary, commit) : status;
+}
+
+/* ---- small marks ---- */
+
+void jimm_hub_write_tag(const jimm_hub_call *call) {
+  char *path = jimm_format("%s/CACHEDIR.TAG", call->cache);
+  if (path != NULL && !jimm_hub_exists(path)) {
+    const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file >= 0) {
+      (void)!write(file, tag, sizeof tag - 1);
+      close(file);
+    }
+  }
+  jimm_free(path);
+}
+
+void jimm_hub_write_no_exist(jimm_hub_call *call, const jimm_hub_file *file, const char *commit) {
+  const char *path =
+      jimm_arena_format(&call->arena, "%s/.no_exist/%s/%s", file->storage, commit, file->filename);
+  if (path == NULL || jimm_hub_exists(path) || jimm_hub_make_parents(path) != JIMM_OK) {
+    return;
+  }
+  const int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (descriptor >= 0) {
+    close(descriptor);
+  }
+}
+
+/* ---- pointers ---- */
+
+/* "../../blobs/etag", with one ".." more for each folder in the file's name. */
+static char *relative_blob(const jimm_hub_call *call, const char *blob, const char *pointer) {
+  const char *name = strrchr(blob, '/') + 1;
+  const char *storage_end = name - strlen("/blobs/");
+  const size_t storage = (size_t)(storage_end - blob);
+  (void)call;
+  jimm_text text = {0};
+  for (const char *c = pointer + storage + 1; *c != 0; c++) {
+    if (*c == '/') {
+      jimm_text_append(&text, "../");
+    }
+  }
+  jimm_text_append(&text, "blobs/%s", name);
+  return jimm_text_take(&text);
+}
+
+/* Copies the blob's bytes to the pointer's place, through a temporary. */
+static jimm_status copy_blob(const char *blob, const char *pointer) {
+  jimm_writer writer;
+  const int source = open(blob, O_RDONLY | O_CLOEXEC);
+  if (source < 0) {
+    return jimm_os_fail(blob, "open", errno);
+  }
+  jimm_status status = jimm_writer_open(pointer, &writer);
+  if (status == JIMM_OK) {
+    unsigned char buffer[16384];
+    ssize_t size = 0;
+    do {
+      size = read(source, buffer, sizeof buffer);
+      if (size < 0 && errno != EINTR) {
+        status = jimm_os_fail(blob, "read", errno);
+      } else if (size > 0) {
+        status = jimm_writer_write(&writer, buffer, (size_t)size);
+      }
+    } while (status == JIMM_OK && size != 0);
+    if (status == JIMM_OK) {
+      status = jimm_writer_commit(&writer);
+    } else {
+      jimm_writer_abandon(&writer);
+    }
+  }
+  close(source);
+  return status;
+}
+
+static jimm_status make_link(const char *target, const char *pointer, bool *possible) {
+  *possible = true;
+  for (int attempt = 0; attempt < 2; attempt++) {
+    if (symlink(target, pointer) == 0) {
+      return JIMM_OK;
+    }
+    const int error = errno;
+    if (error == EEXIST && attempt == 0) {
+      /* One that leads nowhere, or another process was faster: its file is the same. */
+      if (jimm_hub_exists(pointer)) {
+        return JIMM_OK;
+      }
+      (void)unlink(pointer);
+    } else if (error == EPERM || error == ENOTSUP || error == ENOSYS) {
+      *possible = false;
+      return JIMM_OK;
+    } else if (error != EEXIST) {
+      return jimm_os_fail(pointer, "link", error);
+    }
+  }
+  return jimm_hub_exists(pointer) ? JIMM_OK : jimm_os_fail(pointer, "link", EEXIST);
+}
+
+jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const char *pointer,
+                          bool fresh) {
+  bool possible = false;
+  if (!call->no_symlinks) {
+    char *target = relative_blob(call, blob, pointer);
+    if (target == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
+    const jimm_status status = make_link(target, pointer, &possible);
+    jimm_free(target);
+    if (status != JIMM_OK || possible) {
+      return status;
+    }
+  }
+  if (!jimm_hub_exists(pointer)) {
+    (void)unlink(pointer); /* leads nowhere */
+  }
+  if (!fresh) {
+    return copy_blob(blob, pointer);
+  }
+  return rename(blob, pointer) == 0 ? JIMM_OK : jimm_os_fail(pointer, "write", errno);
+}

@@ -1,0 +1,100 @@
+/* Where a redirect leads. */
+#include <string.h>
+
+#include "net/curl.h"
+#include "net/http.h"
+
+int jimm_http_shown(const char *url) {
+  return (int)strcspn(url, "?#");
+}
+
+bool jimm_http_is_secure(const char *url) {
+  return strncmp(url, "https://", 8) == 0;
+}
+
+/* A part of a parsed url; NULL when it has none. For curl->free. */
+static char *part_of(const jimm_curl *curl, CURLU *url, CURLUPart part, unsigned int flags) {
+  char *text = NULL;
+  return curl->url_get(url, part, &text, flags) == CURLUE_OK ? text : NULL;
+}
+
+static bool has_part(const jimm_curl *curl, CURLU *url, CURLUPart part) {
+  char *text = part_of(curl, url, part, 0);
+  const bool has = text != NULL;
+  curl->free(text);
+  return has;
+}
+
+/* http or https, and nobody's name in it. */
+static bool is_plain(const jimm_curl *curl, CURLU *url) {
+  char *scheme = part_of(curl, url, CURLUPART_SCHEME, 0);
+  const bool known =
+      scheme != NULL && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+  curl->free(scheme);
+  return known && !has_part(curl, url, CURLUPART_USER) && !has_part(curl, url, CURLUPART_PASSWORD);
+}
+
+jimm_status jimm_http_join(const char *base, const char *location, char **absolute) {
+  const jimm_curl *curl = NULL;
+  *absolute = NULL;
+  const jimm_status status = jimm_curl_load(&curl);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  CURLU *url = curl->url();
+  if (url == NULL) {
+    return jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "out of memory: a url");
+  }
+  char *text = NULL;
+  if (curl->url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
+      curl->url_set(url, CURLUPART_URL, location, CURLU_URLENCODE) == CURLUE_OK &&
+      is_plain(curl, url) && curl->url_set(url, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK) {
+    text = part_of(curl, url, CURLUPART_URL, 0);
+  }
+  curl->url_cleanup(url);
+  if (text == NULL) {
+    return jimm_fail(JIMM_ERROR_FORMAT,
+                     "%.*s: leads to \"%.*s\": expected an http or https url without a user name",
+                     jimm_http_shown(base), base, jimm_http_shown(location), location);
+  }
+  *absolute = jimm_strdup(text);
+  curl->free(text);
+  return *absolute == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
+}
+
+/* Scheme, host in small letters, port: "https://host:443". */
+static char *origin_of(const jimm_curl *curl, const char *text) {
+  char *origin = NULL;
+  CURLU *url = curl->url();
+  if (url == NULL || curl->url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK) {
+    curl->url_cleanup(url);
+    return NULL;
+  }
+  char *scheme = part_of(curl, url, CURLUPART_SCHEME, 0);
+  char *host = part_of(curl, url, CURLUPART_HOST, 0);
+  char *port = part_of(curl, url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  if (scheme != NULL && host != NULL && port != NULL) {
+    for (char *c = host; *c != 0; c++) {
+      *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+    }
+    origin = jimm_format("%s://%s:%s", scheme, host, port);
+  }
+  curl->free(scheme);
+  curl->free(host);
+  curl->free(port);
+  curl->url_cleanup(url);
+  return origin;
+}
+
+bool jimm_http_same_origin(const char *a, const char *b) {
+  const jimm_curl *curl = NULL;
+  if (jimm_curl_load(&curl) != JIMM_OK) {
+    return false;
+  }
+  char *first = origin_of(curl, a);
+  char *second = origin_of(curl, b);
+  const bool same = first != NULL && second != NULL && strcmp(first, second) == 0;
+  jimm_free(first);
+  jimm_free(second);
+  return same;
+}
