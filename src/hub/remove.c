@@ -68,8 +68,8 @@ static bool look_at(const removal *r, const char *path, struct stat *info) {
   return found;
 }
 
-/* Removes a file whose bytes nobody else has. */
-static jimm_status remove_file(removal *r, const char *path) {
+/* Removes what is no folder. Its bytes were of use to somebody: they count. */
+static jimm_status remove_bytes(removal *r, const char *path) {
   struct stat info;
   bool removed = false;
   if (!look_at(r, path, &info) || S_ISDIR(info.st_mode)) {
@@ -83,7 +83,7 @@ static jimm_status remove_file(removal *r, const char *path) {
 static jimm_status remove_pointer(removal *r, const jimm_cache_entry *entry) {
   const char *path =
       jimm_arena_format(&r->arena, "snapshots/%s/%s", entry->file.commit, entry->file.name);
-  return path == NULL ? JIMM_ERROR_OUT_OF_MEMORY : remove_file(r, path);
+  return path == NULL ? JIMM_ERROR_OUT_OF_MEMORY : remove_bytes(r, path);
 }
 
 /* Removes a blob. Where it is a link into the store, that is looked after later. */
@@ -101,7 +101,7 @@ static jimm_status remove_blob(removal *r, const char *etag) {
     path = stored == NULL ? NULL : path;
     r->swept[r->swept_count++] = stored;
   }
-  return path == NULL ? JIMM_ERROR_OUT_OF_MEMORY : remove_file(r, path);
+  return path == NULL ? JIMM_ERROR_OUT_OF_MEMORY : remove_bytes(r, path);
 }
 
 static jimm_status sweep(removal *r) {
@@ -274,7 +274,7 @@ static jimm_status clear(removal *r, const char *path, bool files, size_t *kept)
     } else if (f.folders[i]) {
       status = remove_path(r, below, AT_REMOVEDIR, NULL);
     } else if (files) {
-      status = remove_file(r, below);
+      status = remove_path(r, below, 0, NULL);
     }
   }
   if (kept != NULL) {
