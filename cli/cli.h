@@ -70,6 +70,8 @@ const char *cli_interpolation_name(jimm_interpolation interpolation);
 const char *cli_crop_mode_name(jimm_crop_mode mode);
 /* "25.6 M", into a buffer of 32. */
 char *cli_quantity(int64_t value, char *buffer);
+/* "102.5 MB", likewise. */
+char *cli_bytes(int64_t value, char *buffer);
 
 /* ---- graph.c ---- */
 

@@ -84,6 +84,12 @@ char *cli_quantity(int64_t value, char *buffer) {
   return buffer;
 }
 
+char *cli_bytes(int64_t value, char *buffer) {
+  cli_quantity(value, buffer);
+  strcat(buffer, "B");
+  return buffer;
+}
+
 json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
                          const jimm_variant *variant) {
   const jimm_data_config *data = &variant->data;
