@@ -3,6 +3,7 @@
 #define JIMM_CLI_CLI_H
 
 #include <jansson.h>
+#include <jimm/hub.h>
 #include <jimm/image.h>
 #include <jimm/jimm.h>
 
@@ -90,14 +91,21 @@ typedef struct cli_source {
   jimm_model_name name;
   const jimm_variant *variant; /* the folder's own, or the named one */
   jimm_model_options options;
-  jimm_folder *folder; /* NULL when the weights are a file or there are none */
-  const char *weights; /* path of the weights file, NULL when there are none */
+  jimm_folder *folder;   /* NULL when the weights are a file or there are none */
+  const char *weights;   /* path of the weights file, NULL when there are none */
+  char *located, *place; /* what the hub has: the weights, the folder; owned */
 } cli_source;
 
-/* Resolves MODEL (may be NULL) and -w FILE|FOLDER (may be NULL; one of the two is there). A folder
- * says itself which model it holds; MODEL then must name the same architecture. Returns an exit
- * status after a message. Close it in any case. */
-int cli_source_open(const char *model, const char *weights, cli_source *source);
+typedef enum cli_need {
+  CLI_NEED_NAME,   /* which model it is, and its preprocessing: weights are not downloaded */
+  CLI_NEED_WEIGHTS /* without -w, those that the hub has under the model's name */
+} cli_need;
+
+/* Resolves MODEL (may be NULL) and -w FILE|FOLDER (may be NULL; one of the two is there). Both may
+ * be "hf://NAMESPACE/NAME[@REVISION]". A folder or repository says itself which model it holds;
+ * MODEL then must name the same architecture. Returns an exit status after a message. Close it in
+ * any case. */
+int cli_source_open(const char *model, const char *weights, cli_need need, cli_source *source);
 void cli_source_close(cli_source *source);
 /* The graph with the weights, or with synthetic ones when `seed` is given. Weights whose licence
  * restricts their use are worth a note on stderr. */

@@ -69,7 +69,7 @@ static int make_plan(image_predictor *predictor) {
 static int open_predictor(image_predictor *predictor) {
   const predict_values *values = predictor->values;
   cli_source *source = &predictor->source;
-  int status = cli_source_open(values->model, values->weights, source);
+  int status = cli_source_open(values->model, values->weights, CLI_NEED_WEIGHTS, source);
   if (status != CLI_OK) {
     return status;
   }
@@ -312,10 +312,10 @@ static int count_workers(const image_predictor *predictor, int count, char **arg
 
 static int run(const void *values_, int count, char **arguments) {
   image_predictor predictor = {.values = values_};
-  if (predictor.values->weights == NULL) {
+  if (predictor.values->weights == NULL && predictor.values->model == NULL) {
     return cli_usage(
-        "weights are needed: -w FILE.safetensors together with -m MODEL, or -w FOLDER "
-        "with config.json and model.safetensors; this version downloads none");
+        "a model is needed: -m MODEL, whose weights come from the hub; or -w FILE together with "
+        "-m MODEL; or -w FOLDER with config.json and the weights");
   }
   predictor.workers = count_workers(&predictor, count, arguments);
   int status = open_predictor(&predictor);
@@ -336,14 +336,16 @@ static const cli_option options[] = {
      .argument = "MODEL",
      .words = CLI_WORDS_MODEL,
      .offset = offsetof(predict_values, model),
-     .help = "the model that the weights file is for"},
+     .help = "the model; without -w its released weights are downloaded, or taken from the cache; "
+             "hf://NAMESPACE/NAME[@REVISION]: any repository in timm's format"},
     {.name = "weights",
      .letter = 'w',
      .type = CLI_TEXT,
      .argument = "FILE|FOLDER",
      .words = CLI_WORDS_FILE,
      .offset = offsetof(predict_values, weights),
-     .help = "a .safetensors file, or a weights folder (config.json and model.safetensors), which "
+     .help = "a weights file (.safetensors, .bin, .pth), or a weights folder (config.json and "
+             "model.safetensors), which "
              "also says which model, preprocessing and labels to use"},
     {.name = "top",
      .letter = 'k',

@@ -4,6 +4,7 @@
 #   scripts/parity.sh            one architecture of each kind in 3 and 1 channels, the program, images
 #   scripts/parity.sh --quick    a subset, a few minutes
 #   scripts/parity.sh --sweep    every architecture; goes on where it stopped
+#   scripts/parity.sh --released every released tag with its weights, which the Hub has; likewise
 #
 # Fixtures are written to data/parity (a temporary folder with --quick; test/parity/sweep.py deletes
 # its own). Weights are
@@ -13,9 +14,9 @@ cd "$(dirname -- "$0")/.." || exit 1
 build=${BUILD:-build}
 mode=${1:-full}
 case $mode in
-  full | --quick | --sweep) ;;
+  full | --quick | --sweep | --released) ;;
   *)
-    echo "usage: scripts/parity.sh [--quick | --sweep]" >&2
+    echo "usage: scripts/parity.sh [--quick | --sweep | --released]" >&2
     exit 2
     ;;
 esac
@@ -148,6 +149,9 @@ case $mode in
     ;;
   --sweep)
     exec "$python" test/parity/sweep.py --jimm "$jimm"
+    ;;
+  --released)
+    exec "$python" test/parity/sweep.py --jimm "$jimm" --released
     ;;
 esac
 echo "parity: $passed passed, $failed failed, $skipped skipped"

@@ -142,6 +142,11 @@ typedef struct jimm_hub_trouble {
 } jimm_hub_trouble;
 jimm_status jimm_hub_head(jimm_hub_call *call, const jimm_hub_file *file,
                           jimm_hub_metadata *metadata, jimm_hub_trouble *trouble);
+/* Judges one answer to a HEAD of `url`. *next, from jimm_alloc: the url that is to be asked
+ * instead; NULL: the metadata are complete. */
+jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file, const char *url,
+                                 const jimm_http_response *response, jimm_hub_metadata *metadata,
+                                 jimm_hub_trouble *trouble, char **next);
 /* The error of an answer that is none of 200, 206 and 30x. `what` begins the message. */
 jimm_status jimm_hub_status_error(const jimm_http_response *response, const char *what,
                                   const char *revision, bool has_token);

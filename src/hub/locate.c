@@ -45,6 +45,10 @@ static bool is_repo(const parts *name) {
          (strncmp(name->name, "timm/", 5) != 0 || jimm_model_find(name->name, &found) != JIMM_OK);
 }
 
+bool jimm_hub_is_named(const char *name) {
+  return name != NULL && after_scheme(name) != NULL;
+}
+
 bool jimm_hub_is_repo(const char *name) {
   jimm_arena arena = {0};
   parts found;
@@ -146,7 +150,9 @@ static jimm_status locate_repo(const char *repo, const jimm_hub_options *options
   *strrchr(config, '/') = 0;
   jimm_hub_options pinned = *options;
   pinned.revision = strrchr(config, '/') + 1;
-  status = download_weights(repo, &pinned, weights);
+  if (weights != NULL) {
+    status = download_weights(repo, &pinned, weights);
+  }
   if (status != JIMM_OK) {
     jimm_free(config);
     return status;
@@ -167,7 +173,7 @@ static jimm_status locate(const char *name, jimm_hub_options *options, char **we
       status = locate_repo(found.name, options, weights, folder);
     } else {
       status = jimm_model_find(found.name, &model);
-      if (status == JIMM_OK) {
+      if (status == JIMM_OK && weights != NULL) {
         status = locate_variant(&model, options, weights);
       }
     }
@@ -186,14 +192,11 @@ jimm_status jimm_hub_locate(const char *name, const jimm_hub_options *options, c
     settings = *options;
   }
   settings.repo_type = JIMM_REPO_MODEL;
-  char *file = NULL;
   char *place = NULL;
-  const jimm_status status = locate(name, &settings, &file, &place);
   if (weights != NULL) {
-    *weights = file;
-  } else {
-    jimm_free(file);
+    *weights = NULL;
   }
+  const jimm_status status = locate(name, &settings, weights, &place);
   if (folder != NULL) {
     *folder = place;
   } else {

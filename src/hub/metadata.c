@@ -225,10 +225,9 @@ static bool is_relative(const char *location) {
   return location[scheme] != ':' && strncmp(location, "//", 2) != 0;
 }
 
-/* Judges one answer. *next: the url that is to be asked instead; else the metadata are complete. */
-static jimm_status judge(jimm_hub_call *call, const jimm_hub_file *file, const char *url,
-                         const jimm_http_response *response, jimm_hub_metadata *metadata,
-                         jimm_hub_trouble *trouble, char **next) {
+jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file, const char *url,
+                                 const jimm_http_response *response, jimm_hub_metadata *metadata,
+                                 jimm_hub_trouble *trouble, char **next) {
   const char *what = file->url;
   jimm_status status = JIMM_OK;
   *next = NULL;
@@ -298,7 +297,7 @@ static jimm_status ask(jimm_hub_call *call, const jimm_hub_file *file, const cha
   *next = NULL;
   switch (jimm_http_perform(call->http, &request, &response, &status)) {
     case JIMM_HTTP_DONE:
-      status = judge(call, file, url, &response, metadata, trouble, next);
+      status = jimm_hub_read_answer(call, file, url, &response, metadata, trouble, next);
       break;
     case JIMM_HTTP_STOPPED:
       status = jimm_hub_cancelled(file->filename);

@@ -7,9 +7,6 @@
 #include "base/log.h"
 #include "net/curl.h"
 
-/* More header than any server sends. */
-#define FIELDS_LIMIT ((size_t)262144)
-#define FIELD_COUNT_LIMIT 1000
 #define SLOWEST 64 /* bytes a second */
 #define RECEIVE_BYTES 524288L
 
@@ -23,10 +20,8 @@ struct jimm_http {
 typedef struct exchange {
   const jimm_http_request *request;
   jimm_http_response *response;
-  int fields;
   bool complete; /* the header is */
   bool stopped;  /* a callback wants no more */
-  const char *malformed;
 } exchange;
 
 jimm_status jimm_http_open(jimm_http **http) {
@@ -63,83 +58,7 @@ void jimm_http_response_close(jimm_http_response *response) {
   *response = (jimm_http_response){0};
 }
 
-const char *jimm_http_field(const jimm_http_response *response, const char *name, bool *conflict) {
-  const char *found = NULL;
-  const char *at = response->fields.data;
-  const char *end = at == NULL ? NULL : at + response->fields.length;
-  while (at != end) {
-    const char *value = at + strlen(at) + 1;
-    if (strcasecmp(at, name) == 0) {
-      if (found != NULL && strcmp(found, value) != 0) {
-        *conflict = true;
-        return "";
-      }
-      found = value;
-    }
-    at = value + strlen(value) + 1;
-  }
-  return found;
-}
-
 /* ---- what libcurl calls ---- */
-
-static bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* The status of "HTTP/1.1 200 OK"; 0 when the line is none. */
-static int read_status(const char *line, size_t size) {
-  size_t at = 0;
-  while (at < size && line[at] != ' ') {
-    at++;
-  }
-  if (size < at + 4 || strncmp(line, "HTTP/", 5) != 0) {
-    return 0;
-  }
-  int status = 0;
-  for (size_t i = at + 1; i < at + 4; i++) {
-    if (line[i] < '0' || line[i] > '9') {
-      return 0;
-    }
-    status = 10 * status + (line[i] - '0');
-  }
-  return status;
-}
-
-static void add_field(exchange *e, const char *line, size_t size) {
-  jimm_text *fields = &e->response->fields;
-  const char *colon = memchr(line, ':', size);
-  if (is_space(line[0])) {
-    e->malformed = "a field that is continued on the next line";
-    return;
-  }
-  if (colon == NULL) {
-    return; /* no field; libcurl lets such lines be, and so do browsers */
-  }
-  for (size_t i = 0; i < size; i++) {
-    const unsigned char c = (unsigned char)line[i];
-    if ((c < ' ' && c != '\t') || c == 127) {
-      e->malformed = "a control character";
-      return;
-    }
-  }
-  if (++e->fields > FIELD_COUNT_LIMIT || fields->length + size > FIELDS_LIMIT) {
-    e->malformed = "more than 256 KiB or 1000 fields";
-    return;
-  }
-  const char *value = colon + 1;
-  const char *end = line + size;
-  while (value < end && is_space(*value)) {
-    value++;
-  }
-  while (end > value && is_space(end[-1])) {
-    end--;
-  }
-  jimm_text_append_bytes(fields, line, (size_t)(colon - line));
-  jimm_text_append_bytes(fields, "", 1);
-  jimm_text_append_bytes(fields, value, (size_t)(end - value));
-  jimm_text_append_bytes(fields, "", 1);
-}
 
 /* The header ends here: of an answer to come ("100 Continue"), or of the answer. */
 static void end_header(exchange *e) {
@@ -155,26 +74,14 @@ static void end_header(exchange *e) {
 static size_t receive_field(char *line, size_t one, size_t size, void *context) {
   exchange *e = context;
   (void)one;
-  size_t length = size;
-  while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) {
-    length--;
-  }
   if (e->complete) {
     return size; /* a trailer: nobody asked for one */
   }
-  if (strncmp(line, "HTTP/", size < 5 ? size : 5) == 0 && size >= 5) {
-    e->response->status = read_status(line, length);
-    e->response->fields.length = 0;
-    e->fields = 0;
-    if (e->response->status < 100) {
-      e->malformed = "a status that is no number of three digits";
-    }
-  } else if (length == 0) {
+  if (jimm_http_receive_line(e->response, line, size)) {
     end_header(e);
-  } else {
-    add_field(e, line, length);
   }
-  return e->malformed != NULL || e->stopped || e->response->fields.failed ? 0 : size;
+  const jimm_http_response *response = e->response;
+  return response->malformed != NULL || e->stopped || response->fields.failed ? 0 : size;
 }
 
 static size_t receive_data(char *data, size_t one, size_t size, void *context) {
@@ -290,9 +197,9 @@ static jimm_http_outcome judge(const jimm_http *http, const exchange *e, CURLcod
   if (e->stopped) {
     return JIMM_HTTP_STOPPED;
   }
-  if (e->malformed != NULL) {
-    *status =
-        jimm_fail(JIMM_ERROR_NETWORK, "%.*s: the answer's header has %s", shown, url, e->malformed);
+  if (e->response->malformed != NULL) {
+    *status = jimm_fail(JIMM_ERROR_NETWORK, "%.*s: the answer's header has %s", shown, url,
+                        e->response->malformed);
     return JIMM_HTTP_REFUSED;
   }
   if (code == CURLE_OK && e->complete) {

@@ -18,7 +18,12 @@ void jimm_http_close(jimm_http **http);
 typedef struct jimm_http_response {
   int status;       /* 200 */
   jimm_text fields; /* name, zero byte, value, zero byte, ... */
+  int field_count;
+  const char *malformed; /* what is wrong with the header; NULL: nothing */
 } jimm_http_response;
+/* Takes a line of the header, with or without its end; each status line begins anew. True for the
+ * empty line at the end. */
+bool jimm_http_receive_line(jimm_http_response *response, const char *line, size_t size);
 /* The value of the header field `name` (case ignored), trimmed; NULL when there is none, "" with
  * *conflict set when it is there several times with different values. */
 const char *jimm_http_field(const jimm_http_response *response, const char *name, bool *conflict);
