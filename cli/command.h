@@ -31,7 +31,7 @@ typedef enum cli_words {
   CLI_WORDS_FILE = 1,
   CLI_WORDS_MODEL = 2,
   CLI_WORDS_FAMILY = 3,
-  CLI_WORDS_CACHED = 4 /* repositories of the hub's cache, and models */
+  CLI_WORDS_CACHED = 4 /* repositories of the cache */
 } cli_words;
 
 typedef struct cli_option {
@@ -63,7 +63,7 @@ typedef struct cli_command {
   const cli_verb *verbs; /* ended by a row whose name is NULL; NULL: it has none */
   size_t verb_offset;    /* of the int32_t in the command's values that receives the verb's index */
   int32_t least, most;   /* number of positional arguments without the verb; most -1: any */
-  cli_words words[2];  /* of the first argument and of all others, without the verb */
+  cli_words words[2];    /* of the first argument and of all others, without the verb */
   size_t values_size;
   const void *defaults; /* values_size bytes */
   /* Does the work and returns an exit status. `values` are the defaults with the options applied.

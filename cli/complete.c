@@ -25,7 +25,6 @@ static void print_models(FILE *file, const char *prefix) {
   }
 }
 
-#ifdef JIMM_HAVE_HUB
 static void print_cached(FILE *file, const char *prefix) {
   jimm_cache *cache = NULL;
   const char *last = "";
@@ -36,13 +35,12 @@ static void print_cached(FILE *file, const char *prefix) {
     const jimm_cached_file *cached = jimm_cache_file(cache, i);
     char name[CLI_NAME_SIZE];
     if (strcmp(cached->repo, last) != 0) {
-      print_candidate(file, prefix, cli_repo_name(cached, name));
+      print_candidate(file, prefix, cli_repo_name(cached->repo_type, cached->repo, name));
     }
     last = cached->repo;
   }
   jimm_cache_close(&cache);
 }
-#endif
 
 static void print_words(FILE *file, cli_words words, const char *prefix) {
   switch (words) {

@@ -59,8 +59,9 @@ static int measure(const unsigned char *text, size_t *size) {
     }
   }
   *size = length;
-  const bool wide = length == 4 || (length == 3 && (first == 0xE1 ? text[1] < 0x86 && text[1] >= 0x84
-                                                                  : first > 0xE2 && first < 0xEE));
+  const bool wide =
+      length == 4 || (length == 3 && (first == 0xE1 ? text[1] < 0x86 && text[1] >= 0x84
+                                                    : first > 0xE2 && first < 0xEE));
   return wide ? 2 : 1;
 }
 
@@ -177,8 +178,9 @@ char *cli_transfer_line(char line[CLI_PROGRESS_LINE], const char *name, int64_t 
                         int64_t total, double rate) {
   char bar[CLI_BAR_SIZE], done[32], all[32], speed[32], left[48] = "";
   if (total < 0) {
-    snprintf(line, CLI_PROGRESS_LINE, "%s so far, %s/s  %s", cli_bytes(bytes, done),
-             cli_bytes((int64_t)rate, speed), name);
+    snprintf(line, CLI_PROGRESS_LINE, "%s so far%s%s%s  %s", cli_bytes(bytes, done),
+             rate < 0 ? "" : ", ", rate < 0 ? "" : cli_bytes((int64_t)rate, speed),
+             rate < 0 ? "" : "/s", name);
     return line;
   }
   const double share = total == 0 ? 1 : (double)bytes / (double)total;
@@ -190,8 +192,8 @@ char *cli_transfer_line(char line[CLI_PROGRESS_LINE], const char *name, int64_t 
       snprintf(left, sizeof left, ", %.0f min left", seconds / 60);
     }
   }
-  snprintf(line, CLI_PROGRESS_LINE, "%s %3.0f %%  %s of %s, %s/s%s  %s", cli_bar(share, bar),
-           100 * share, cli_bytes(bytes, done), cli_bytes(total, all),
-           cli_bytes((int64_t)rate, speed), left, name);
+  snprintf(line, CLI_PROGRESS_LINE, "%s %3.0f %%  %s of %s%s%s%s%s  %s", cli_bar(share, bar),
+           100 * share, cli_bytes(bytes, done), cli_bytes(total, all), rate < 0 ? "" : ", ",
+           rate < 0 ? "" : cli_bytes((int64_t)rate, speed), rate < 0 ? "" : "/s", left, name);
   return line;
 }

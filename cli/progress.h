@@ -35,7 +35,7 @@ typedef struct cli_rate {
 } cli_rate;
 void cli_rate_add(cli_rate *rate, int64_t bytes);
 /* "[####----]  45 %  1.20 GB of 2.50 GB, 31.0 MB/s, 42 s left  NAME" into a line. Without a total
- * (-1) no bar and no time. */
+ * (-1) no bar and no time, without a rate (-1) neither speed nor time. */
 char *cli_transfer_line(char line[CLI_PROGRESS_LINE], const char *name, int64_t bytes,
                         int64_t total, double rate);
 
