@@ -22,6 +22,7 @@ jimm_status jimm_hub_file_begin(jimm_hub_call *call, const char *repo, const cha
   *file = (jimm_hub_file){.repo = repo,
                           .filename = filename,
                           .revision = revision == NULL || revision[0] == 0 ? "main" : revision};
+  call->name = filename;
   jimm_status status = jimm_hub_check_repo(repo);
   if (status == JIMM_OK) {
     status = jimm_hub_check_filename(filename);
@@ -85,12 +86,12 @@ static jimm_status fill_blob(blob *b, int folder, int descriptor, const char *te
                                       .etag = b->metadata->etag,
                                       .size = b->metadata->size,
                                       .descriptor = descriptor,
-                                      .path = temporary,
+                                      .path = path,
                                       .renew = renew,
                                       .context = b};
   jimm_status status = jimm_hub_transfer_run(b->call, &transfer);
   if (status == JIMM_OK && fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP) {
-    status = jimm_os_fail(temporary, "write", errno);
+    status = jimm_os_fail(path, "write", errno);
   }
   if (status == JIMM_OK && renameat(folder, temporary, folder, b->metadata->etag) != 0) {
     status = jimm_os_fail(path, "write", errno);

@@ -23,6 +23,7 @@ typedef struct jimm_hub_call {
   double etag_seconds;     /* for a HEAD in all */
   double download_seconds; /* without data */
   double retry_seconds;    /* the first wait before the hub is asked again */
+  const char *name;        /* of the file, for progress */
   jimm_http *http;         /* NULL until the first request */
   struct timespec told;    /* when the progress callback was called last */
   bool cancelled;          /* it said so */

@@ -215,8 +215,8 @@ static jimm_status read_metadata(jimm_hub_call *call, const jimm_http_response *
 
 static bool tick(void *context) {
   jimm_hub_call *call = context;
-  const jimm_hub_progress progress = {"", 0, -1, NULL};
-  return call->options.progress == NULL || jimm_hub_tell(call, &progress, false);
+  const jimm_hub_progress progress = {call->name, 0, -1, NULL};
+  return jimm_hub_tell(call, &progress, false);
 }
 
 /* Whether `location` says no host of its own. */

@@ -40,6 +40,13 @@ static jimm_hub_progress progress_of(const state *s) {
 
 /* ---- the file ---- */
 
+/* What the bytes can be held to. */
+static jimm_hash_type wanted_hash(const jimm_hub_transfer *transfer) {
+  return transfer->prefix != NULL ? JIMM_HASH_SHA256
+         : transfer->etag == NULL ? JIMM_HASH_NONE
+                                  : jimm_hash_of_etag(transfer->etag);
+}
+
 /* Throws away what is there. */
 static jimm_status restart(state *s) {
   const jimm_hub_transfer *transfer = s->transfer;
@@ -47,9 +54,7 @@ static jimm_status restart(state *s) {
     return jimm_os_fail(transfer->path, "write", errno);
   }
   s->written = 0;
-  const jimm_hash_type type = transfer->prefix != NULL ? JIMM_HASH_SHA256
-                              : transfer->etag == NULL ? JIMM_HASH_NONE
-                                                       : jimm_hash_of_etag(transfer->etag);
+  const jimm_hash_type type = wanted_hash(transfer);
   /* git's hash begins with the size. */
   const jimm_hash_type known = type == JIMM_HASH_GIT && s->size < 0 ? JIMM_HASH_NONE : type;
   return jimm_hash_begin(&s->hash, known, s->size);
@@ -270,6 +275,9 @@ static jimm_http_outcome attempt(state *s, const char *start, jimm_status *statu
   const char *url = start;
   for (int hop = 0; hop <= REDIRECTS_MOST; hop++) {
     const jimm_http_outcome outcome = request_once(s, url, trusted, status);
+    if (transfer->etag != NULL && (outcome == JIMM_HTTP_BROKEN || outcome == JIMM_HTTP_REFUSED)) {
+      jimm_fail_context(*status, "%s", transfer->name);
+    }
     if (outcome != JIMM_HTTP_STOPPED || s->location == NULL || s->status != JIMM_OK) {
       return outcome;
     }
@@ -370,8 +378,30 @@ static jimm_status get_all(state *s) {
   }
 }
 
+/* git's hash of a file whose size was not known before its end. */
+static jimm_status hash_again(state *s) {
+  const jimm_hub_transfer *transfer = s->transfer;
+  jimm_status status = jimm_hash_begin(&s->hash, JIMM_HASH_GIT, s->written);
+  unsigned char buffer[16384];
+  for (int64_t at = 0; status == JIMM_OK && at < s->written;) {
+    const ssize_t size = pread(transfer->descriptor, buffer, sizeof buffer, (off_t)at);
+    if (size > 0 && jimm_hash_add(&s->hash, buffer, (size_t)size)) {
+      at += size;
+    } else if (size >= 0 || errno != EINTR) {
+      status = jimm_os_fail(transfer->path, "read", size < 0 ? errno : EIO);
+    }
+  }
+  return status;
+}
+
 static jimm_status verify(state *s) {
   const jimm_hub_transfer *transfer = s->transfer;
+  if (s->hash.type != wanted_hash(transfer)) {
+    const jimm_status status = hash_again(s);
+    if (status != JIMM_OK) {
+      return status;
+    }
+  }
   char found[JIMM_HASH_TEXT];
   if (!jimm_hash_end(&s->hash, found)) {
     return jimm_fail(JIMM_ERROR_INTERNAL, "OpenSSL cannot hash");

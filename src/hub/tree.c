@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/locale.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "hub/hub.h"
@@ -33,8 +34,12 @@ jimm_status jimm_hub_make_parents(const char *path) {
   for (char *slash = strchr(folder + 1, '/'); slash != NULL && status == JIMM_OK;
        slash = strchr(slash + 1, '/')) {
     *slash = 0;
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST && !jimm_os_is_folder(folder)) {
-      status = jimm_os_fail(folder, "make the folder", errno);
+    if (mkdir(folder, 0777) != 0) {
+      const int error = errno == EEXIST ? ENOTDIR : errno;
+      if (!jimm_os_is_folder(folder)) {
+        status = jimm_fail(JIMM_ERROR_IO, "%s: cannot make the folder: %s", folder,
+                           jimm_errno_text(error));
+      }
     }
     *slash = '/';
   }

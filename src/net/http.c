@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "net/curl.h"
@@ -22,6 +23,8 @@ typedef struct exchange {
   jimm_http_response *response;
   bool complete; /* the header is */
   bool stopped;  /* a callback wants no more */
+  bool silent;   /* nothing came for idle_seconds */
+  struct timespec heard;
 } exchange;
 
 jimm_status jimm_http_open(jimm_http **http) {
@@ -71,9 +74,16 @@ static void end_header(exchange *e) {
   }
 }
 
+static double seconds_since(const struct timespec *then) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) * 1e-9;
+}
+
 static size_t receive_field(char *line, size_t one, size_t size, void *context) {
   exchange *e = context;
   (void)one;
+  clock_gettime(CLOCK_MONOTONIC, &e->heard);
   if (e->complete) {
     return size; /* a trailer: nobody asked for one */
   }
@@ -92,6 +102,7 @@ static size_t receive_data(char *data, size_t one, size_t size, void *context) {
     e->stopped = true;
     return 0;
   }
+  clock_gettime(CLOCK_MONOTONIC, &e->heard); /* what the callback took was not the server's time */
   return size;
 }
 
@@ -104,6 +115,11 @@ static int receive_tick(void *context, curl_off_t total, curl_off_t now, curl_of
   (void)upload_now;
   if (e->request->tick != NULL && !e->request->tick(e->request->context)) {
     e->stopped = true;
+    return 1;
+  }
+  /* libcurl's lowest speed is a mean over seconds: after a burst it sees a silence late. */
+  if (e->request->idle_seconds > 0 && seconds_since(&e->heard) > e->request->idle_seconds) {
+    e->silent = true;
     return 1;
   }
   return 0;
@@ -202,6 +218,11 @@ static jimm_http_outcome judge(const jimm_http *http, const exchange *e, CURLcod
                         e->response->malformed);
     return JIMM_HTTP_REFUSED;
   }
+  if (e->silent) {
+    *status = jimm_fail(JIMM_ERROR_NETWORK, "%.*s: nothing came for %g seconds", shown, url,
+                        e->request->idle_seconds);
+    return JIMM_HTTP_BROKEN;
+  }
   if (code == CURLE_OK && e->complete) {
     return JIMM_HTTP_DONE;
   }
@@ -227,6 +248,7 @@ jimm_http_outcome jimm_http_perform(jimm_http *http, const jimm_http_request *re
   }
   http->curl->easy_reset(http->easy); /* keeps the connections */
   http->message[0] = 0;
+  clock_gettime(CLOCK_MONOTONIC, &e.heard);
   set_options(http, &e, fields);
   jimm_log(JIMM_LOG_DEBUG, "%s %.*s", request->method, jimm_http_shown(request->url), request->url);
   const CURLcode code = http->curl->easy_perform(http->easy);
