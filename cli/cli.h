@@ -32,6 +32,12 @@ void cli_put_text(FILE *file, const char *text, bool lines);
 /* From here on a signal that ends the program leaves no temporary file; a closed pipe behind
  * standard output, and a file that shrinks while it is read, are reported like other errors. */
 void cli_watch_signals(void);
+/* From here on a signal that would end the program is only noted, so that it can end by itself; a
+ * second one ends it. */
+void cli_catch_signals(void);
+int cli_caught_signal(void); /* 0: none as yet */
+/* Ends by the signal that was caught, so that the shell sees which it was. */
+void cli_end_by_caught_signal(void);
 
 /* ---- json.c: values that may be NULL after a failure; the failure sticks ---- */
 
@@ -67,10 +73,16 @@ json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
 /* The feature maps of a graph: output, module, channels, reduction of each. */
 json_t *cli_pyramid_json(const jimm_graph *graph);
 json_t *cli_arch_json(const jimm_family *family, const jimm_arch *arch);
+/* There is such a family. Returns CLI_OK or, after a message with those that are, CLI_FAILED. */
+int cli_check_family(const char *name);
 const char *cli_interpolation_name(jimm_interpolation interpolation);
 const char *cli_crop_mode_name(jimm_crop_mode mode);
 /* "25.6 M", into a buffer of 32. */
 char *cli_quantity(int64_t value, char *buffer);
+/* "102.5 MB", likewise. */
+char *cli_bytes(int64_t value, char *buffer);
+/* "ns/name", "datasets/ns/name" or "spaces/ns/name", into a buffer of CLI_NAME_SIZE. */
+char *cli_repo_name(int32_t repo_type, const char *repo, char *buffer);
 
 /* ---- graph.c ---- */
 

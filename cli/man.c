@@ -43,10 +43,17 @@ static void print_command(FILE *file, const cli_entry *entry) {
   print_text(file, entry->summary);
   fputs(".\n.PP\n", file);
   print_line(file, command->details);
-  for (int32_t i = 0; i < command->option_count; i++) {
+  for (int32_t i = 0; command->verbs != NULL && command->verbs[i].name != NULL; i++) {
     char text[128];
-    print_item(file, cli_option_text(&command->options[i], text, sizeof text),
-               command->options[i].help);
+    snprintf(text, sizeof text, "%s %s", command->verbs[i].name, command->verbs[i].arguments);
+    print_item(file, text, command->verbs[i].help);
+  }
+  for (int32_t i = 0; i < command->option_count; i++) {
+    char text[128], help[1024];
+    const cli_option *option = &command->options[i];
+    cli_option_verbs(command, option, help, sizeof help);
+    snprintf(help + strlen(help), sizeof help - strlen(help), "%s", option->help);
+    print_item(file, cli_option_text(option, text, sizeof text), help);
   }
 }
 

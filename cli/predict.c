@@ -2,11 +2,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ahead.h"
 #include "cli.h"
+#include "progress.h"
 
 /* With fewer images than this nobody needs to see progress. */
 enum { PROGRESS_LEAST = 8 };
@@ -33,7 +33,7 @@ typedef struct image_predictor {
   size_t done;    /* images, whether they could be classified or not */
   size_t total;   /* images known so far; a folder not yet opened counts as one */
   bool progress;
-  struct timespec start;
+  double start;
 } image_predictor;
 
 static int find_classes(image_predictor *predictor) {
@@ -182,31 +182,25 @@ static int predict_image(image_predictor *predictor, const cli_ready *ready) {
 }
 
 /* Progress appears only where nothing else is printed: the results go to a file or a pipe. */
-static void show_progress(image_predictor *predictor) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  double passed = (double)(now.tv_sec - predictor->start.tv_sec) +
-                  1e-9 * (double)(now.tv_nsec - predictor->start.tv_nsec);
-  size_t done = predictor->done;
-  size_t total = predictor->total;
+static void show_progress(const image_predictor *predictor) {
+  const double passed = cli_now() - predictor->start;
+  const size_t done = predictor->done;
+  const size_t total = predictor->total;
   if (!predictor->progress || total < PROGRESS_LEAST || done == 0 || passed <= 0) {
     return;
   }
-  double rate = (double)done / passed;
-  fprintf(stderr, "\r%zu of %zu images, %.1f a second, %.0f s left\033[K", done, total, rate,
-          (double)(total - done) / rate);
-}
-
-static void clear_progress(const image_predictor *predictor) {
-  if (predictor->progress) {
-    fputs("\r\033[K", stderr);
-  }
+  const double rate = (double)done / passed;
+  char line[CLI_PROGRESS_LINE];
+  const char *lines[] = {line};
+  snprintf(line, sizeof line, "%zu of %zu images, %.1f a second, %.0f s left", done, total, rate,
+           (double)(total - done) / rate);
+  cli_progress_draw(lines, 1);
 }
 
 /* The oldest image of the queue. */
 static int predict_oldest(image_predictor *predictor) {
   cli_ready ready = cli_ahead_take(predictor->ahead);
-  clear_progress(predictor);
+  cli_progress_clear();
   int status = predict_image(predictor, &ready);
   cli_ahead_drop(predictor->ahead);
   predictor->done++;
@@ -275,7 +269,7 @@ static int predict_arguments(image_predictor *predictor, int count, char **argum
     }
     if (again) {
       predictor->total--;
-      clear_progress(predictor);
+      cli_progress_clear();
       one = cli_fail("-: standard input was read already; it can be given once");
     } else if (is_folder && !ferror(stdout)) {
       one = predict_folder(predictor, path);
@@ -294,13 +288,13 @@ static int predict_all(image_predictor *predictor, int count, char **arguments) 
     return cli_fail_memory();
   }
   predictor->total = (size_t)count;
-  predictor->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
-  clock_gettime(CLOCK_MONOTONIC, &predictor->start);
+  predictor->progress = cli_progress_wanted() && !isatty(STDOUT_FILENO);
+  predictor->start = cli_now();
   int status = predict_arguments(predictor, count, arguments);
   if (predictor->ahead != NULL && make_room(predictor, true) != CLI_OK) {
     status = CLI_FAILED;
   }
-  clear_progress(predictor);
+  cli_progress_clear();
   if (predictor->printed > 0) {
     fputs("\n]\n", stdout);
   }
