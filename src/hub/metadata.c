@@ -66,8 +66,9 @@ jimm_status jimm_hub_status_error(const jimm_http_response *response, const char
                      "%s: the repository has no branch, tag or commit \"%s\"", what, revision);
   }
   if (is_text(code, "EntryNotFound")) {
-    return jimm_fail(JIMM_ERROR_ENTRY_NOT_FOUND,
-                     "%s: the repository has no such file in revision \"%s\"", what, revision);
+    return jimm_fail(JIMM_ERROR_ENTRY_NOT_FOUND, "%s: the repository has no such file%s%s%s", what,
+                     revision[0] == 0 ? "" : " in revision \"", revision,
+                     revision[0] == 0 ? "" : "\"");
   }
   if (is_text(code, "GatedRepo")) {
     return jimm_fail(JIMM_ERROR_GATED_REPO,

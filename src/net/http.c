@@ -210,6 +210,14 @@ static jimm_http_outcome judge(const jimm_http *http, const exchange *e, CURLcod
                                jimm_status *status) {
   const char *url = e->request->url;
   const int shown = jimm_http_shown(url);
+  /* libcurl calls a field of more than 100 KiB so. */
+  const bool long_field =
+      code == CURLE_OUT_OF_MEMORY && e->response->status > 0 && !e->complete && !e->stopped;
+  if (long_field && !e->response->fields.failed) {
+    *status = jimm_fail(JIMM_ERROR_NETWORK,
+                        "%.*s: the answer's header has a field that is too long", shown, url);
+    return JIMM_HTTP_REFUSED;
+  }
   if (e->response->fields.failed || code == CURLE_OUT_OF_MEMORY) {
     *status = jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "out of memory: the answer of %.*s", shown, url);
     return JIMM_HTTP_REFUSED;

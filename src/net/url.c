@@ -1,6 +1,7 @@
 /* Where a redirect leads. */
 #include <string.h>
 
+#include "base/locale.h"
 #include "net/curl.h"
 #include "net/http.h"
 
@@ -53,9 +54,11 @@ jimm_status jimm_http_join(const char *base, const char *location, char **absolu
   }
   curl->url_cleanup(url);
   if (text == NULL) {
+    char shown[JIMM_SHOW_TEXT];
     return jimm_fail(JIMM_ERROR_FORMAT,
-                     "%.*s: leads to \"%.*s\": expected an http or https url without a user name",
-                     jimm_http_shown(base), base, jimm_http_shown(location), location);
+                     "%.*s: leads to %s: expected an http or https url without a user name",
+                     jimm_http_shown(base), base,
+                     jimm_show(shown, sizeof shown, location, (size_t)jimm_http_shown(location)));
   }
   *absolute = jimm_strdup(text);
   curl->free(text);
