@@ -77,9 +77,14 @@ void cli_print_man(FILE *file) {
              "timm has deprecated work, and a note says so.");
   fputs(".SS Weights\n", file);
   print_line(file,
-             "A weights file is a .safetensors file with the keys of timm's state_dict. A weights "
-             "folder holds timm's config.json and model.safetensors; architecture, number of "
-             "classes, preprocessing and labels come from it.");
+             "Without a file, the released weights of a model come from the Hugging Face Hub, or "
+             "from the cache that its Python client uses. hf://NAMESPACE/NAME is any repository in "
+             "timm's format. Both may end in @REVISION: a branch, a tag or a commit.");
+  print_line(file,
+             "A weights file is a .safetensors file or a PyTorch checkpoint (.bin, .pth) with the "
+             "keys of timm's state_dict. A weights folder holds timm's config.json and "
+             "model.safetensors; architecture, number of classes, preprocessing and labels come "
+             "from it.");
   fputs(".SH COMMANDS\nEvery command also takes \\fB\\-h, \\-\\-help\\fR.\n", file);
   for (const cli_entry *entry = cli_commands; entry->name != NULL; entry++) {
     print_command(file, entry);
@@ -94,8 +99,18 @@ void cli_print_man(FILE *file) {
   print_item(file, "JIMM_CPU",
              "the highest instruction set to use: baseline, avx2 or avx512. Without it, the best "
              "that the processor has.");
+  print_item(file, "HF_HUB_CACHE, HF_HOME",
+             "the cache of downloaded weights: $HF_HUB_CACHE, else $HF_HOME/hub, else "
+             "~/.cache/huggingface/hub.");
+  print_item(file, "HF_TOKEN", "the token for private and gated repositories.");
+  print_item(file, "HF_HUB_OFFLINE", "1: nothing is asked of the hub.");
+  print_item(file, "HF_ENDPOINT", "another hub than the public one.");
+  print_item(file, "HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT",
+             "seconds to wait for an answer, and for data (10 each).");
   fputs(".SH EXAMPLES\n", file);
   print_item(file, "jimm list 'resnet50*' --json", "all released ResNet-50 weights, as JSON");
+  print_item(file, "jimm predict -m resnet50.a1_in1k cat.jpg",
+             "the five most probable classes, by released weights");
   print_item(file, "jimm predict -w FOLDER cat.jpg",
              "the five most probable classes, by the model in a weights folder");
   print_item(file, "jimm preprocess resnet50 cat.jpg -o x.npy", "the tensor that resnet50 takes");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "progress.h"
 
 static int open_folder(const char *path, cli_source *source) {
   if (jimm_folder_open(path, &source->folder) != JIMM_OK) {
@@ -35,11 +36,33 @@ static int find_model(const char *model, cli_source *source) {
   return status == JIMM_OK ? CLI_OK : cli_fail_library(model);
 }
 
+/* One line on the terminal while a file comes. */
+static bool show_progress(void *context, const jimm_hub_progress *progress) {
+  cli_rate *rate = context;
+  char line[CLI_PROGRESS_LINE];
+  const char *lines[1] = {line};
+  cli_rate_add(rate, progress->bytes);
+  if (progress->waits_for != NULL) {
+    snprintf(line, sizeof line, "waiting for another process  %.400s", progress->name);
+  } else {
+    cli_transfer_line(line, progress->name, progress->bytes, progress->total, rate->value);
+  }
+  if (progress->bytes > 0 || progress->waits_for != NULL) {
+    cli_progress_draw(lines, 1);
+  }
+  return false;
+}
+
 /* What the hub has under `name`: weights of a registered tag, or a repository, whose config.json is
  * read; without `weights` nothing else of it is downloaded. */
 static int open_hub(const char *name, bool weights, cli_source *source) {
+  cli_rate rate = {0};
+  jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
+  options.progress = cli_progress_wanted_by_hub() ? show_progress : NULL;
+  options.context = &rate;
   const jimm_status status =
-      jimm_hub_locate(name, NULL, weights ? &source->located : NULL, &source->place);
+      jimm_hub_locate(name, &options, weights ? &source->located : NULL, &source->place);
+  cli_progress_clear();
   if (status != JIMM_OK) {
     return cli_fail_library(name);
   }

@@ -131,6 +131,7 @@ case $mode in
     # shellcheck disable=SC2046,SC2086
     stage 'jimm forward' "$python" test/parity/check_cli.py --jimm "$jimm" --archs $(small $all) -- forward
     stage 'images' "$python" test/parity/check_images.py "$jimm"
+    stage 'weights by name' "$python" test/parity/check_released.py --build "$build"
     # shellcheck disable=SC2086
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check $all
     toy
@@ -143,6 +144,7 @@ case $mode in
         $(live "${test%:*}" | head -n 1)
     done
     stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" --quick
+    stage 'weights by name' "$python" test/parity/check_released.py --build "$build" --quick
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check test_resnet \
       seresnet18 resnetblur18 ecaresnext26t_32x4d resnetv2_18d test_convnext convnextv2_atto
     toy

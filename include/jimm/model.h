@@ -67,6 +67,12 @@ typedef struct jimm_family {
    * PyTorch's layers would do `standard`. NULL: as those. */
   jimm_init (*init)(const jimm_graph *graph, const jimm_node *parameter, const jimm_node *user,
                     int32_t input, jimm_init standard);
+  /* Gives weights that came under other names or in other shapes than timm's (those of a paper's
+   * own code, of another library) those of timm, as its checkpoint_filter_fn does. `graph` was
+   * built of this family, for the tag `tag`. Leaves *adapted NULL when `state` is as it should be;
+   * else a new state, of views (jimm_state_add_view). NULL: weights are timm's. */
+  jimm_status (*adapt)(const jimm_graph *graph, const char *tag, jimm_state *state,
+                       jimm_state **adapted);
 } jimm_family;
 
 /* Released (or untrained) weights of an architecture and the preprocessing that goes with them: one
@@ -167,10 +173,18 @@ typedef struct jimm_weights_options {
  * all plans. */
 typedef struct jimm_model jimm_model;
 
-/* Binds `state` to `graph` (timm's load_state_dict, strict): every tensor of the state is used and
- * every parameter of the graph filled, with equal shapes; else JIMM_ERROR_MISMATCH with a message
- * that lists missing, unexpected and misshapen tensors. Floating dtypes may differ from the
- * graph's. Retains both; `options` may be NULL. */
+/* The weights of `state` under the names and in the shapes that `graph` has, where the family of
+ * jimm_graph_build's model knows others (jimm_family.adapt): convnext and convnextv2 take those of
+ * the papers' own code ("downsample_layers.0.0.weight") and open_clip's image towers
+ * ("visual.trunk.stem.0.weight"), and for the tag "fcmae", whose released weights have no final
+ * norm, start one at 1 and 0. Else `state` itself. The caller closes *adapted. */
+JIMM_API jimm_status jimm_state_adapt(const jimm_graph *graph, jimm_state *state,
+                                      jimm_state **adapted);
+
+/* Binds `state`, adapted by jimm_state_adapt, to `graph` (timm's load_state_dict, strict): every
+ * tensor of the state is used and every parameter of the graph filled, with equal shapes; else
+ * JIMM_ERROR_MISMATCH with a message that lists missing, unexpected and misshapen tensors. Floating
+ * dtypes may differ from the graph's. Retains both; `options` may be NULL. */
 JIMM_API jimm_status jimm_model_create(jimm_graph *graph, jimm_state *state,
                                        const jimm_weights_options *options, jimm_model **model);
 /* A state of synthetic weights (jimm_synthetic_parameter) for every parameter of the graph that is
@@ -201,13 +215,15 @@ JIMM_API const jimm_tensor *jimm_model_parameter(const jimm_model *model, jimm_v
  * pages of a mapped file, which this reads. */
 JIMM_API jimm_status jimm_model_check_finite(const jimm_model *model);
 
-/* ---- a weights folder: timm's config.json and model.safetensors ---- */
+/* ---- a weights folder: timm's config.json and weights ---- */
 
 /* What a folder's config.json says. */
 typedef struct jimm_folder jimm_folder;
 
 /* Reads DIR/config.json: architecture, num_classes, pretrained_cfg (preprocessing), label_names,
- * label_descriptions. The weights are DIR/model.safetensors. */
+ * label_descriptions. The weights are DIR/model.safetensors or, when there is none, the first that
+ * is there of pytorch_model.bin, pytorch_model.pth, model.pth, open_clip_model.safetensors and
+ * open_clip_pytorch_model.safetensors, .bin, .pth, as in timm. */
 JIMM_API jimm_status jimm_folder_open(const char *path, jimm_folder **folder);
 JIMM_API void jimm_folder_close(jimm_folder **folder);
 JIMM_API const jimm_model_name *jimm_folder_model(const jimm_folder *folder);

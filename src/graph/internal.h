@@ -29,6 +29,8 @@ struct jimm_graph {
   int32_t input_count; /* nodes of kind JIMM_NODE_INPUT */
   jimm_part *parts;
   int32_t part_count, part_capacity;
+  const void *owner; /* the jimm_family of the whole graph; may be NULL */
+  const char *tag;   /* of the variant that it was built for */
 
   /* While building. */
   char *prefix; /* "layer1.0.", not terminated */

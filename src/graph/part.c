@@ -94,3 +94,22 @@ const jimm_part *jimm_graph_part_of(const jimm_graph *graph, jimm_value value) {
   }
   return NULL;
 }
+
+void jimm_graph_set_owner(jimm_graph *graph, const void *owner, const char *tag) {
+  if (!jimm_graph_is_open(graph)) {
+    return;
+  }
+  graph->owner = owner;
+  graph->tag = jimm_arena_strdup(&graph->arena, tag);
+  if (graph->tag == NULL) {
+    jimm_graph_fail(graph, JIMM_ERROR_OUT_OF_MEMORY, "out of memory");
+  }
+}
+
+const void *jimm_graph_owner(const jimm_graph *graph) {
+  return graph->owner;
+}
+
+const char *jimm_graph_tag(const jimm_graph *graph) {
+  return graph->tag == NULL ? "" : graph->tag;
+}

@@ -33,4 +33,9 @@ const jimm_part *jimm_graph_part(const jimm_graph *graph, int32_t index);
 /* The innermost part that node `value` belongs to; NULL when none. */
 const jimm_part *jimm_graph_part_of(const jimm_graph *graph, jimm_value value);
 
+/* What the whole graph was built of: its jimm_family, and the variant's tag, which is copied. */
+void jimm_graph_set_owner(jimm_graph *graph, const void *owner, const char *tag);
+const void *jimm_graph_owner(const jimm_graph *graph); /* NULL: of no family */
+const char *jimm_graph_tag(const jimm_graph *graph);   /* "" without one */
+
 #endif

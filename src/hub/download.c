@@ -168,7 +168,9 @@ static jimm_status store(jimm_hub_call *call, const jimm_hub_file *file,
     status = jimm_hub_make_parents(pointer);
   }
   if (status == JIMM_OK) {
-    jimm_hub_write_tag(call);
+    status = jimm_hub_write_tag(call);
+  }
+  if (status == JIMM_OK) {
     status = jimm_hub_write_ref(call, file, metadata->commit);
   }
   if (status != JIMM_OK) {
@@ -185,22 +187,30 @@ static jimm_status store(jimm_hub_call *call, const jimm_hub_file *file,
   return status;
 }
 
+/* The revision has no such file: the cache remembers that. The thread's message stays. */
+static jimm_status note_missing(jimm_hub_call *call, const jimm_hub_file *file,
+                                const char *commit) {
+  const char *reason = jimm_arena_strdup(&call->arena, jimm_error_message());
+  if (reason == NULL || jimm_hub_write_no_exist(call, file, commit) != JIMM_OK ||
+      jimm_hub_write_ref(call, file, commit) == JIMM_ERROR_OUT_OF_MEMORY) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  return jimm_fail(JIMM_ERROR_ENTRY_NOT_FOUND, "%s", reason);
+}
+
 /* The HEAD failed for good: what the cache has, or the reason why there is nothing. */
 static jimm_status fall_back(jimm_hub_call *call, const jimm_hub_file *file, jimm_status status,
                              const jimm_hub_trouble *trouble) {
   if (status == JIMM_ERROR_ENTRY_NOT_FOUND && trouble->commit != NULL && !call->asks) {
-    jimm_hub_write_no_exist(call, file, trouble->commit);
-    char *reason = jimm_strdup(jimm_error_message());
-    (void)jimm_hub_write_ref(call, file, trouble->commit);
-    jimm_fail(status, "%s", reason == NULL ? "" : reason);
-    jimm_free(reason);
+    return note_missing(call, file, trouble->commit);
   }
   if (status == JIMM_ERROR_NETWORK && trouble->transient) {
-    char *reason = jimm_strdup(jimm_error_message());
-    status = jimm_fail(JIMM_ERROR_NOT_CACHED,
-                       "%s of %s (%s) is not in the cache, and the hub can't be reached: %s",
-                       file->filename, file->repo, file->revision, reason == NULL ? "" : reason);
-    jimm_free(reason);
+    const char *reason = jimm_arena_strdup(&call->arena, jimm_error_message());
+    return reason == NULL
+               ? JIMM_ERROR_OUT_OF_MEMORY
+               : jimm_fail(JIMM_ERROR_NOT_CACHED,
+                           "%s of %s (%s) is not in the cache, and the hub can't be reached: %s",
+                           file->filename, file->repo, file->revision, reason);
   }
   return status;
 }
@@ -217,18 +227,17 @@ static jimm_status consult(jimm_hub_call *call, const jimm_hub_file *file,
       return status;
     }
     if (attempt == 0 && trouble.stale_ok && !call->options.force) {
-      char *reason = jimm_strdup(jimm_error_message());
-      jimm_status memory = JIMM_OK;
-      *cached = jimm_hub_cached(call, file, &memory);
+      const char *reason = jimm_arena_strdup(&call->arena, jimm_error_message());
+      const jimm_status found =
+          reason == NULL ? JIMM_ERROR_OUT_OF_MEMORY : jimm_hub_cached(call, file, cached);
+      if (found != JIMM_OK) {
+        return found;
+      }
       if (*cached != NULL) {
-        jimm_log(JIMM_LOG_INFO, "%s; taking what the cache has", reason == NULL ? "" : reason);
-      } else if (memory == JIMM_OK) {
-        jimm_fail(status, "%s", reason == NULL ? "" : reason);
+        jimm_log(JIMM_LOG_INFO, "%s; taking what the cache has", reason);
+        return JIMM_OK;
       }
-      jimm_free(reason);
-      if (*cached != NULL || memory != JIMM_OK) {
-        return memory;
-      }
+      jimm_fail(status, "%s", reason);
     }
     if (!trouble.transient || attempt == HEAD_RETRIES) {
       return fall_back(call, file, status, &trouble);
@@ -257,7 +266,7 @@ static jimm_status look(jimm_hub_call *call, const jimm_hub_file *file, const ch
                      file->filename);
   }
   if (call->offline || (pinned && !call->options.force)) {
-    *path = jimm_hub_cached(call, file, &status);
+    status = jimm_hub_cached(call, file, path);
   }
   return status == JIMM_OK && call->offline && *path == NULL ? not_cached(call, file) : status;
 }
@@ -322,6 +331,7 @@ static void describe(jimm_hub_info *info, const char *commit, const char *etag, 
 
 static jimm_status ask(jimm_hub_call *call, const jimm_hub_file *file, jimm_hub_info *info) {
   const char *path = NULL;
+  const char *commit = NULL;
   jimm_hub_metadata metadata = {.size = -1};
   struct stat details;
   jimm_status status = look(call, file, &path);
@@ -332,9 +342,9 @@ static jimm_status ask(jimm_hub_call *call, const jimm_hub_file *file, jimm_hub_
     return status;
   }
   if (path != NULL) {
-    describe(info, jimm_hub_cached_commit(call, file), NULL,
-             stat(path, &details) == 0 ? (int64_t)details.st_size : -1, true);
-    return JIMM_OK;
+    status = jimm_hub_cached_commit(call, file, &commit);
+    describe(info, commit, NULL, stat(path, &details) == 0 ? (int64_t)details.st_size : -1, true);
+    return status;
   }
   const char *pointer = jimm_hub_pointer(call, file, metadata.commit);
   const char *blob_path =

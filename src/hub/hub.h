@@ -74,16 +74,18 @@ bool jimm_hub_exists(const char *path); /* links followed: a dangling pointer do
 jimm_status jimm_hub_make_parents(const char *path);
 /* storage/snapshots/COMMIT/FILENAME */
 char *jimm_hub_pointer(jimm_hub_call *call, const jimm_hub_file *file, const char *commit);
-/* The commit that the cache has for the file's revision: in `arena`; NULL when it has none. */
-const char *jimm_hub_cached_commit(jimm_hub_call *call, const jimm_hub_file *file);
-/* The file's path in the cache, NULL when it is not there. *status is an error of memory. */
-const char *jimm_hub_cached(jimm_hub_call *call, const jimm_hub_file *file, jimm_status *status);
+/* The commit that the cache has for the file's revision; NULL when it has none. */
+jimm_status jimm_hub_cached_commit(jimm_hub_call *call, const jimm_hub_file *file,
+                                   const char **commit);
+/* The file's path in the cache; NULL when it is not there. */
+jimm_status jimm_hub_cached(jimm_hub_call *call, const jimm_hub_file *file, const char **path);
 /* refs/REVISION, when the revision is not the commit. */
 jimm_status jimm_hub_write_ref(jimm_hub_call *call, const jimm_hub_file *file, const char *commit);
 /* CACHEDIR.TAG; that it cannot be written is no error. */
-void jimm_hub_write_tag(const jimm_hub_call *call);
+jimm_status jimm_hub_write_tag(jimm_hub_call *call);
 /* .no_exist/COMMIT/FILENAME; that it cannot be written is no error. */
-void jimm_hub_write_no_exist(jimm_hub_call *call, const jimm_hub_file *file, const char *commit);
+jimm_status jimm_hub_write_no_exist(jimm_hub_call *call, const jimm_hub_file *file,
+                                    const char *commit);
 /* Makes the pointer lead to the blob, or where links are not to be had gives it the bytes:
  * `fresh` blobs are moved, others copied. */
 jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const char *pointer,

@@ -41,8 +41,8 @@ static jimm_status split(jimm_arena *arena, const char *name, parts *found) {
 /* timm's own repositories are registered tags, however they are named. */
 static bool is_repo(const parts *name) {
   jimm_model_name found;
-  return name->scheme &&
-         (strncmp(name->name, "timm/", 5) != 0 || jimm_model_find(name->name, &found) != JIMM_OK);
+  return name->scheme && (strncmp(name->name, "timm/", 5) != 0 ||
+                          jimm_model_find(name->name, &found) == JIMM_ERROR_NOT_FOUND);
 }
 
 bool jimm_hub_is_named(const char *name) {
@@ -71,9 +71,12 @@ static jimm_status download_weights(const char *repo, const jimm_hub_options *op
     if (i == 0) {
       first = status;
       reason = jimm_strdup(jimm_error_message());
+      if (reason == NULL) {
+        return JIMM_ERROR_OUT_OF_MEMORY;
+      }
     }
   }
-  jimm_fail(first, "%s", reason == NULL ? "" : reason);
+  jimm_fail(first, "%s", reason);
   jimm_free(reason);
   return first;
 }
@@ -125,11 +128,15 @@ static jimm_status locate_variant(const jimm_model_name *name, const jimm_hub_op
        status == JIMM_ERROR_REPO_NOT_FOUND) &&
       variant->url != NULL && !variant->custom_load && options->revision == NULL) {
     char *reason = jimm_strdup(jimm_error_message());
+    if (reason == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
     const jimm_status fetched = fetch_url(variant->url, options, weights);
-    if (fetched == JIMM_OK || variant->hub_id == NULL || fetched == JIMM_ERROR_CANCELLED) {
+    if (fetched == JIMM_OK || fetched == JIMM_ERROR_OUT_OF_MEMORY ||
+        fetched == JIMM_ERROR_CANCELLED || variant->hub_id == NULL) {
       status = fetched;
     } else {
-      jimm_fail(status, "%s", reason == NULL ? "" : reason);
+      jimm_fail(status, "%s", reason);
     }
     jimm_free(reason);
   }

@@ -66,8 +66,9 @@ jimm_status jimm_hub_status_error(const jimm_http_response *response, const char
                      "%s: the repository has no branch, tag or commit \"%s\"", what, revision);
   }
   if (is_text(code, "EntryNotFound")) {
-    return jimm_fail(JIMM_ERROR_ENTRY_NOT_FOUND,
-                     "%s: the repository has no such file in revision \"%s\"", what, revision);
+    return jimm_fail(JIMM_ERROR_ENTRY_NOT_FOUND, "%s: the repository has no such file%s%s%s", what,
+                     revision[0] == 0 ? "" : " in revision \"", revision,
+                     revision[0] == 0 ? "" : "\"");
   }
   if (is_text(code, "GatedRepo")) {
     return jimm_fail(JIMM_ERROR_GATED_REPO,
@@ -249,7 +250,15 @@ jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file,
      * stays at the hub, is one for a repository that has moved. */
     bool conflict = false;
     const bool describes = jimm_http_field(response, "X-Repo-Commit", &conflict) != NULL;
-    if (is_relative(location) || (!describes && jimm_http_same_origin(url, absolute))) {
+    bool stays = is_relative(location);
+    if (!stays && !describes) {
+      status = jimm_http_same_origin(url, absolute, &stays);
+    }
+    if (status != JIMM_OK) {
+      jimm_free(absolute);
+      return status;
+    }
+    if (stays) {
       *next = absolute;
       return JIMM_OK;
     }
@@ -271,6 +280,7 @@ jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file,
     const char *commit = jimm_http_field(response, "X-Repo-Commit", &conflict);
     if (commit != NULL && jimm_hub_is_commit(commit)) {
       trouble->commit = jimm_arena_strdup(&call->arena, commit);
+      status = trouble->commit == NULL ? JIMM_ERROR_OUT_OF_MEMORY : status;
     }
   }
   return status;

@@ -44,7 +44,8 @@ static jimm_status resolve(const char *name, const jimm_open_options *options, o
     return take_folder(o, o->folder_path, options->model);
   }
   if (status == JIMM_OK) {
-    char *plain = jimm_strndup(name, strcspn(name, "@"));
+    const char *bare = strncmp(name, "hf://", 5) == 0 ? name + 5 : name;
+    char *plain = jimm_strndup(bare, strcspn(bare, "@"));
     status = plain == NULL ? JIMM_ERROR_OUT_OF_MEMORY : jimm_model_find(plain, &o->name);
     jimm_free(plain);
   }

@@ -66,7 +66,11 @@ static size_t expand_variable(const char *text, jimm_text *out) {
     return 0;
   }
   char *key = jimm_strndup(name, length);
-  const char *value = key == NULL ? NULL : getenv(key);
+  if (key == NULL) {
+    out->failed = 1;
+    return 0;
+  }
+  const char *value = getenv(key);
   jimm_free(key);
   if (value == NULL) {
     return 0;

@@ -271,7 +271,13 @@ static jimm_http_outcome request_once(state *s, const char *url, bool trusted,
  * redirect has left it. */
 static jimm_http_outcome attempt(state *s, const char *start, jimm_status *status) {
   const jimm_hub_transfer *transfer = s->transfer;
-  bool trusted = transfer->trusted != NULL && jimm_http_same_origin(transfer->trusted, start);
+  bool trusted = false;
+  if (transfer->trusted != NULL) {
+    *status = jimm_http_same_origin(transfer->trusted, start, &trusted);
+    if (*status != JIMM_OK) {
+      return JIMM_HTTP_REFUSED;
+    }
+  }
   const char *url = start;
   for (int hop = 0; hop <= REDIRECTS_MOST; hop++) {
     const jimm_http_outcome outcome = request_once(s, url, trusted, status);
@@ -291,10 +297,12 @@ static jimm_http_outcome attempt(state *s, const char *start, jimm_status *statu
       *status = jimm_fail(JIMM_ERROR_NETWORK, "%s: leads from https to http", transfer->name);
       return JIMM_HTTP_REFUSED;
     }
-    trusted = trusted && jimm_http_same_origin(url, next);
+    bool same = false;
+    *status = trusted ? jimm_http_same_origin(url, next, &same) : JIMM_OK;
+    trusted = same;
     url = jimm_arena_strdup(&s->call->arena, next);
     jimm_free(next);
-    if (url == NULL) {
+    if (url == NULL || *status != JIMM_OK) {
       *status = JIMM_ERROR_OUT_OF_MEMORY;
       return JIMM_HTTP_REFUSED;
     }

@@ -54,41 +54,48 @@ char *jimm_hub_pointer(jimm_hub_call *call, const jimm_hub_file *file, const cha
 
 /* ---- refs ---- */
 
-/* What a ref says, NULL when it says nothing; freed with jimm_free. */
-static char *read_ref(const char *path) {
-  unsigned char *text = NULL;
+/* What a ref says; NULL when there is none that can be read. Freed with jimm_free. */
+static jimm_status read_ref(const char *path, char **text) {
+  unsigned char *bytes = NULL;
   size_t size = 0;
-  if (!jimm_os_exists(path) || jimm_os_read_file(path, REF_LIMIT, &text, &size) != JIMM_OK) {
-    return NULL;
-  }
-  return (char *)text;
+  const jimm_status status =
+      jimm_os_exists(path) ? jimm_os_read_file(path, REF_LIMIT, &bytes, &size) : JIMM_OK;
+  *text = (char *)bytes;
+  return status == JIMM_ERROR_OUT_OF_MEMORY ? status : JIMM_OK;
 }
 
-const char *jimm_hub_cached_commit(jimm_hub_call *call, const jimm_hub_file *file) {
+jimm_status jimm_hub_cached_commit(jimm_hub_call *call, const jimm_hub_file *file,
+                                   const char **commit) {
+  *commit = NULL;
   if (jimm_hub_is_commit(file->revision)) {
-    return file->revision;
+    *commit = file->revision;
+    return JIMM_OK;
   }
   const char *path = jimm_arena_format(&call->arena, "%s/refs/%s", file->storage, file->revision);
-  char *text = path == NULL ? NULL : read_ref(path);
+  char *text = NULL;
+  jimm_status status = path == NULL ? JIMM_ERROR_OUT_OF_MEMORY : read_ref(path, &text);
   /* What is no commit could lead out of the snapshots. */
-  const char *commit =
-      text != NULL && jimm_hub_is_commit(text) ? jimm_arena_strdup(&call->arena, text) : NULL;
+  if (text != NULL && jimm_hub_is_commit(text)) {
+    *commit = jimm_arena_strdup(&call->arena, text);
+    status = *commit == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
+  }
   jimm_free(text);
-  return commit;
+  return status;
 }
 
-const char *jimm_hub_cached(jimm_hub_call *call, const jimm_hub_file *file, jimm_status *status) {
-  const char *commit = jimm_hub_cached_commit(call, file);
-  *status = JIMM_OK;
-  if (commit == NULL) {
-    return NULL;
+jimm_status jimm_hub_cached(jimm_hub_call *call, const jimm_hub_file *file, const char **path) {
+  const char *commit = NULL;
+  const jimm_status status = jimm_hub_cached_commit(call, file, &commit);
+  *path = NULL;
+  if (status != JIMM_OK || commit == NULL) {
+    return status;
   }
   const char *pointer = jimm_hub_pointer(call, file, commit);
   if (pointer == NULL) {
-    *status = JIMM_ERROR_OUT_OF_MEMORY;
-    return NULL;
+    return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  return jimm_hub_exists(pointer) ? pointer : NULL;
+  *path = jimm_hub_exists(pointer) ? pointer : NULL;
+  return JIMM_OK;
 }
 
 /* Writes a small file through a temporary beside it. */
@@ -120,40 +127,50 @@ jimm_status jimm_hub_write_ref(jimm_hub_call *call, const jimm_hub_file *file, c
   if (temporary == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  char *old = read_ref(path);
+  char *old = NULL;
+  jimm_status status = read_ref(path, &old);
   const bool same = old != NULL && strcmp(old, commit) == 0;
   jimm_free(old);
-  if (same) {
-    return JIMM_OK;
+  if (same || status != JIMM_OK) {
+    return status;
   }
-  const jimm_status status = jimm_hub_make_parents(path);
+  status = jimm_hub_make_parents(path);
   return status == JIMM_OK ? write_small(path, temporary, commit) : status;
 }
 
 /* ---- small marks ---- */
 
-void jimm_hub_write_tag(const jimm_hub_call *call) {
-  char *path = jimm_format("%s/CACHEDIR.TAG", call->cache);
-  if (path != NULL && !jimm_hub_exists(path)) {
+jimm_status jimm_hub_write_tag(jimm_hub_call *call) {
+  const char *path = jimm_arena_format(&call->arena, "%s/CACHEDIR.TAG", call->cache);
+  if (path == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  if (!jimm_hub_exists(path)) {
     const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file >= 0) {
       (void)!write(file, tag, sizeof tag - 1);
       close(file);
     }
   }
-  jimm_free(path);
+  return JIMM_OK;
 }
 
-void jimm_hub_write_no_exist(jimm_hub_call *call, const jimm_hub_file *file, const char *commit) {
+jimm_status jimm_hub_write_no_exist(jimm_hub_call *call, const jimm_hub_file *file,
+                                    const char *commit) {
   const char *path =
       jimm_arena_format(&call->arena, "%s/.no_exist/%s/%s", file->storage, commit, file->filename);
-  if (path == NULL || jimm_hub_exists(path) || jimm_hub_make_parents(path) != JIMM_OK) {
-    return;
+  if (path == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  const jimm_status status = jimm_hub_exists(path) ? JIMM_OK : jimm_hub_make_parents(path);
+  if (status != JIMM_OK) {
+    return status == JIMM_ERROR_OUT_OF_MEMORY ? status : JIMM_OK;
   }
   const int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (descriptor >= 0) {
     close(descriptor);
   }
+  return JIMM_OK;
 }
 
 /* ---- pointers ---- */

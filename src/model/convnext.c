@@ -6,6 +6,7 @@
  * convnextv2_variants.def. */
 #include <string.h>
 
+#include "model/convnext.h"
 #include "model/layers.h"
 #include "model/registry.h"
 
@@ -247,6 +248,7 @@ const jimm_family jimm_family_convnext = {
     .aliases = convnext_aliases,
     .alias_count = (int32_t)(sizeof convnext_aliases / sizeof convnext_aliases[0]),
     .init = init,
+    .adapt = jimm_convnext_adapt,
 };
 const jimm_family jimm_family_convnextv2 = {
     .size = sizeof(jimm_family),
@@ -259,4 +261,5 @@ const jimm_family jimm_family_convnextv2 = {
     .aliases = convnextv2_aliases,
     .alias_count = (int32_t)(sizeof convnextv2_aliases / sizeof convnextv2_aliases[0]),
     .init = init,
+    .adapt = jimm_convnext_adapt,
 };

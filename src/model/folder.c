@@ -242,11 +242,29 @@ static jimm_status read_config(jimm_folder *folder, const jimm_json *root) {
 
 /* ---- the folder ---- */
 
+/* The path of the weights: timm.models._hub._PREFERRED_FILES, the first that is there; the first of
+ * all when none is. NULL: out of memory. */
+static char *find_weights(const char *path, const char *slash) {
+  static const char *const names[] = {
+      "model.safetensors",           "pytorch_model.bin",
+      "pytorch_model.pth",           "model.pth",
+      "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
+      "open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    char *weights = jimm_format("%s%s%s", path, slash, names[i]);
+    if (weights == NULL || jimm_os_exists(weights)) {
+      return weights;
+    }
+    jimm_free(weights);
+  }
+  return jimm_format("%s%s%s", path, slash, names[0]);
+}
+
 static jimm_status open_folder(const char *path, jimm_folder *folder) {
   const size_t length = strlen(path);
   const char *slash = length > 0 && path[length - 1] == '/' ? "" : "/";
   folder->config_path = jimm_format("%s%sconfig.json", path, slash);
-  folder->weights = jimm_format("%s%smodel.safetensors", path, slash);
+  folder->weights = find_weights(path, slash);
   if (folder->config_path == NULL || folder->weights == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }

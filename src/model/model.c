@@ -35,8 +35,8 @@ static jimm_status create(jimm_graph *graph, jimm_state *state, const jimm_weigh
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
   model->graph = jimm_graph_retain(graph);
-  model->state = jimm_state_retain(state);
-  return jimm_bind(graph, state, options, model->parameters);
+  const jimm_status status = jimm_state_adapt(graph, state, &model->state);
+  return status == JIMM_OK ? jimm_bind(graph, model->state, options, model->parameters) : status;
 }
 
 jimm_status jimm_model_create(jimm_graph *graph, jimm_state *state,

@@ -191,6 +191,7 @@ jimm_status jimm_graph_build(const jimm_model_name *name, const jimm_model_optio
   if (status != JIMM_OK) {
     return status;
   }
+  jimm_graph_set_owner(built, name->family, name->variant->tag);
   name->family->build(built, name->arch, &resolved);
   status = jimm_graph_finish(built);
   if (status != JIMM_OK) {

@@ -131,10 +131,13 @@ static long milliseconds(double seconds) {
   return seconds > 1e6 ? 1000000000L : (long)(seconds * 1000 + 0.5);
 }
 
-static void set_options(const jimm_http *http, exchange *e, struct curl_slist *fields) {
+/* False when an option cannot be set: for lack of memory, as libcurl is new enough. */
+static bool set_options(const jimm_http *http, exchange *e, struct curl_slist *fields) {
+  bool set = true;
   const jimm_http_request *request = e->request;
   CURL *easy = http->easy;
-#define SET(option, value) (void)http->curl->easy_setopt(easy, CURLOPT_##option, value)
+#define SET(option, value) \
+  set = http->curl->easy_setopt(easy, CURLOPT_##option, value) == CURLE_OK && set
   SET(ERRORBUFFER, http->message);
   SET(URL, request->url);
   SET(HTTPHEADER, fields);
@@ -180,6 +183,7 @@ static void set_options(const jimm_http *http, exchange *e, struct curl_slist *f
     SET(CUSTOMREQUEST, request->method);
   }
 #undef SET
+  return set;
 }
 
 /* Whether the same request may go well another time. */
@@ -206,6 +210,14 @@ static jimm_http_outcome judge(const jimm_http *http, const exchange *e, CURLcod
                                jimm_status *status) {
   const char *url = e->request->url;
   const int shown = jimm_http_shown(url);
+  /* libcurl calls a field of more than 100 KiB so. */
+  const bool long_field =
+      code == CURLE_OUT_OF_MEMORY && e->response->status > 0 && !e->complete && !e->stopped;
+  if (long_field && !e->response->fields.failed) {
+    *status = jimm_fail(JIMM_ERROR_NETWORK,
+                        "%.*s: the answer's header has a field that is too long", shown, url);
+    return JIMM_HTTP_REFUSED;
+  }
   if (e->response->fields.failed || code == CURLE_OUT_OF_MEMORY) {
     *status = jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "out of memory: the answer of %.*s", shown, url);
     return JIMM_HTTP_REFUSED;
@@ -249,7 +261,11 @@ jimm_http_outcome jimm_http_perform(jimm_http *http, const jimm_http_request *re
   http->curl->easy_reset(http->easy); /* keeps the connections */
   http->message[0] = 0;
   clock_gettime(CLOCK_MONOTONIC, &e.heard);
-  set_options(http, &e, fields);
+  if (!set_options(http, &e, fields)) {
+    http->curl->slist_free_all(fields);
+    *status = jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "out of memory: a request");
+    return JIMM_HTTP_REFUSED;
+  }
   jimm_log(JIMM_LOG_DEBUG, "%s %.*s", request->method, jimm_http_shown(request->url), request->url);
   const CURLcode code = http->curl->easy_perform(http->easy);
   http->curl->slist_free_all(fields);

@@ -67,7 +67,7 @@ jimm_http_outcome jimm_http_perform(jimm_http *http, const jimm_http_request *re
  * http or https url, or has a user name: those are no redirects that a client should follow. */
 jimm_status jimm_http_join(const char *base, const char *location, char **absolute);
 /* Whether both have the same scheme, host and port. False for what is no url. */
-bool jimm_http_same_origin(const char *a, const char *b);
+jimm_status jimm_http_same_origin(const char *a, const char *b, bool *same);
 bool jimm_http_is_secure(const char *url); /* https */
 /* The url without its query, which may hold signatures, for messages: length of that part. */
 int jimm_http_shown(const char *url);

@@ -1,6 +1,7 @@
 /* Where a redirect leads. */
 #include <string.h>
 
+#include "base/locale.h"
 #include "net/curl.h"
 #include "net/http.h"
 
@@ -53,22 +54,28 @@ jimm_status jimm_http_join(const char *base, const char *location, char **absolu
   }
   curl->url_cleanup(url);
   if (text == NULL) {
+    char shown[JIMM_SHOW_TEXT];
     return jimm_fail(JIMM_ERROR_FORMAT,
-                     "%.*s: leads to \"%.*s\": expected an http or https url without a user name",
-                     jimm_http_shown(base), base, jimm_http_shown(location), location);
+                     "%.*s: leads to %s: expected an http or https url without a user name",
+                     jimm_http_shown(base), base,
+                     jimm_show(shown, sizeof shown, location, (size_t)jimm_http_shown(location)));
   }
   *absolute = jimm_strdup(text);
   curl->free(text);
   return *absolute == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
 }
 
-/* Scheme, host in small letters, port: "https://host:443". */
-static char *origin_of(const jimm_curl *curl, const char *text) {
-  char *origin = NULL;
+/* Scheme, host in small letters, port: "https://host:443"; NULL for what is no url. */
+static jimm_status origin_of(const jimm_curl *curl, const char *text, char **origin) {
+  jimm_status status = JIMM_OK;
   CURLU *url = curl->url();
-  if (url == NULL || curl->url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK) {
+  *origin = NULL;
+  if (url == NULL) {
+    return jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "out of memory: a url");
+  }
+  if (curl->url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK) {
     curl->url_cleanup(url);
-    return NULL;
+    return JIMM_OK;
   }
   char *scheme = part_of(curl, url, CURLUPART_SCHEME, 0);
   char *host = part_of(curl, url, CURLUPART_HOST, 0);
@@ -77,24 +84,30 @@ static char *origin_of(const jimm_curl *curl, const char *text) {
     for (char *c = host; *c != 0; c++) {
       *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
     }
-    origin = jimm_format("%s://%s:%s", scheme, host, port);
+    *origin = jimm_format("%s://%s:%s", scheme, host, port);
+    status = *origin == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
   }
   curl->free(scheme);
   curl->free(host);
   curl->free(port);
   curl->url_cleanup(url);
-  return origin;
+  return status;
 }
 
-bool jimm_http_same_origin(const char *a, const char *b) {
+jimm_status jimm_http_same_origin(const char *a, const char *b, bool *same) {
   const jimm_curl *curl = NULL;
-  if (jimm_curl_load(&curl) != JIMM_OK) {
-    return false;
+  char *first = NULL;
+  char *second = NULL;
+  *same = false;
+  jimm_status status = jimm_curl_load(&curl);
+  if (status == JIMM_OK) {
+    status = origin_of(curl, a, &first);
   }
-  char *first = origin_of(curl, a);
-  char *second = origin_of(curl, b);
-  const bool same = first != NULL && second != NULL && strcmp(first, second) == 0;
+  if (status == JIMM_OK) {
+    status = origin_of(curl, b, &second);
+  }
+  *same = first != NULL && second != NULL && strcmp(first, second) == 0;
   jimm_free(first);
   jimm_free(second);
-  return same;
+  return status;
 }

@@ -65,11 +65,6 @@ static jimm_status read_header(reader *r) {
   for (int i = 0; i < SAFETENSORS_PREFIX; i++) {
     header |= (uint64_t)file[i] << 8 * i;
   }
-  if (memcmp(file, "PK\3\4", 4) == 0 || memcmp(file, "\x80\2\x8A\n", 4) == 0) {
-    return jimm_fail(JIMM_ERROR_FORMAT,
-                     "%s: expected a safetensors file, found a pickled PyTorch checkpoint",
-                     r->path);
-  }
   if (header > size - SAFETENSORS_PREFIX) {
     return jimm_fail(JIMM_ERROR_FORMAT,
                      "%s: truncated or not a safetensors file: the header's length (byte 0) is "
@@ -336,17 +331,17 @@ static jimm_status add_tensor(const reader *r, const entry *e, jimm_state *state
   const unsigned char *data = r->data + e->begin;
   const size_t bytes = (size_t)(e->end - e->begin);
   jimm_tensor tensor = {e->dtype, e->shape, (void *)(uintptr_t)data, NULL};
-  if ((uintptr_t)data % jimm_dtype_size(e->dtype) == 0) {
-    return jimm_state_append(state, e->json->key, &tensor);
+  jimm_status status = JIMM_OK;
+  if ((uintptr_t)data % jimm_dtype_size(e->dtype) != 0) {
+    status = jimm_tensor_create(e->dtype, &e->shape, &tensor);
+    if (status != JIMM_OK) {
+      return status;
+    }
+    if (bytes > 0) {
+      memcpy(tensor.data, data, bytes);
+    }
   }
-  jimm_status status = jimm_tensor_create(e->dtype, &e->shape, &tensor);
-  if (status != JIMM_OK) {
-    return status;
-  }
-  if (bytes > 0) {
-    memcpy(tensor.data, data, bytes);
-  }
-  status = jimm_state_append(state, e->json->key, &tensor);
+  status = jimm_state_append_cleaned(state, e->json->key, &tensor);
   if (status != JIMM_OK) {
     jimm_tensor_close(&tensor);
   }
@@ -388,21 +383,13 @@ static jimm_status make_state(reader *r, jimm_state **result) {
     return jimm_fail_context(status, "%s", r->path);
   }
   state->mapping = r->mapping; /* from here on the state unmaps it */
-  r->mapping = (jimm_mapping){NULL, 0};
   *result = state;
   return JIMM_OK;
 }
 
-jimm_status jimm_state_open(const char *path, jimm_state **state) {
-  if (path == NULL || state == NULL) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_state_open: path or state is NULL");
-  }
-  *state = NULL;
-  reader r = {.path = path};
-  jimm_status status = jimm_os_map(path, &r.mapping);
-  if (status == JIMM_OK) {
-    status = read_header(&r);
-  }
+jimm_status jimm_safetensors_read(const char *path, jimm_mapping *mapping, jimm_state **state) {
+  reader r = {.path = path, .mapping = *mapping};
+  jimm_status status = read_header(&r);
   if (status == JIMM_OK) {
     status = read_entries(&r);
   }
@@ -411,6 +398,8 @@ jimm_status jimm_state_open(const char *path, jimm_state **state) {
   }
   jimm_free(r.entries);
   jimm_arena_close(&r.arena);
-  jimm_os_unmap(&r.mapping);
+  if (status == JIMM_OK) {
+    *mapping = (jimm_mapping){NULL, 0};
+  }
   return status;
 }

@@ -41,6 +41,7 @@ void jimm_state_close(jimm_state **state) {
   jimm_free(old->metadata);
   jimm_map_close(&old->index);
   jimm_os_unmap(&old->mapping);
+  jimm_state_close(&old->source);
   jimm_free(old);
 }
 
@@ -91,6 +92,18 @@ jimm_status jimm_state_append(jimm_state *state, const char *name, const jimm_te
   return JIMM_OK;
 }
 
+jimm_status jimm_state_append_cleaned(jimm_state *state, const char *name,
+                                      const jimm_tensor *tensor) {
+  static const char *const prefixes[] = {"module.", "_orig_mod."};
+  const char *cleaned = name;
+  for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+    const size_t length = strlen(prefixes[i]);
+    cleaned += strncmp(cleaned, prefixes[i], length) == 0 ? length : 0;
+  }
+  const jimm_status status = jimm_state_append(state, cleaned, tensor);
+  return status == JIMM_ERROR_INVALID_ARGUMENT ? JIMM_ERROR_FORMAT : status;
+}
+
 jimm_status jimm_state_add(jimm_state *state, const char *name, const jimm_tensor *tensor) {
   if (state == NULL || name == NULL || tensor == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_state_add: state, name or tensor is NULL");
@@ -135,6 +148,26 @@ jimm_status jimm_state_add_owned(jimm_state *state, const char *name, jimm_tenso
   return status;
 }
 
+jimm_status jimm_state_add_view(jimm_state *state, const char *name, jimm_state *source,
+                                const jimm_tensor *tensor) {
+  if (state == NULL || name == NULL || source == NULL || tensor == NULL || source == state) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_state_add_view: state, name, source or tensor is NULL, or the source is "
+                     "the state itself");
+  }
+  if (state->source != NULL && state->source != source) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_state_add_view: %s is of another state than the views before it", name);
+  }
+  jimm_tensor view = *tensor;
+  view.owned = NULL;
+  const jimm_status status = jimm_state_append(state, name, &view);
+  if (status == JIMM_OK && state->source == NULL) {
+    state->source = jimm_state_retain(source);
+  }
+  return status;
+}
+
 int64_t jimm_state_count(const jimm_state *state) {
   return (int64_t)state->count;
 }
@@ -171,6 +204,10 @@ const char *jimm_state_metadata(const jimm_state *state, const char *key) {
   return NULL;
 }
 
+const char *jimm_state_metadata_key(const jimm_state *state, int64_t index) {
+  return index < 0 || (uint64_t)index >= state->metadata_count ? NULL : state->metadata[index].key;
+}
+
 jimm_status jimm_state_set_metadata(jimm_state *state, const char *key, const char *value) {
   size_t key_length = strlen(key), value_length = strlen(value);
   if (jimm_utf8_valid_prefix(key, key_length) != key_length ||
@@ -202,10 +239,14 @@ jimm_status jimm_state_set_metadata(jimm_state *state, const char *key, const ch
 }
 
 void jimm_state_release_pages(const jimm_state *state, const jimm_tensor *tensor) {
-  size_t bytes = jimm_tensor_bytes(tensor);
-  uintptr_t begin = (uintptr_t)state->mapping.data, at = (uintptr_t)tensor->data;
-  if (begin != 0 && bytes > 0 && tensor->owned == NULL && at >= begin &&
-      at - begin <= state->mapping.size && bytes <= state->mapping.size - (at - begin)) {
-    jimm_os_release_pages(tensor->data, bytes);
+  const size_t bytes = jimm_tensor_bytes(tensor);
+  const uintptr_t at = (uintptr_t)tensor->data;
+  for (; state != NULL && bytes > 0 && tensor->owned == NULL; state = state->source) {
+    const uintptr_t begin = (uintptr_t)state->mapping.data;
+    if (begin != 0 && at >= begin && at - begin <= state->mapping.size &&
+        bytes <= state->mapping.size - (at - begin)) {
+      jimm_os_release_pages(tensor->data, bytes);
+      return;
+    }
   }
 }

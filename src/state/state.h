@@ -24,11 +24,18 @@ struct jimm_state {
   jimm_state_metadatum *metadata;
   size_t metadata_count, metadata_capacity;
   jimm_mapping mapping; /* of an opened file; data of the tensors lies in it */
+  jimm_state *source;   /* another state that tensors are views of; may be NULL */
 };
 
 /* Adds `tensor` as it is: a view stays a view, owned memory is taken over. On failure the caller
  * keeps it. */
 jimm_status jimm_state_append(jimm_state *state, const char *name, const jimm_tensor *tensor);
+
+/* The same without the prefixes of wrappers, as timm's clean_state_dict: "module." of
+ * DistributedDataParallel, then "_orig_mod." of torch.compile. Two names that become one, or a
+ * malformed name: JIMM_ERROR_FORMAT. */
+jimm_status jimm_state_append_cleaned(jimm_state *state, const char *name,
+                                      const jimm_tensor *tensor);
 
 /* Says that nothing will read this tensor soon: if its data lies in the state's file mapping, its
  * pages leave this process's memory (and come back from the file when they are read again). */

@@ -1,0 +1,263 @@
+/* The stack of a pickle and its memo, and the opcodes that gather values into containers. */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/locale.h"
+#include "state/pickle_machine.h"
+
+#define MARK_LIMIT 1000 /* Python's pickler does not nest deeper either */
+
+/* ---- the stack ---- */
+
+jimm_status jimm_pickle_push(jimm_unpickler *r, jimm_pickle *value) {
+  if (r->stack_count == r->stack_capacity) {
+    const size_t capacity = r->stack_capacity == 0 ? 64 : r->stack_capacity * 2;
+    jimm_pickle **grown =
+        jimm_grow((void *)r->stack, r->stack_count, capacity, sizeof(jimm_pickle *));
+    if (grown == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
+    r->stack = grown;
+    r->stack_capacity = capacity;
+  }
+  r->stack[r->stack_count++] = value;
+  return JIMM_OK;
+}
+
+jimm_status jimm_pickle_need(const jimm_unpickler *r, size_t count) {
+  const size_t floor = r->mark_count == 0 ? 0 : r->marks[r->mark_count - 1];
+  if (r->stack_count - floor >= count) {
+    return JIMM_OK;
+  }
+  return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "expected %zu values on the stack, found %zu",
+                          count, r->stack_count - floor);
+}
+
+jimm_pickle *jimm_pickle_top(const jimm_unpickler *r) {
+  return r->stack[r->stack_count - 1];
+}
+
+/* Takes away the last mark; the values from *first to the top are those above it. */
+static jimm_status pop_mark(jimm_unpickler *r, size_t *first) {
+  if (r->mark_count == 0) {
+    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "expected a mark on the stack, found none");
+  }
+  *first = r->marks[--r->mark_count];
+  return JIMM_OK;
+}
+
+jimm_status jimm_pickle_push_new(jimm_unpickler *r, jimm_pickle_type type, int64_t integer) {
+  jimm_status status;
+  jimm_pickle *value = jimm_pickle_make(r, type, &status);
+  if (value == NULL) {
+    return status;
+  }
+  value->integer = integer;
+  return jimm_pickle_push(r, value);
+}
+
+jimm_status jimm_pickle_push_text(jimm_unpickler *r, jimm_pickle_type type, const void *text,
+                                  size_t length) {
+  jimm_status status;
+  jimm_pickle *value = jimm_pickle_make(r, type, &status);
+  if (value == NULL) {
+    return status;
+  }
+  value->text = text;
+  value->length = length;
+  return jimm_pickle_push(r, value);
+}
+
+/* ---- opcodes: containers ---- */
+
+jimm_status jimm_pickle_run_mark(jimm_unpickler *r, int argument) {
+  (void)argument;
+  if (r->mark_count == MARK_LIMIT) {
+    return jimm_pickle_fail(r, JIMM_ERROR_LIMIT, "more than %d marks are open", MARK_LIMIT);
+  }
+  if (r->marks == NULL) {
+    r->marks = jimm_calloc(MARK_LIMIT, sizeof *r->marks);
+    if (r->marks == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
+  }
+  r->marks[r->mark_count++] = r->stack_count;
+  return JIMM_OK;
+}
+
+jimm_status jimm_pickle_run_empty(jimm_unpickler *r, int type) {
+  return jimm_pickle_push_new(r, (jimm_pickle_type)type, 0);
+}
+
+/* Replaces the values from `first` on by one that holds them. */
+static jimm_status gather(jimm_unpickler *r, size_t first, jimm_pickle_type type) {
+  jimm_status status;
+  jimm_pickle *value = jimm_pickle_make(r, type, &status);
+  if (value == NULL) {
+    return status;
+  }
+  const size_t count = r->stack_count - first;
+  if (type == JIMM_PICKLE_DICT && count % 2 != 0) {
+    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "a key without a value");
+  }
+  if (count > 0 && type != JIMM_PICKLE_SET) {
+    value->items = jimm_pickle_alloc(r, count * sizeof(jimm_pickle *), &status);
+    if (value->items == NULL) {
+      return status;
+    }
+    memcpy(value->items, r->stack + first, count * sizeof(jimm_pickle *));
+    value->count = value->capacity = count;
+  }
+  r->stack_count = first;
+  return jimm_pickle_push(r, value);
+}
+
+jimm_status jimm_pickle_run_gather(jimm_unpickler *r, int type) {
+  size_t first = 0;
+  const jimm_status status = pop_mark(r, &first);
+  return status == JIMM_OK ? gather(r, first, (jimm_pickle_type)type) : status;
+}
+
+jimm_status jimm_pickle_run_tuple(jimm_unpickler *r, int count) {
+  const jimm_status status = jimm_pickle_need(r, (size_t)count);
+  return status == JIMM_OK ? gather(r, r->stack_count - (size_t)count, JIMM_PICKLE_TUPLE) : status;
+}
+
+/* Moves the values from `first` on into the container below them. */
+static jimm_status pour(jimm_unpickler *r, size_t first, jimm_pickle_type type) {
+  char text[JIMM_SHOW_TEXT];
+  const size_t floor = r->mark_count == 0 ? 0 : r->marks[r->mark_count - 1];
+  if (first <= floor) {
+    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "expected a container on the stack, found none");
+  }
+  jimm_pickle *container = r->stack[first - 1];
+  if (container->type != type) {
+    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "expected %s, found %s",
+                            type == JIMM_PICKLE_DICT   ? "a dict"
+                            : type == JIMM_PICKLE_LIST ? "a list"
+                                                       : "a set",
+                            jimm_pickle_describe(container, text, sizeof text));
+  }
+  if (type == JIMM_PICKLE_DICT && (r->stack_count - first) % 2 != 0) {
+    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "a key without a value");
+  }
+  jimm_status status = JIMM_OK;
+  for (size_t i = first; i < r->stack_count && type != JIMM_PICKLE_SET && status == JIMM_OK; i++) {
+    status = jimm_pickle_append(r, container, r->stack[i]);
+  }
+  r->stack_count = first;
+  return status;
+}
+
+jimm_status jimm_pickle_run_add(jimm_unpickler *r, int type) {
+  const size_t count = type == JIMM_PICKLE_DICT ? 2 : 1;
+  const jimm_status status = jimm_pickle_need(r, count + 1);
+  return status == JIMM_OK ? pour(r, r->stack_count - count, (jimm_pickle_type)type) : status;
+}
+
+jimm_status jimm_pickle_run_add_all(jimm_unpickler *r, int type) {
+  size_t first = 0;
+  const jimm_status status = pop_mark(r, &first);
+  return status == JIMM_OK ? pour(r, first, (jimm_pickle_type)type) : status;
+}
+
+/* ---- opcodes: stack and memo ---- */
+
+jimm_status jimm_pickle_run_pop(jimm_unpickler *r, int argument) {
+  (void)argument;
+  const jimm_status status = jimm_pickle_need(r, 1);
+  r->stack_count -= status == JIMM_OK;
+  return status;
+}
+
+jimm_status jimm_pickle_run_pop_mark(jimm_unpickler *r, int argument) {
+  size_t first = 0;
+  (void)argument;
+  const jimm_status status = pop_mark(r, &first);
+  r->stack_count = status == JIMM_OK ? first : r->stack_count;
+  return status;
+}
+
+jimm_status jimm_pickle_run_dup(jimm_unpickler *r, int argument) {
+  (void)argument;
+  const jimm_status status = jimm_pickle_need(r, 1);
+  return status == JIMM_OK ? jimm_pickle_push(r, jimm_pickle_top(r)) : status;
+}
+
+/* Picklers number their memo from 0 or 1 on, so an index beyond the bytes read is a lie. */
+static jimm_status put(jimm_unpickler *r, uint64_t index) {
+  const jimm_status status = jimm_pickle_need(r, 1);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  if (index > r->at) {
+    return jimm_pickle_fail(r, JIMM_ERROR_LIMIT, "entry %llu of the memo after %zu bytes",
+                            (unsigned long long)index, r->at);
+  }
+  if (index >= r->memo_count) {
+    const size_t count = (size_t)index * 2 + 64;
+    jimm_pickle **grown = jimm_grow((void *)r->memo, r->memo_count, count, sizeof(jimm_pickle *));
+    if (grown == NULL) {
+      return JIMM_ERROR_OUT_OF_MEMORY;
+    }
+    memset((void *)(grown + r->memo_count), 0, (count - r->memo_count) * sizeof(jimm_pickle *));
+    r->memo = grown;
+    r->memo_count = count;
+  }
+  r->memo_filled += r->memo[index] == NULL;
+  r->memo[index] = jimm_pickle_top(r);
+  return JIMM_OK;
+}
+
+static jimm_status get(jimm_unpickler *r, uint64_t index) {
+  if (index >= r->memo_count || r->memo[index] == NULL) {
+    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "the memo has no entry %llu",
+                            (unsigned long long)index);
+  }
+  return jimm_pickle_push(r, r->memo[index]);
+}
+
+jimm_status jimm_pickle_run_put(jimm_unpickler *r, int width) {
+  uint64_t index;
+  const jimm_status status = jimm_pickle_take_number(r, width, &index);
+  return status == JIMM_OK ? put(r, index) : status;
+}
+
+jimm_status jimm_pickle_run_get(jimm_unpickler *r, int width) {
+  uint64_t index;
+  const jimm_status status = jimm_pickle_take_number(r, width, &index);
+  return status == JIMM_OK ? get(r, index) : status;
+}
+
+/* The number that the value on the stack, which is taken away, was put there as. */
+static jimm_status take_index_line(jimm_unpickler *r, uint64_t *index) {
+  jimm_status status = jimm_pickle_run_integer_line(r, 0);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  const jimm_pickle *number = r->stack[--r->stack_count];
+  if (number->type == JIMM_PICKLE_BIG || number->integer < 0) {
+    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "expected an entry of the memo");
+  }
+  *index = (uint64_t)number->integer;
+  return status;
+}
+
+jimm_status jimm_pickle_run_put_line(jimm_unpickler *r, int argument) {
+  uint64_t index = 0;
+  (void)argument;
+  const jimm_status status = take_index_line(r, &index);
+  return status == JIMM_OK ? put(r, index) : status;
+}
+
+jimm_status jimm_pickle_run_get_line(jimm_unpickler *r, int argument) {
+  uint64_t index = 0;
+  (void)argument;
+  const jimm_status status = take_index_line(r, &index);
+  return status == JIMM_OK ? get(r, index) : status;
+}
+
+jimm_status jimm_pickle_run_memoize(jimm_unpickler *r, int argument) {
+  (void)argument;
+  return put(r, r->memo_filled);
+}
