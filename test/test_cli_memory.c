@@ -19,6 +19,7 @@ static void preload(void) {
   setenv("LD_PRELOAD", getenv("JIMM_FAILING_MALLOC"), 1);
 }
 
+/* What hashes or asks the hub is left out: OpenSSL and libcurl do not outlive every failure. */
 static const char *const lines[][12] = {
     {"--help"},
     {"list", "resnet1*"},
@@ -32,7 +33,6 @@ static const char *const lines[][12] = {
      "out/y.safetensors"},
     {"cache", "ls", "test_resnet"},
     {"cache", "ls", "--json"},
-    {"cache", "verify"},
     {"cache", "rm", "--dry-run", "*"},
     {"download", "--offline", "--json", "test_resnet"},
 };
