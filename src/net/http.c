@@ -145,7 +145,6 @@ static bool set_options(const jimm_http *http, exchange *e, struct curl_slist *f
   SET(FOLLOWLOCATION, 0L);
   SET(NOSIGNAL, 1L);
   SET(TCP_KEEPALIVE, 1L);
-  SET(BUFFERSIZE, RECEIVE_BYTES);
   SET(HTTP09_ALLOWED, 0L);
   SET(SUPPRESS_CONNECT_HEADERS, 1L);
   SET(CONNECTTIMEOUT_MS, milliseconds(request->connect_seconds));
@@ -183,6 +182,8 @@ static bool set_options(const jimm_http *http, exchange *e, struct curl_slist *f
     SET(CUSTOMREQUEST, request->method);
   }
 #undef SET
+  /* Refused while libcurl has a buffer from before; that one serves as well. */
+  (void)http->curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
   return set;
 }
 
