@@ -246,6 +246,10 @@ jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file,
     if (status != JIMM_OK) {
       return status;
     }
+    if (jimm_http_is_secure(url) && !jimm_http_is_secure(absolute)) {
+      jimm_free(absolute);
+      return jimm_fail(JIMM_ERROR_NETWORK, "%s: leads from https to http", what);
+    }
     /* The hub describes the file in the very answer that leads away. An answer that does not, and
      * stays at the hub, is one for a repository that has moved. */
     bool conflict = false;
@@ -339,8 +343,6 @@ jimm_status jimm_hub_head(jimm_hub_call *call, const jimm_hub_file *file,
       if (hop >= REDIRECTS_MOST) {
         status =
             jimm_fail(JIMM_ERROR_NETWORK, "%s: more than %d redirects", file->url, REDIRECTS_MOST);
-      } else if (jimm_http_is_secure(url) && !jimm_http_is_secure(next)) {
-        status = jimm_fail(JIMM_ERROR_NETWORK, "%s: leads from https to http", file->url);
       }
     }
     jimm_free(url);
