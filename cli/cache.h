@@ -19,6 +19,10 @@ typedef struct cache_choice {
   int64_t count;
 } cache_choice;
 
+/* Opens the cache and chooses. Returns CLI_OK or, after a message, CLI_FAILED; closed in any case.
+ */
+int cache_choose(cache_choice *choice, const cache_values *values, int count, char **arguments);
+void cache_choice_close(cache_choice *choice);
 bool cache_same_repo(const jimm_cached_file *a, const jimm_cached_file *b);
 /* The first file after `first` that is of another repository, or count. */
 int64_t cache_repo_end(const cache_choice *choice, int64_t first);

@@ -8,7 +8,7 @@
 /* What the chosen files' blobs take that no other file of the cache needs. -1: out of memory. */
 static int64_t count_freed(const cache_choice *choice, int64_t first, int64_t end) {
   cache_choice freed = {choice->cache, NULL, 0};
-  freed.files = calloc((size_t)(end - first) + 1, sizeof *freed.files);
+  freed.files = calloc((size_t)(end - first) + 1, sizeof(void *));
   if (freed.files == NULL) {
     return -1;
   }

@@ -85,8 +85,8 @@ char *cli_quantity(int64_t value, char *buffer) {
 }
 
 char *cli_bytes(int64_t value, char *buffer) {
-  cli_quantity(value, buffer);
-  strcat(buffer, "B");
+  const size_t length = strlen(cli_quantity(value, buffer));
+  snprintf(buffer + length, 32 - length, "B");
   return buffer;
 }
 

@@ -151,21 +151,18 @@ static void draw(download_sweep *sweep) {
   for (size_t i = 0; i < sweep->list->count; i++) {
     const download_item *item = &sweep->list->items[i];
     const bool waits = item->active && item->waits_for[0] != 0;
-    bytes += item->before + item->done;
-    total = total < 0 || (item->bytes < 0 && item->total < 0)
-                ? -1
-                : total + (item->missing > item->before + item->total ? item->missing
-                                                                      : item->before + item->total);
+    const int64_t done = item->before + item->done;
+    int64_t all = item->bytes >= 0 ? item->missing : item->total;
+    all = all >= 0 && all < done ? done : all;
+    bytes += done;
+    total = total < 0 || all < 0 ? -1 : total + all;
     if (!item->active || count == CLI_PROGRESS_LINES - 1) {
       continue;
     }
-    char name[600];
-    snprintf(name, sizeof name, "%s%s%s", item->name, item->is_file ? "" : " ",
-             item->is_file ? "" : item->current);
     if (waits) {
-      snprintf(lines[count], CLI_PROGRESS_LINE, "waiting for another process  %.400s", name);
+      snprintf(lines[count], CLI_PROGRESS_LINE, "waiting for another process  %.400s", item->name);
     } else {
-      cli_transfer_line(lines[count], name, item->done, item->total, -1);
+      cli_transfer_line(lines[count], item->name, done, all, -1);
     }
     count++;
   }

@@ -26,7 +26,8 @@ char *cli_option_verbs(const cli_command *command, const cli_option *option, cha
                        size_t size) {
   size_t length = 0;
   buffer[0] = 0;
-  for (int32_t i = 0; option->verbs != 0 && command->verbs[i].name != NULL; i++) {
+  const bool some = option->verbs != 0 && command->verbs != NULL;
+  for (int32_t i = 0; some && command->verbs[i].name != NULL; i++) {
     if (cli_option_has_verb(option, i) && length < size) {
       length += (size_t)snprintf(buffer + length, size - length, "%s%s", length == 0 ? "(" : ", ",
                                  command->verbs[i].name);

@@ -185,7 +185,7 @@ char *cli_transfer_line(char line[CLI_PROGRESS_LINE], const char *name, int64_t 
   }
   const double share = total == 0 ? 1 : (double)bytes / (double)total;
   if (rate > 0 && bytes < total) {
-    const double seconds = (double)(total - bytes) / rate;
+    const double seconds = (double)(total - bytes) / rate + 1; /* never too short */
     if (seconds < 120) {
       snprintf(left, sizeof left, ", %.0f s left", seconds);
     } else if (seconds < 3600 * 100) {

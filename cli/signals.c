@@ -1,5 +1,6 @@
 /* What the program does when a signal ends it: no temporary file stays. */
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,7 +53,7 @@ void cli_watch_signals(void) {
 /* ---- a signal that is waited for ---- */
 
 static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-static volatile sig_atomic_t caught;
+static atomic_int caught; /* threads read it, too */
 
 /* The first is noted; whoever sends another does not want to wait. */
 static void note(int signal_number) {

@@ -127,7 +127,7 @@ case $mode in
       # shellcheck disable=SC2086
       stage "fixtures (test_${test%:*})" fixtures "$family" data/parity $archs
     done
-    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" list labels init dump predict
+    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" list labels init dump convert predict
     # shellcheck disable=SC2046,SC2086
     stage 'jimm forward' "$python" test/parity/check_cli.py --jimm "$jimm" --archs $(small $all) -- forward
     stage 'images' "$python" test/parity/check_images.py "$jimm"

@@ -210,6 +210,7 @@ TEST(pointers_that_lead_nowhere) {
       "../../blobs/loop",
       "../blobs/" WEIGHTS_SHA256,
       "../../../models--other/blobs/" WEIGHTS_SHA256,
+      "../../../models--timm--test_resnet.r161_in1k/blobs/" WEIGHTS_SHA256,
       "../../../../../../../../../etc/passwd",
       "/etc/passwd",
       "/",
@@ -219,6 +220,7 @@ TEST(pointers_that_lead_nowhere) {
   begin();
   tree_file(REPO_A "/blobs/" WEIGHTS_SHA256, WEIGHTS);
   tree_file("models--other/blobs/" WEIGHTS_SHA256, WEIGHTS);
+  tree_file("models--timm--test_resnet.r161_in1k/blobs/" WEIGHTS_SHA256, WEIGHTS);
   tree_file(REPO_A "/blobs/sub/blob", WEIGHTS);
   tree_folder(REPO_A "/blobs/folder");
   make_socket(REPO_A "/blobs/socket");

@@ -422,7 +422,7 @@ jimm_status jimm_cache_remove(const jimm_cache *cache, const jimm_cached_file *c
   if (count <= 0) {
     return JIMM_OK;
   }
-  r.entries = jimm_calloc((size_t)count, sizeof *r.entries);
+  r.entries = jimm_calloc((size_t)count, sizeof(void *));
   if (r.entries == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
@@ -438,7 +438,7 @@ jimm_status jimm_cache_remove(const jimm_cache *cache, const jimm_cached_file *c
     r.entries[i] = entry;
   }
   if (status == JIMM_OK) {
-    qsort(r.entries, (size_t)count, sizeof *r.entries, compare_entries);
+    qsort(r.entries, (size_t)count, sizeof(void *), compare_entries);
     status = remove_sorted(&r, (size_t)count);
   }
   if (freed != NULL) {

@@ -57,12 +57,7 @@ const char *jimm_cache_blob_name(const jimm_cache *cache, int folder, const char
 const char *jimm_cache_stored(const jimm_cache *cache, int blobs, const char *repo,
                               const char *etag, char target[JIMM_WALK_PATH]) {
   char text[JIMM_WALK_PATH], from[JIMM_WALK_PATH];
-  const size_t length = strlen(repo);
-  if (length + sizeof "/blobs" > sizeof from) {
-    return NULL;
-  }
-  memcpy(from, repo, length);
-  memcpy(from + length, "/blobs", sizeof "/blobs");
+  jimm_snprintf(from, sizeof from, "%s/blobs", repo);
   if (!jimm_walk_link(blobs, etag, text) ||
       !jimm_walk_target(cache->path, cache->real, from, text, target) ||
       strncmp(target, "blobs/", 6) != 0 || strlen(target) != 6 + 3 + 64 ||

@@ -192,17 +192,14 @@ typedef struct walk {
 
 static jimm_status visit_entry(walk *w, int folder, const char *above, const char *name) {
   struct stat info;
-  const size_t before = strlen(above), length = strlen(name);
-  if (before + 1 + length >= w->room) {
+  const size_t before = strlen(above);
+  if (before + 1 + strlen(name) >= w->room) {
     return JIMM_OK; /* no path leads there */
   }
-  char *relative = jimm_arena_alloc(w->arena, before + length + 2);
+  const char *relative = jimm_arena_format(w->arena, "%s%s%s", above, before > 0 ? "/" : "", name);
   if (relative == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  memcpy(relative, above, before);
-  relative[before] = '/';
-  memcpy(relative + before + (before > 0), name, length + 1);
   if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
     return jimm_walk_tolerate(w->shown, relative, errno);
   }
