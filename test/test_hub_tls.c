@@ -12,6 +12,10 @@
 #define TOKEN "hf_test_token"
 #define SIZE 100000
 
+TEST_SETUP() {
+  hub_server_start();
+}
+
 /* A place whose hub is the port of TLS, trusted or not, with an LFS file "a.bin" and a git file
  * "a.txt". */
 static void begin(const char *place, bool trusted, bool secure) {
@@ -140,6 +144,19 @@ TEST(https_does_not_lead_to_http) {
   }
 }
 
+TEST(https_does_not_lead_to_http_that_says_nothing_of_the_file) {
+  begin("nothing", true, true);
+  hub_rule_add(&(hub_rule){.method = "HEAD",
+                           .target = "/ns/",
+                           .prefix = true,
+                           .status = 307,
+                           .headers = "Location: http://127.0.0.1:@1@/other\r\n"});
+  TEST_CHECK(hub_download("ns/name", "a.txt", NULL, NULL) != JIMM_OK);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "from https to http");
+  check_all_secure();
+  end();
+}
+
 TEST(fetch_by_https_does_not_lead_to_http) {
   char url[100];
   begin("fetch_downgrade", true, true);
@@ -172,7 +189,7 @@ TEST(http_may_lead_to_https_without_the_token) {
 TEST(https_that_is_cut_is_no_end) {
   static const int64_t cuts[] = {0, 4000};
   for (size_t i = 0; i < 2; i++) {
-    begin(i == 0 ? "whole" : "cut", true, true);
+    begin(i == 0 ? "tls_whole" : "tls_cut", true, true);
     hub_publish(&(hub_file){.repo = "ns/name",
                             .commit = HUB_COMMIT,
                             .revisions = "main",
@@ -197,3 +214,5 @@ TEST(https_that_is_cut_is_no_end) {
     end();
   }
 }
+
+TEST_MAIN()

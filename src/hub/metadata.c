@@ -246,10 +246,6 @@ jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file,
     if (status != JIMM_OK) {
       return status;
     }
-    if (jimm_http_is_secure(url) && !jimm_http_is_secure(absolute)) {
-      jimm_free(absolute);
-      return jimm_fail(JIMM_ERROR_NETWORK, "%s: leads from https to http", what);
-    }
     /* The hub describes the file in the very answer that leads away. An answer that does not, and
      * stays at the hub, is one for a repository that has moved. */
     bool conflict = false;
@@ -265,6 +261,10 @@ jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file,
     if (stays) {
       *next = absolute;
       return JIMM_OK;
+    }
+    if (jimm_http_is_secure(url) && !jimm_http_is_secure(absolute)) {
+      jimm_free(absolute);
+      return jimm_fail(JIMM_ERROR_NETWORK, "%s: leads from https to http", what);
     }
     const char *kept = jimm_arena_strdup(&call->arena, absolute);
     jimm_free(absolute);
@@ -339,11 +339,9 @@ jimm_status jimm_hub_head(jimm_hub_call *call, const jimm_hub_file *file,
   for (int hop = 0; status == JIMM_OK && url != NULL; hop++) {
     char *next = NULL;
     status = ask(call, file, url, metadata, trouble, &next);
-    if (status == JIMM_OK && next != NULL) {
-      if (hop >= REDIRECTS_MOST) {
-        status =
-            jimm_fail(JIMM_ERROR_NETWORK, "%s: more than %d redirects", file->url, REDIRECTS_MOST);
-      }
+    if (status == JIMM_OK && next != NULL && hop >= REDIRECTS_MOST) {
+      status =
+          jimm_fail(JIMM_ERROR_NETWORK, "%s: more than %d redirects", file->url, REDIRECTS_MOST);
     }
     jimm_free(url);
     url = next;
