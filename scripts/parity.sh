@@ -127,10 +127,11 @@ case $mode in
       # shellcheck disable=SC2086
       stage "fixtures (test_${test%:*})" fixtures "$family" data/parity $archs
     done
-    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" list labels init dump predict
+    stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" list labels init dump convert predict
     # shellcheck disable=SC2046,SC2086
     stage 'jimm forward' "$python" test/parity/check_cli.py --jimm "$jimm" --archs $(small $all) -- forward
     stage 'images' "$python" test/parity/check_images.py "$jimm"
+    stage 'the cache that Python shares' "$python" test/parity/check_hub.py --build "$build"
     stage 'weights by name' "$python" test/parity/check_released.py --build "$build"
     # shellcheck disable=SC2086
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check $all
@@ -144,6 +145,7 @@ case $mode in
         $(live "${test%:*}" | head -n 1)
     done
     stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" --quick
+    stage 'the cache that Python shares' "$python" test/parity/check_hub.py --build "$build" --quick
     stage 'weights by name' "$python" test/parity/check_released.py --build "$build" --quick
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check test_resnet \
       seresnet18 resnetblur18 ecaresnext26t_32x4d resnetv2_18d test_convnext convnextv2_atto

@@ -14,8 +14,9 @@ TEST_SETUP() {
 
 /* ---- help ---- */
 
-static const char *const commands[] = {"list", "info", "predict", "preprocess", "forward"};
-enum { COMMANDS = 5 };
+static const char *const commands[] = {"list",       "info",    "predict",
+                                       "preprocess", "forward", "convert"};
+enum { COMMANDS = 6 };
 
 TEST(version_and_help) {
   const run_result *run = RUN("--version");
@@ -38,6 +39,7 @@ TEST(help_and_man_name_every_option) {
       {"-o, --output", "-w, --weights", "--test-size"},
       {"-w, --weights", "--synthetic", "--input", "--output", "--what", "--num-classes",
        "--in-chans", "--global-pool", "--evaluator", "--threads", "--reset-head", "--check-finite"},
+      {"--dtype"},
   };
   const run_result *run = RUN("--man");
   check_quiet(run, 0);

@@ -35,6 +35,7 @@ static const char *const lines[][12] = {
     {"cache", "ls", "--json"},
     {"cache", "rm", "--dry-run", "*"},
     {"download", "--offline", "--json", "test_resnet"},
+    {"convert", "w.pt", "out/w.safetensors", "--dtype", "f16"},
 };
 
 static void check_line(void *context) {
@@ -76,6 +77,11 @@ TEST_SETUP() {
   setenv("HF_HUB_CACHE", scratch_path("hub"), 1);
   tree_begin(scratch_path("hub"));
   tree_standard();
+  char data[8192];
+  FILE *file = fopen("test/data/checkpoints/nested_state_dict.pt", "rb");
+  TEST_REQUIRE_MSG(file != NULL, "run from the source root");
+  scratch_write("w.pt", data, fread(data, 1, sizeof data, file));
+  fclose(file);
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
     char name[64];
     snprintf(name, sizeof name, "%s %s", lines[i][0], lines[i][1] == NULL ? "" : lines[i][1]);

@@ -246,6 +246,32 @@ TEST(bad_configs) {
   }
 }
 
+/* timm's _PREFERRED_FILES: the first that is there. */
+TEST(weights_have_one_of_timms_names) {
+  static const char *const names[] = {"open_clip_pytorch_model.pth",
+                                      "open_clip_pytorch_model.bin",
+                                      "open_clip_pytorch_model.safetensors",
+                                      "open_clip_model.safetensors",
+                                      "model.pth",
+                                      "pytorch_model.pth",
+                                      "pytorch_model.bin",
+                                      "model.safetensors"};
+  const int count = sizeof names / sizeof names[0];
+  char path[sizeof folder_path + 64];
+  for (int i = 0; i < count; i++) { /* each is preferred to those before it */
+    snprintf(path, sizeof path, "%s/%s", folder_path, names[i]);
+    FILE *file = fopen(path, "wb");
+    TEST_REQUIRE(file != NULL && fclose(file) == 0);
+    jimm_folder *folder = must_open(saved);
+    TEST_CHECK_STR(jimm_folder_weights(folder), path);
+    jimm_folder_close(&folder);
+  }
+  for (int i = 0; i < count; i++) {
+    snprintf(path, sizeof path, "%s/%s", folder_path, names[i]);
+    TEST_CHECK_INT(unlink(path), 0);
+  }
+}
+
 TEST(no_such_folder) {
   jimm_folder *folder = NULL;
   TEST_CHECK(jimm_folder_open("/nonexistent/folder/", &folder) != JIMM_OK);

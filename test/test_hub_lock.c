@@ -144,6 +144,8 @@ TEST(clients_without_locks_get_the_right_blob_twice) {
   TEST_CHECK_INT(hub_count("GET", NULL), 2);
   TEST_CHECK_INT(hub_count_files(hub_path(REPO "/blobs"), ""), 1);
   check_blob(etag, 3 << 20);
+  /* An empty one is what the Python client would wait for without end. */
+  TEST_CHECK_INT(hub_count_files(hub_path("cache/.locks"), ".lock"), 0);
 }
 
 /* ---- 9: locks that others hold or remove ---- */

@@ -79,6 +79,35 @@ static jimm_status save_state(const char *name) {
   return status;
 }
 
+/* Weights under the names of a paper or of another library, for a model that takes them. */
+static jimm_status adapt_names(const char *first) {
+  static const char *const names[] = {"stages.1.0.dwconv.weight", "downsample_layers.1.0.weight",
+                                      "head.weight", "norm.weight", "visual.head.proj.weight"};
+  jimm_model_name found;
+  jimm_graph *graph = NULL;
+  jimm_state *state = NULL, *adapted = NULL;
+  jimm_status status = jimm_model_find("test_convnext", &found);
+  if (status == JIMM_OK) {
+    status = jimm_graph_build(&found, NULL, &graph);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_state_create(&state);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_state_add(state, first, &image);
+  }
+  for (size_t i = 0; i < sizeof names / sizeof names[0] && status == JIMM_OK; i++) {
+    status = jimm_state_add(state, names[i], &image);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_state_adapt(graph, state, &adapted);
+  }
+  jimm_state_close(&adapted);
+  jimm_state_close(&state);
+  jimm_graph_close(&graph);
+  return status;
+}
+
 static jimm_status read_npy(const char *name) {
   jimm_tensor tensor = {.dtype = JIMM_DTYPE_NONE};
   const jimm_status status = jimm_npy_read(walk_input(name), &tensor);
@@ -410,6 +439,12 @@ static const memory_walk rows[] = {
     {"read a pipe", read_pipe, "exec head -c 300000 /dev/zero", JIMM_OK, FOREIGN_IGNORED},
     {"open safetensors", open_state, "w.safetensors", JIMM_OK, FOREIGN_FAILS}, /* qsort */
     {"open safetensors that are malformed", open_state, "bad.safetensors", JIMM_ERROR_FORMAT},
+    {"open a checkpoint", open_state, "zip.pt", JIMM_OK, FOREIGN_FAILS}, /* qsort */
+    {"open a legacy checkpoint", open_state, "legacy.pt"},
+    {"open a checkpoint that is refused", open_state, "refused.pt", JIMM_ERROR_UNSUPPORTED,
+     FOREIGN_FAILS},
+    {"names of a paper's weights", adapt_names, "downsample_layers.0.0.weight"},
+    {"names of open_clip's weights", adapt_names, "visual.trunk.stem.0.weight"},
     {"save safetensors", save_state, "s.safetensors"},
     {"read .npy", read_npy, "x.npy"},
     {"write .npy", write_npy, "y.npy"},
@@ -453,6 +488,15 @@ static void put(const char *name, const char *data, size_t size) {
   TEST_REQUIRE_INT(fclose(file), 0);
 }
 
+/* A copy of a file of test/data/checkpoints. */
+static void put_checkpoint(const char *name, const char *from) {
+  char data[16384];
+  FILE *file = fopen(from, "rb");
+  TEST_REQUIRE_MSG(file != NULL, "cannot read %s: run from the source root", from);
+  put(name, data, fread(data, 1, sizeof data, file));
+  fclose(file);
+}
+
 static void write_inputs(void) {
   jimm_graph *graph = NULL;
   jimm_state *state = NULL;
@@ -466,6 +510,9 @@ static void write_inputs(void) {
   TEST_REQUIRE_INT(mkdir(walk_input("zoo"), 0777), 0);
   put("zoo/config.json", config, sizeof config - 1);
   put("bad.safetensors", twice, sizeof twice - 1);
+  put_checkpoint("zip.pt", "test/data/checkpoints/nested_protocol5.pt");
+  put_checkpoint("legacy.pt", "test/data/checkpoints/legacy_strided.pt");
+  put_checkpoint("refused.pt", "test/data/checkpoints/refused/complex.pt");
 }
 
 TEST_SETUP() {

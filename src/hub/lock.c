@@ -20,17 +20,18 @@ char *jimm_hub_lock_path(jimm_arena *arena, const char *cache, const char *folde
 
 /* Opens or makes the file. Who makes it lets the group use it, whatever the umask. -1 with errno.
  * O_NONBLOCK: a pipe in its place must not hold us. */
-static int open_lock(const char *path) {
+static int open_lock(const char *path, bool *made) {
   const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
   int file = open(path, flags | O_CREAT | O_EXCL, 0664);
-  if (file >= 0) {
+  *made = file >= 0;
+  if (*made) {
     (void)fchmod(file, 0664);
     return file;
   }
   if (errno != EEXIST && errno != EACCES) {
     return -1;
   }
-  return open(path, flags | O_CREAT, 0664);
+  return open(path, flags);
 }
 
 /* Some versions remove the file when they let go: then the lock on it guards nothing any more. */
@@ -43,7 +44,8 @@ static bool is_current(int file, const char *path) {
 typedef enum attempt { TAKEN, HELD, WITHOUT, FAILED } attempt;
 
 static attempt try_lock(const char *path, int *descriptor) {
-  const int file = open_lock(path);
+  bool made = false;
+  const int file = open_lock(path, &made);
   if (file < 0) {
     return errno == ENOENT || errno == EAGAIN ? HELD : FAILED;
   }
@@ -56,12 +58,15 @@ static attempt try_lock(const char *path, int *descriptor) {
     return HELD;
   }
   const int error = errno;
+  const bool without = error == ENOSYS || error == EOPNOTSUPP || error == ENOLCK;
+  if (without && made) {
+    /* Where there are no locks, the Python client takes a file in this place for one that is held,
+     * and an empty one for one that is held for ever. */
+    (void)unlink(path);
+  }
   close(file);
   errno = error;
-  if (error == EWOULDBLOCK || error == EINTR) {
-    return HELD;
-  }
-  return error == ENOSYS || error == EOPNOTSUPP || error == ENOLCK ? WITHOUT : FAILED;
+  return error == EWOULDBLOCK || error == EINTR ? HELD : without ? WITHOUT : FAILED;
 }
 
 jimm_status jimm_hub_lock_take(jimm_hub_call *call, const char *path,

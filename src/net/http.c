@@ -136,8 +136,9 @@ static bool set_options(const jimm_http *http, exchange *e, struct curl_slist *f
   bool set = true;
   const jimm_http_request *request = e->request;
   CURL *easy = http->easy;
+  /* Other errors are none: after a name that was not found, libcurl refuses to set BUFFERSIZE. */
 #define SET(option, value) \
-  set = http->curl->easy_setopt(easy, CURLOPT_##option, value) == CURLE_OK && set
+  set = http->curl->easy_setopt(easy, CURLOPT_##option, value) != CURLE_OUT_OF_MEMORY && set
   SET(ERRORBUFFER, http->message);
   SET(URL, request->url);
   SET(HTTPHEADER, fields);

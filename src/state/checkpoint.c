@@ -115,19 +115,19 @@ static bool is_dense(const jimm_pickle_tensor *from) {
   return true;
 }
 
+/* Element by element; steps beyond the last one wrap around and back. */
 static void copy_strided(const jimm_pickle_tensor *from, const unsigned char *source, size_t size,
                          unsigned char *target, int64_t count) {
   int64_t index[JIMM_MAX_RANK] = {0};
-  const unsigned char *at = source;
+  size_t at = 0;
   for (int64_t i = 0; i < count; i++) {
-    memcpy(target, at, size);
-    target += size;
+    memcpy(target + (size_t)i * size, source + at * size, size);
     for (int64_t d = from->rank - 1; d >= 0; d--) {
-      at += (ptrdiff_t)size * from->stride[d];
+      at += (size_t)from->stride[d];
       if (++index[d] < from->size[d]) {
         break;
       }
-      at -= (ptrdiff_t)size * from->stride[d] * from->size[d];
+      at -= (size_t)from->stride[d] * (size_t)from->size[d];
       index[d] = 0;
     }
   }
@@ -202,9 +202,12 @@ static jimm_status make_tensor(jimm_checkpoint *checkpoint, const jimm_pickle_te
   }
   checkpoint->copied += bytes;
   status = jimm_tensor_create(tensor->dtype, &tensor->shape, tensor);
-  if (status == JIMM_OK && dense) {
+  if (status != JIMM_OK || tensor->data == NULL) {
+    return status;
+  }
+  if (dense) {
     memcpy(tensor->data, data, bytes);
-  } else if (status == JIMM_OK) {
+  } else {
     copy_strided(from, data, size, tensor->data, count);
   }
   return status;
@@ -301,7 +304,7 @@ static jimm_status make_state(jimm_checkpoint *checkpoint, jimm_state **result) 
   if (status == JIMM_OK) {
     status = jimm_state_create(&state);
   }
-  for (size_t i = 0; status == JIMM_OK && i + 1 < dict->count; i += 2) {
+  for (size_t i = 0; status == JIMM_OK && dict != NULL && i + 1 < dict->count; i += 2) {
     status = add_item(checkpoint, dict->items[i], dict->items[i + 1], state);
   }
   if (status != JIMM_OK) {

@@ -5,6 +5,8 @@
 #include "base/locale.h"
 #include "state/pickle.h"
 
+#define KEY_LIMIT 255 /* bytes; torch.save writes numbers */
+
 static const jimm_pickle_global globals[] = {
 #define NAMED(module_, name_, action_) {module_, name_, action_, JIMM_DTYPE_NONE, 0},
 #define STORAGE_OF(name_, dtype_, size_)                          \
@@ -180,18 +182,20 @@ jimm_status jimm_pickle_persistent(jimm_unpickler *reader, const jimm_pickle *id
                                            type->global->action != JIMM_GLOBAL_UNTYPED_STORAGE)) {
     return fail_id(reader, "expected a class of torch's storages");
   }
-  if (key->type != JIMM_PICKLE_TEXT || memchr(key->text, 0, key->length) != NULL) {
-    return fail_id(reader, "expected a text without zero bytes as key");
+  if (key->type != JIMM_PICKLE_TEXT || key->length > KEY_LIMIT ||
+      memchr(key->text, 0, key->length) != NULL) {
+    return fail_id(reader, "expected a short text without zero bytes as key");
   }
   if (elements->type != JIMM_PICKLE_INTEGER || elements->integer < 0) {
     return fail_id(reader, "expected an integer from 0 on as its number of elements");
   }
   jimm_status status;
   jimm_pickle *made = jimm_pickle_make(reader, JIMM_PICKLE_STORAGE, &status);
-  if (made != NULL) {
-    made->storage = jimm_pickle_alloc(reader, sizeof *made->storage, &status);
+  if (made == NULL) {
+    return status;
   }
-  if (status != JIMM_OK) {
+  made->storage = jimm_pickle_alloc(reader, sizeof *made->storage, &status);
+  if (made->storage == NULL) {
     return status;
   }
   *made->storage = (jimm_pickle_storage){.type = type->global,
@@ -258,10 +262,11 @@ static jimm_status make_tensor(jimm_unpickler *reader, const jimm_pickle_global 
   const jimm_pickle *metadata = arguments->count > least ? items[least] : NULL;
   jimm_status status;
   jimm_pickle *made = jimm_pickle_make(reader, JIMM_PICKLE_TENSOR, &status);
-  if (made != NULL) {
-    made->tensor = jimm_pickle_alloc(reader, sizeof *made->tensor, &status);
+  if (made == NULL) {
+    return status;
   }
-  if (status != JIMM_OK) {
+  made->tensor = jimm_pickle_alloc(reader, sizeof *made->tensor, &status);
+  if (made->tensor == NULL) {
     return status;
   }
   jimm_pickle_tensor *tensor = made->tensor;

@@ -7,7 +7,8 @@
 
 /* ---- pickle_plain.c: the next bytes; truncated: JIMM_ERROR_FORMAT ---- */
 
-jimm_status jimm_pickle_take(jimm_unpickler *r, uint64_t count, const unsigned char **bytes);
+/* NULL after a failure; *status says which. */
+const unsigned char *jimm_pickle_take(jimm_unpickler *r, uint64_t count, jimm_status *status);
 /* An integer of `count` bytes, at most 8. */
 jimm_status jimm_pickle_take_number(jimm_unpickler *r, int count, uint64_t *number);
 /* The characters up to the next newline, which is passed. */

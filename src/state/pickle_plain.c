@@ -7,22 +7,24 @@
 
 /* ---- the bytes ---- */
 
-jimm_status jimm_pickle_take(jimm_unpickler *r, uint64_t count, const unsigned char **bytes) {
+const unsigned char *jimm_pickle_take(jimm_unpickler *r, uint64_t count, jimm_status *status) {
   if (count > r->size - r->at) {
-    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT,
-                            "truncated: %llu bytes belong to it, and %zu are left",
-                            (unsigned long long)count, r->size - r->at);
+    *status = jimm_pickle_fail(r, JIMM_ERROR_FORMAT,
+                               "truncated: %llu bytes belong to it, and %zu are left",
+                               (unsigned long long)count, r->size - r->at);
+    return NULL;
   }
-  *bytes = r->data + r->at;
+  const unsigned char *bytes = r->data + r->at;
   r->at += (size_t)count;
-  return JIMM_OK;
+  *status = JIMM_OK;
+  return bytes;
 }
 
 /* An integer of `count` bytes. */
 jimm_status jimm_pickle_take_number(jimm_unpickler *r, int count, uint64_t *number) {
-  const unsigned char *bytes = NULL;
-  const jimm_status status = jimm_pickle_take(r, (uint64_t)count, &bytes);
-  *number = status == JIMM_OK ? jimm_little_endian(bytes, count) : 0;
+  jimm_status status;
+  const unsigned char *bytes = jimm_pickle_take(r, (uint64_t)count, &status);
+  *number = bytes == NULL ? 0 : jimm_little_endian(bytes, count);
   return status;
 }
 
@@ -61,12 +63,9 @@ jimm_status jimm_pickle_run_binary_integer(jimm_unpickler *r, int bytes) {
 /* An integer in two's complement, whose length in bytes is a number of `width` bytes. */
 jimm_status jimm_pickle_run_long(jimm_unpickler *r, int width) {
   uint64_t length;
-  const unsigned char *bytes = NULL;
   jimm_status status = jimm_pickle_take_number(r, width, &length);
-  if (status == JIMM_OK) {
-    status = jimm_pickle_take(r, length, &bytes);
-  }
-  if (status != JIMM_OK) {
+  const unsigned char *bytes = status == JIMM_OK ? jimm_pickle_take(r, length, &status) : NULL;
+  if (bytes == NULL) {
     return status;
   }
   if (length > 8) {
@@ -81,8 +80,8 @@ jimm_status jimm_pickle_run_long(jimm_unpickler *r, int width) {
 
 /* A line of digits; "00" and "01" are bools. LONG ends in 'L'. */
 jimm_status jimm_pickle_run_integer_line(jimm_unpickler *r, int suffix) {
-  const char *line;
-  size_t length;
+  const char *line = NULL;
+  size_t length = 0;
   const jimm_status status = jimm_pickle_take_line(r, &line, &length);
   if (status != JIMM_OK) {
     return status;
@@ -95,16 +94,13 @@ jimm_status jimm_pickle_run_integer_line(jimm_unpickler *r, int suffix) {
   }
   const size_t first = length > 0 && line[0] == '-' ? 1 : 0;
   int64_t value = 0;
-  bool fits = true;
-  for (size_t i = first; i < length; i++) {
-    if (line[i] < '0' || line[i] > '9') {
-      length = 0;
-    } else {
-      fits = fits && !__builtin_mul_overflow(value, 10, &value) &&
-             !__builtin_sub_overflow(value, line[i] - '0', &value);
-    }
+  bool fits = true, digits = length > first;
+  for (size_t i = first; i < length && digits; i++) {
+    digits = line[i] >= '0' && line[i] <= '9';
+    fits = fits && !__builtin_mul_overflow(value, 10, &value) &&
+           !__builtin_sub_overflow(value, line[i] - '0', &value);
   }
-  if (length == first) {
+  if (!digits) {
     return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "expected a line of digits");
   }
   fits = fits && (first == 1 || value != INT64_MIN);
@@ -114,14 +110,14 @@ jimm_status jimm_pickle_run_integer_line(jimm_unpickler *r, int suffix) {
 
 /* No checkpoint needs a float's value. */
 jimm_status jimm_pickle_run_float(jimm_unpickler *r, int bytes) {
-  const unsigned char *number;
-  const jimm_status status = jimm_pickle_take(r, (uint64_t)bytes, &number);
-  return status == JIMM_OK ? jimm_pickle_push_new(r, JIMM_PICKLE_FLOAT, 0) : status;
+  jimm_status status;
+  const unsigned char *number = jimm_pickle_take(r, (uint64_t)bytes, &status);
+  return number != NULL ? jimm_pickle_push_new(r, JIMM_PICKLE_FLOAT, 0) : status;
 }
 
 jimm_status jimm_pickle_run_float_line(jimm_unpickler *r, int argument) {
-  const char *line;
-  size_t length;
+  const char *line = NULL;
+  size_t length = 0;
   (void)argument;
   const jimm_status status = jimm_pickle_take_line(r, &line, &length);
   return status == JIMM_OK ? jimm_pickle_push_new(r, JIMM_PICKLE_FLOAT, 0) : status;
@@ -129,12 +125,9 @@ jimm_status jimm_pickle_run_float_line(jimm_unpickler *r, int argument) {
 
 static jimm_status run_sized(jimm_unpickler *r, int width, jimm_pickle_type type) {
   uint64_t length;
-  const unsigned char *bytes = NULL;
   jimm_status status = jimm_pickle_take_number(r, width, &length);
-  if (status == JIMM_OK) {
-    status = jimm_pickle_take(r, length, &bytes);
-  }
-  return status == JIMM_OK ? jimm_pickle_push_text(r, type, bytes, (size_t)length) : status;
+  const unsigned char *bytes = status == JIMM_OK ? jimm_pickle_take(r, length, &status) : NULL;
+  return bytes != NULL ? jimm_pickle_push_text(r, type, bytes, (size_t)length) : status;
 }
 
 jimm_status jimm_pickle_run_text(jimm_unpickler *r, int width) {

@@ -390,7 +390,7 @@ static jimm_status make_state(reader *r, jimm_state **result) {
 jimm_status jimm_safetensors_read(const char *path, jimm_mapping *mapping, jimm_state **state) {
   reader r = {.path = path, .mapping = *mapping};
   jimm_status status = read_header(&r);
-  if (status == JIMM_OK) {
+  if (status == JIMM_OK && r.root != NULL) {
     status = read_entries(&r);
   }
   if (status == JIMM_OK) {

@@ -1,19 +1,27 @@
 """Writes test/fuzz/corpus: small inputs from which the fuzz targets start.
 
 Most come from Pillow, numpy, safetensors and h5py; the rest are the same files cut or with a byte
-changed. Everything is seeded, so a second run writes the same files.
+changed. Everything is seeded, so a second run writes the same files, but for the addresses in those of
+target pickle.
 """
 
 import io
 import json
 import pathlib
+import pickle
 import random
 import struct
+import sys
+import tempfile
+import zipfile
 
 import h5py
 import numpy as np
 from PIL import Image
 from safetensors.numpy import save
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "parity"))
+from checkpoints import SAVED  # noqa: E402
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 RANDOM = random.Random(1)
@@ -205,6 +213,37 @@ def streams():
     write("fixture_stream", "count", struct.pack("<i", 0) + x + struct.pack("<q", 1 << 40))
 
 
+def checkpoints():
+    states = {"ordered": SAVED["legacy"], "strided": SAVED["legacy_strided"],
+              "training": SAVED["legacy_training"], "empty": SAVED["legacy_empty"],
+              "protocol4": SAVED["legacy_protocol4"]}
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "x.pt"
+        for name, save in states.items():
+            save(path)
+            with open(path, "rb") as file:
+                for _ in range(3):
+                    pickle.load(file)
+                damaged("pickle", name, file.read())
+        for name in ("zip_ordered", "zip_protocol5", "shared", "unsigned"):
+            SAVED[name](path)
+            damaged("zip", name, path.read_bytes())
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x02}.")
+        archive.writestr("x/folder/", b"")
+        with archive.open("x/wide", "w", force_zip64=True) as entry:
+            entry.write(b"1234")
+    damaged("zip", "plain", buffer.getvalue())
+    for name, data in {
+        "system": b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00lstR.",
+        "deep": b"\x80\x02" + b"(" * 300 + b"t" * 300 + b".",
+        "memo": b"\x80\x04]\x94(h\x00h\x00\x86\x94h\x01h\x01\x86\x94h\x02e.",
+        "text": b"(I01\nL5L\nF1.5\np0\n0g0\nl.",
+    }.items():
+        write("pickle", name, data)
+
+
 def main():
     images()
     tensors()
@@ -213,6 +252,7 @@ def main():
     fixtures()
     streams()
     answers()
+    checkpoints()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import torch
 import _dump_common
 from _checks import Checks
 
-GROUPS = ("list", "labels", "init", "dump", "forward", "predict")
+GROUPS = ("list", "labels", "init", "dump", "convert", "forward", "predict")
 
 
 def main():
