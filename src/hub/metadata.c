@@ -262,6 +262,10 @@ jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file,
       *next = absolute;
       return JIMM_OK;
     }
+    if (jimm_http_is_secure(url) && !jimm_http_is_secure(absolute)) {
+      jimm_free(absolute);
+      return jimm_fail(JIMM_ERROR_NETWORK, "%s: leads from https to http", what);
+    }
     const char *kept = jimm_arena_strdup(&call->arena, absolute);
     jimm_free(absolute);
     return kept == NULL ? JIMM_ERROR_OUT_OF_MEMORY
@@ -335,13 +339,9 @@ jimm_status jimm_hub_head(jimm_hub_call *call, const jimm_hub_file *file,
   for (int hop = 0; status == JIMM_OK && url != NULL; hop++) {
     char *next = NULL;
     status = ask(call, file, url, metadata, trouble, &next);
-    if (status == JIMM_OK && next != NULL) {
-      if (hop >= REDIRECTS_MOST) {
-        status =
-            jimm_fail(JIMM_ERROR_NETWORK, "%s: more than %d redirects", file->url, REDIRECTS_MOST);
-      } else if (jimm_http_is_secure(url) && !jimm_http_is_secure(next)) {
-        status = jimm_fail(JIMM_ERROR_NETWORK, "%s: leads from https to http", file->url);
-      }
+    if (status == JIMM_OK && next != NULL && hop >= REDIRECTS_MOST) {
+      status =
+          jimm_fail(JIMM_ERROR_NETWORK, "%s: more than %d redirects", file->url, REDIRECTS_MOST);
     }
     jimm_free(url);
     url = next;
