@@ -63,7 +63,7 @@ static void expand(text *to, const char *from) {
 /* ---- sending ---- */
 
 typedef struct answering {
-  int socket;
+  const hub_connection *connection;
   const hub_rule *rule;
   int64_t ticket;
   hub_content content;
@@ -75,10 +75,10 @@ typedef struct answering {
 
 static bool send_slowly(const answering *to, const char *data, size_t size) {
   if (to->rule->drip == 0) {
-    return hub_send(to->socket, data, size);
+    return hub_send(to->connection, data, size);
   }
   for (size_t i = 0; i < size; i++) {
-    if (!hub_send(to->socket, data + i, 1)) {
+    if (!hub_send(to->connection, data + i, 1)) {
       return false;
     }
     hub_sleep(to->rule->drip);
@@ -288,7 +288,7 @@ static bool send_whole(const answering *to, const hub_incoming *request) {
 
 bool hub_answer_send(const hub_connection *connection, const hub_incoming *request,
                      const hub_rule *rule) {
-  answering to = {.socket = connection->socket,
+  answering to = {.connection = connection,
                   .rule = rule,
                   .ticket = request->ticket,
                   .status = rule->status == 0 ? 200 : rule->status};
@@ -302,7 +302,8 @@ bool hub_answer_send(const hub_connection *connection, const hub_incoming *reque
   const bool open = send_whole(&to, request);
   hub_content_close(&to.content);
   if (!open && rule->reset) {
-    setsockopt(to.socket, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+    setsockopt(connection->socket, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+               sizeof(struct linger));
   }
   return open;
 }

@@ -1,6 +1,7 @@
 /* POST /.control/rule     a rule in JSON (hub_rule), or a list of them
  * POST /.control/publish  a file (hub_file); the answer is {"etag": ...}
  * POST /.control/clear    forgets everything; /.control/clear-rules: rules and the log
+ * GET  /.control/certificate  of the port that speaks TLS: {"certificate": ...}
  * GET  /.control/log      the requests so far; /.control/log?PREFIX: those whose target begins so
  */
 #include <stdio.h>
@@ -60,6 +61,8 @@ static json_t *act(const char *what, const char *body) {
       hub_repo_clear();
     }
     result = json_object();
+  } else if (strcmp(what, "/certificate") == 0) {
+    result = json_pack("{s:s}", "certificate", hub_tls_certificate());
   } else if (strncmp(what, "/log", 4) == 0) {
     result = hub_log_json(what[4] == '?' ? what + 5 : "");
   } else {
@@ -82,8 +85,8 @@ bool hub_control(hub_connection *connection, const char *target, const char *bod
       snprintf(head, sizeof head,
                "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
                failed ? "400 Bad Request" : "200 OK", strlen(text));
-  const bool sent = hub_send(connection->socket, head, (size_t)size) &&
-                    hub_send(connection->socket, text, strlen(text));
+  const bool sent =
+      hub_send(connection, head, (size_t)size) && hub_send(connection, text, strlen(text));
   free(text);
   return sent;
 }

@@ -5,9 +5,12 @@
  *   hub_rules.c    which rule answers
  *   hub_repo.c     what is published, and how the hub answers from it
  *   hub_answer.c   an answer goes to the client, well or ill
+ *   hub_tls.c      the port that speaks TLS
  */
 #ifndef TEST_HUB_INTERNAL_H
 #define TEST_HUB_INTERNAL_H
+
+#include <sys/types.h>
 
 #include "hub_wire.h"
 
@@ -15,7 +18,9 @@
 
 typedef struct hub_connection {
   int socket;
-  int port; /* 1 and on */
+  int port;           /* 1 and on */
+  struct ssl_st *tls; /* NULL: none */
+  bool whole;         /* the last answer was not cut */
   size_t used;
   char buffer[HUB_REQUEST_MAX + 1];
 } hub_connection;
@@ -32,7 +37,8 @@ typedef struct hub_incoming {
 _Noreturn void hub_serve(const int *sockets);
 int hub_listen(int *port); /* a socket on a free port of 127.0.0.1, or -1 */
 int hub_served_port(int port);
-bool hub_send(int socket, const void *data, size_t size); /* false: the client is gone */
+/* False: the client is gone. */
+bool hub_send(const hub_connection *connection, const void *data, size_t size);
 void hub_sleep(int64_t milliseconds);
 /* A header's value in `value`; false when there is none. */
 bool hub_header(const char *headers, const char *name, char *value, size_t size);
@@ -65,6 +71,15 @@ bool hub_repo_publish(hub_file *file, char etag[65]);
 void hub_repo_clear(void);
 /* The hub's answer, with texts of its own. */
 void hub_repo_answer(const hub_incoming *request, hub_rule *answer);
+
+/* ---- hub_tls.c ---- */
+
+void hub_tls_begin(void);
+const char *hub_tls_certificate(void); /* in PEM */
+bool hub_tls_accept(hub_connection *connection);
+ssize_t hub_tls_receive(const hub_connection *connection, void *data, size_t size);
+ssize_t hub_tls_send(const hub_connection *connection, const void *data, size_t size);
+void hub_tls_close(hub_connection *connection, bool whole); /* whole: says goodbye */
 
 /* ---- hub_answer.c ---- */
 

@@ -1,5 +1,5 @@
-/* hub_server: the tests' hub as a program. Prints {"endpoints": [hub, content network, stranger]}
- * and serves until its standard input ends. */
+/* hub_server: the tests' hub as a program. Prints {"endpoints": [hub, content network, stranger,
+ * TLS]} and serves until its standard input ends. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +24,8 @@ int main(void) {
       perror("hub_server");
       return 1;
     }
-    printf("%s\"http://127.0.0.1:%d\"%s", i == 0 ? "{\"endpoints\": [" : ", ", ports[i],
-           i == HUB_PORTS - 1 ? "]}\n" : "");
+    printf("%s\"http%s://127.0.0.1:%d\"%s", i == 0 ? "{\"endpoints\": [" : ", ",
+           i == HUB_PORTS - 1 ? "s" : "", ports[i], i == HUB_PORTS - 1 ? "]}\n" : "");
   }
   if (fflush(stdout) != 0 || pthread_create(&thread, NULL, wait_for_end, NULL) != 0) {
     return 1;

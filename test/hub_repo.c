@@ -171,9 +171,10 @@ static void give(const published *item, const question *asked, hub_rule *answer)
     answer->headers = format(
         "Content-Type: text/plain; charset=utf-8\r\nX-Repo-Commit: %s\r\n"
         "ETag: W/\"not-of-the-file\"\r\nX-Linked-Etag: \"%s\"\r\n%sVary: Accept\r\n"
-        "Location: http://127.0.0.1:@2@/cdn/%s?Expires=1&Signature=a%%2Bb~c_&Key-Pair-Id=K"
+        "Location: %s/cdn/%s?Expires=1&Signature=a%%2Bb~c_&Key-Pair-Id=K"
         "\r\n",
-        file->commit, item->etag, size, item->etag);
+        file->commit, item->etag, size,
+        file->secure ? "https://127.0.0.1:@4@" : "http://127.0.0.1:@2@", item->etag);
     answer->body = format("Found. Redirecting to the content network");
   } else if (file->cached) {
     const int length = (int)strcspn(asked->raw_name, "?");

@@ -110,10 +110,11 @@ void hub_log_clear(void) {
 
 /* ---- connections ---- */
 
-bool hub_send(int socket, const void *data, size_t size) {
+bool hub_send(const hub_connection *connection, const void *data, size_t size) {
   const char *at = data;
   while (size > 0) {
-    const ssize_t sent = send(socket, at, size, MSG_NOSIGNAL);
+    const ssize_t sent = connection->tls != NULL ? hub_tls_send(connection, at, size)
+                                                 : send(connection->socket, at, size, MSG_NOSIGNAL);
     if (sent <= 0) {
       return false;
     }
@@ -141,8 +142,10 @@ bool hub_header(const char *headers, const char *name, char *value, size_t size)
 /* Reads until `size` bytes are in the buffer. */
 static bool receive(hub_connection *connection, size_t size) {
   while (connection->used < size) {
-    const ssize_t got = recv(connection->socket, connection->buffer + connection->used,
-                             HUB_REQUEST_MAX - connection->used, 0);
+    char *to = connection->buffer + connection->used;
+    const size_t room = HUB_REQUEST_MAX - connection->used;
+    const ssize_t got = connection->tls != NULL ? hub_tls_receive(connection, to, room)
+                                                : recv(connection->socket, to, room, 0);
     if (got <= 0) {
       return false;
     }
@@ -165,7 +168,7 @@ static size_t receive_head(hub_connection *connection) {
   }
 }
 
-static bool answer(const hub_connection *connection, hub_incoming *request) {
+static bool answer(hub_connection *connection, hub_incoming *request) {
   hub_rule rule, hub;
   request->ticket = hub_log_begin(request);
   const bool ruled = hub_rules_take(request, &rule);
@@ -178,6 +181,7 @@ static bool answer(const hub_connection *connection, hub_incoming *request) {
     rule = hub;
   }
   const bool open = hub_answer_send(connection, request, &rule);
+  connection->whole = rule.cut == 0 && rule.cut_head == 0;
   hub_free_texts(&rule, hub_rule_fields);
   hub_log_done(request->ticket);
   return open;
@@ -222,7 +226,12 @@ static bool handle(hub_connection *connection) {
 
 static void *serve_connection(void *argument) {
   hub_connection *connection = argument;
-  while (handle(connection)) {
+  if (connection->port != HUB_PORTS || hub_tls_accept(connection)) {
+    while (handle(connection)) {
+    }
+  }
+  if (connection->tls != NULL) {
+    hub_tls_close(connection, connection->whole);
   }
   close(connection->socket);
   free(connection);
@@ -244,6 +253,7 @@ static void *serve_port(void *argument) {
     connection->socket = accepted;
     connection->port = port + 1;
     connection->used = 0;
+    connection->tls = NULL;
     if (pthread_create(&thread, NULL, serve_connection, connection) != 0) {
       close(accepted);
       free(connection);
@@ -272,6 +282,7 @@ int hub_listen(int *port) {
 
 _Noreturn void hub_serve(const int *sockets) {
   signal(SIGPIPE, SIG_IGN);
+  hub_tls_begin();
   requests.start_ms = now_ms();
   for (int i = 0; i < HUB_PORTS; i++) {
     struct sockaddr_in address;

@@ -7,11 +7,11 @@
  * .prefix = true, .times = 1, .hub = true, .cut = 100, .reset = true});
  *
  * It listens on several ports of 127.0.0.1: the first is the hub, the second its content network,
- * the third a stranger. A request that no rule answers is answered from what is published, and what
- * is not published is refused as the hub refuses it. The program hub_server is the same for others:
- * the calls are requests to /.control (hub_control.c), in JSON.
+ * the third a stranger, the fourth the hub by TLS. A request that no rule answers is answered from
+ * what is published, and what is not published is refused as the hub refuses it. The program
+ * hub_server is the same for others: the calls are requests to /.control (hub_control.c), in JSON.
  *
- * In headers, raw, before, body, extra and trailer some words are replaced: @1@, @2@, @3@ by the
+ * In headers, raw, before, body, extra and trailer some words are replaced: @1@ to @4@ by the
  * ports, @nul@ by a zero byte, @a100@ by a hundred times the letter a, @h100@ by as many headers.
  */
 #ifndef TEST_HUB_SERVER_H
@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HUB_PORTS 3
+#define HUB_PORTS 4
 
 /* When a request is matched, and what it gets. Rules are tried in their order. Texts may be NULL;
  * they are bytes, not necessarily UTF-8. */
@@ -29,7 +29,7 @@ typedef struct hub_rule {
   const char *method; /* NULL: any */
   const char *target; /* of the request line, as it is sent; NULL: any */
   bool prefix;        /* target is only the beginning */
-  int64_t port;       /* 1, 2, 3; 0: any */
+  int64_t port;       /* 1 to 4; 0: any */
   const char *header; /* must occur in the request's headers, in any case */
   int64_t times;      /* then the rule is used up; 0: never */
   bool first;         /* goes before the rules that are there */
@@ -73,6 +73,7 @@ typedef struct hub_file {
   bool lfs;              /* redirect to the content network; else the answer itself */
   bool cached;           /* a relative redirect to /api/resolve-cache */
   bool no_size;          /* no X-Linked-Size */
+  bool secure;           /* the content network's address is one of https */
   const char *token;     /* private: needs that token */
   bool gated;            /* its terms have not been accepted */
 } hub_file;
@@ -80,7 +81,7 @@ typedef struct hub_file {
 /* A request that came, and what happened to it. */
 typedef struct hub_request {
   int64_t number; /* 0 is the first */
-  int64_t port;   /* 1, 2, 3 */
+  int64_t port;   /* 1 to 4 */
   char *method, *target;
   char *headers;   /* the lines as they came, without the request line */
   int64_t status;  /* that was sent; 0: none */
@@ -97,9 +98,11 @@ typedef struct hub_log {
 /* Starts the server; it ends with this process. Failures end the running test. */
 void hub_server_start(void);
 void hub_server_stop(void);
-/* "http://127.0.0.1:PORT" of port 1, 2 or 3. */
+/* "http://127.0.0.1:PORT" of a port; https of the fourth. */
 const char *hub_endpoint(int port);
 int hub_port(int port);
+/* Writes the certificate of the fourth port, for SSL_CERT_FILE. */
+void hub_certificate(const char *path);
 
 void hub_rule_add(const hub_rule *rule);
 /* etag[65] (may be NULL) receives the name that the file's blob will have. */

@@ -31,8 +31,8 @@ void hub_server_start(void) {
   for (int i = 0; i < HUB_PORTS; i++) {
     sockets[i] = hub_listen(&server.ports[i]);
     TEST_REQUIRE_MSG(sockets[i] >= 0, "no port to listen on");
-    snprintf(server.endpoints[i], sizeof server.endpoints[i], "http://127.0.0.1:%d",
-             server.ports[i]);
+    snprintf(server.endpoints[i], sizeof server.endpoints[i], "http%s://127.0.0.1:%d",
+             i == HUB_PORTS - 1 ? "s" : "", server.ports[i]);
   }
   fflush(NULL);
   server.owner = getpid();
@@ -75,7 +75,8 @@ static char *exchange(const char *method, const char *what, const char *body) {
       snprintf(head, sizeof head, "%s /.control/%s HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", method,
                what, strlen(body));
   TEST_REQUIRE(size > 0 && size < (int)sizeof head);
-  TEST_REQUIRE(hub_send(made, head, (size_t)size) && hub_send(made, body, strlen(body)));
+  const hub_connection to = {.socket = made};
+  TEST_REQUIRE(hub_send(&to, head, (size_t)size) && hub_send(&to, body, strlen(body)));
   shutdown(made, SHUT_WR);
   for (ssize_t got; (got = recv(made, reply + used, capacity - used - 1, 0)) > 0;) {
     used += (size_t)got;
@@ -115,6 +116,14 @@ void hub_publish(const hub_file *file, char *etag) {
   if (etag != NULL) {
     snprintf(etag, 65, "%s", json_string_value(json_object_get(answer, "etag")));
   }
+  json_decref(answer);
+}
+
+void hub_certificate(const char *path) {
+  json_t *answer = ask("GET", "certificate", NULL);
+  const char *text = json_string_value(json_object_get(answer, "certificate"));
+  FILE *file = fopen(path, "w");
+  TEST_REQUIRE(file != NULL && text != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
   json_decref(answer);
 }
 

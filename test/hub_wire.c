@@ -32,12 +32,14 @@ const hub_field hub_rule_fields[] = {
     NUMBER(hub_rule, rate),     NUMBER(hub_rule, cut),   NUMBER(hub_rule, cut_head),
     SWITCH(hub_rule, reset),    SWITCH(hub_rule, close), END};
 
-const hub_field hub_file_fields[] = {
-    NUMBER(hub_file, type),    TEXT(hub_file, repo),     TEXT(hub_file, commit),
-    TEXT(hub_file, revisions), TEXT(hub_file, name),     TEXT(hub_file, body),
-    NUMBER(hub_file, size),    NUMBER(hub_file, seed),   TEXT(hub_file, file),
-    SWITCH(hub_file, lfs),     SWITCH(hub_file, cached), SWITCH(hub_file, no_size),
-    TEXT(hub_file, token),     SWITCH(hub_file, gated),  END};
+const hub_field hub_file_fields[] = {NUMBER(hub_file, type),   TEXT(hub_file, repo),
+                                     TEXT(hub_file, commit),   TEXT(hub_file, revisions),
+                                     TEXT(hub_file, name),     TEXT(hub_file, body),
+                                     NUMBER(hub_file, size),   NUMBER(hub_file, seed),
+                                     TEXT(hub_file, file),     SWITCH(hub_file, lfs),
+                                     SWITCH(hub_file, cached), SWITCH(hub_file, no_size),
+                                     SWITCH(hub_file, secure), TEXT(hub_file, token),
+                                     SWITCH(hub_file, gated),  END};
 
 const hub_field hub_request_fields[] = {NUMBER(hub_request, number),  NUMBER(hub_request, port),
                                         TEXT(hub_request, method),    TEXT(hub_request, target),
