@@ -113,6 +113,9 @@ void cli_print_man(FILE *file) {
              "the five most probable classes, by released weights");
   print_item(file, "jimm predict -w FOLDER cat.jpg",
              "the five most probable classes, by the model in a weights folder");
+  print_item(file, "jimm download --family bit --dry-run",
+             "how large the released weights of that family are, and which are there");
+  print_item(file, "jimm cache rm resnet50", "remove the weights of resnet50's default tag");
   print_item(file, "jimm preprocess resnet50 cat.jpg -o x.npy", "the tensor that resnet50 takes");
   print_item(file, "jimm forward resnet50 -w model.safetensors --input x.npy --output y.npy",
              "the logits of that tensor");

@@ -4,6 +4,7 @@
 #include <jimm-test/jimm-test.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static char shown[1 << 18];
 static char name[128];
 static int master = -1, keep = -1, chosen;
 static pthread_t reader;
-static volatile bool ends;
+static atomic_bool ends;
 
 static void *read_all(void *unused) {
   size_t size = 0;

@@ -275,13 +275,24 @@ TEST(download_leaves_incomplete_files_of_others_alone) {
   }
 }
 
-static void check_wrong_bytes(const char *place, bool lfs, const char *body, int64_t times) {
+/* The first `times` answers (0: all) have `body`. `sized`: the answers say how long the file is. */
+static void check_wrong_bytes(const char *place, bool lfs, const char *body, int64_t times,
+                              bool sized) {
   const char *path;
   hub_clear();
   hub_place(place);
   publish("a.txt", "hello", lfs, NULL);
-  hub_rule_add(&(hub_rule){
-      .method = "GET", .target = "/", .prefix = true, .hub = true, .body = body, .times = times});
+  hub_rule_add(&(hub_rule){.method = "GET",
+                           .target = "/",
+                           .prefix = true,
+                           .hub = true,
+                           .body = body,
+                           .times = times,
+                           .chunked = !sized});
+  if (!sized) {
+    hub_rule_add(
+        &(hub_rule){.method = "HEAD", .target = "/ns/", .prefix = true, .hub = true, .length = ""});
+  }
   const jimm_status status = hub_download("ns/name", "a.txt", NULL, &path);
   TEST_CHECK_INT(status, times == 1 ? JIMM_OK : JIMM_ERROR_INTEGRITY);
   TEST_CHECK_INT(hub_count("GET", NULL), 2);
@@ -293,9 +304,12 @@ static void check_wrong_bytes(const char *place, bool lfs, const char *body, int
 }
 
 TEST(download_of_wrong_bytes_of_the_right_size) {
-  check_wrong_bytes("wrong_lfs", true, "HELLO", 0);
-  check_wrong_bytes("wrong_git", false, "HELLO", 0);
-  check_wrong_bytes("wrong_once", true, "HELLO", 1);
+  check_wrong_bytes("wrong_lfs", true, "HELLO", 0, true);
+  check_wrong_bytes("wrong_git", false, "HELLO", 0, true);
+  check_wrong_bytes("wrong_once", true, "HELLO", 1, true);
+  /* git's hash begins with the size, which is only known at the end */
+  check_wrong_bytes("wrong_unsized", false, "HELLO!", 0, false);
+  check_wrong_bytes("wrong_unsized_once", false, "HELLO!", 1, false);
 }
 
 /* ---- 18: names that are refused ---- */

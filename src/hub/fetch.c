@@ -67,7 +67,6 @@ jimm_status jimm_hub_fetch(const char *url, const char *path, const jimm_hub_opt
         jimm_fail(JIMM_ERROR_NOT_CACHED, "%s does not exist, and nothing is fetched offline", path);
   }
   if (status == JIMM_OK) {
-    call.token = NULL;
     status = fetch(&call, url, path);
   }
   jimm_hub_call_end(&call);
