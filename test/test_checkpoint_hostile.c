@@ -177,6 +177,8 @@ TEST(tensors_that_lie_are_refused) {
       FORMAT(OF("K\0", "K\2", HUGE62), "reach beyond its storage"),
       FORMAT(OF("K\0", "K\3", HUGE62), "reach beyond its storage"),
       FORMAT(OF(HUGE62, "K\2", HUGE62), "reach beyond its storage"),
+      /* Four times 2^62 is 0 in 64 bits. */
+      FORMAT(OF("K\0", "K\2K\2K\2K\2", HUGE62 HUGE62 HUGE62 HUGE62), "reach beyond its storage"),
       FORMAT(OF(HUGE62, "K\1", "K\1"), "reach beyond its storage"),
       FORMAT(OF("K\0", HUGE62 "K\2", "K\0K\0"), "its size overflows"),
       LIMIT(OF("K\0", LARGE40, "K\0"), "it is not contiguous, and copies take more than"),

@@ -230,6 +230,12 @@ TEST(archives_that_are_no_checkpoints_are_refused) {
   zip_add("data.pkl", pickle, sizeof pickle - 1, NULL);
   zip_end();
   check(open_bytes(zip_bytes, zip_size), JIMM_ERROR_FORMAT, "a zip archive without data.pkl");
+  zip_begin();  // the folder is that of the first name
+  zip_add("y/version", "3", 1, NULL);
+  zip_add("x/data.pkl", pickle, sizeof pickle - 1, NULL);
+  zip_add("x/data/0", floats, sizeof floats, NULL);
+  zip_end();
+  check(open_bytes(zip_bytes, zip_size), JIMM_ERROR_FORMAT, "a zip archive without data.pkl");
   zip_begin();
   zip_add("x/code/net.py", "", 0, NULL);
   zip_add("x/constants.pkl", ").", 2, NULL);

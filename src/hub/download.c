@@ -69,11 +69,13 @@ static jimm_status renew(void *context, const char **url) {
 
 static void warn_of_space(const char *folder, const jimm_hub_file *file, int64_t size) {
   struct statvfs space;
-  if (size > 0 && statvfs(folder, &space) == 0 &&
-      (uint64_t)space.f_bavail * space.f_frsize < (uint64_t)size) {
+  if (size <= 0 || statvfs(folder, &space) != 0) {
+    return;
+  }
+  const unsigned long long room = (unsigned long long)space.f_bavail * space.f_frsize;
+  if (room < (unsigned long long)size) {
     jimm_log(JIMM_LOG_WARNING, "%s has %lld bytes, but only %llu are free in %s", file->filename,
-             (long long)size, (unsigned long long)((uint64_t)space.f_bavail * space.f_frsize),
-             folder);
+             (long long)size, room, folder);
   }
 }
 

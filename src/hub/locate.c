@@ -51,7 +51,7 @@ bool jimm_hub_is_named(const char *name) {
 
 bool jimm_hub_is_repo(const char *name) {
   jimm_arena arena = {0};
-  parts found;
+  parts found = {0};
   const bool repo = name != NULL && split(&arena, name, &found) == JIMM_OK && is_repo(&found);
   jimm_arena_close(&arena);
   return repo;
@@ -171,7 +171,7 @@ static jimm_status locate_repo(const char *repo, const jimm_hub_options *options
 static jimm_status locate(const char *name, jimm_hub_options *options, char **weights,
                           char **folder) {
   jimm_arena arena = {0};
-  parts found;
+  parts found = {0};
   jimm_model_name model;
   jimm_status status = split(&arena, name, &found);
   if (status == JIMM_OK) {

@@ -1,5 +1,6 @@
 /* Options and environment of the hub, as huggingface_hub.constants reads them. */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -86,9 +87,8 @@ static const char *expand(jimm_arena *arena, const char *path) {
     jimm_text_append_bytes(&out, home_folder(), strlen(home_folder()));
     path++;
   } else if (path[0] != '/' && path[0] != '$') {
-    char *here = getcwd(NULL, 0);
-    jimm_text_append(&out, "%s/", here == NULL ? "." : here);
-    free(here);
+    char here[PATH_MAX];
+    jimm_text_append(&out, "%s/", getcwd(here, sizeof here) == NULL ? "." : here);
   }
   while (*path != 0) {
     const size_t length = *path == '$' ? expand_variable(path, &out) : 0;
@@ -200,8 +200,9 @@ static jimm_status find_token(jimm_hub_call *call) {
   }
   static const char *const names[] = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (variable(names[i]) != NULL) {
-      const jimm_status status = take_token(call, getenv(names[i]), names[i]);
+    const char *token = variable(names[i]);
+    if (token != NULL) {
+      const jimm_status status = take_token(call, token, names[i]);
       if (status != JIMM_OK || call->token != NULL) {
         return status;
       }

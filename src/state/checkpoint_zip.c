@@ -10,11 +10,12 @@ bool jimm_checkpoint_is_zip(const unsigned char *data, size_t size) {
   return size >= 4 && memcmp(data, "PK\3\4", 4) == 0;
 }
 
-/* The record PREFIX/name. *entry is NULL when there is none. */
+/* The record PREFIX/name, the prefix that of the directory's first name, as in PyTorch. *entry is
+ * NULL when there is none. */
 static jimm_status find_record(const jimm_zip *zip, const char *name, const char *key,
                                const jimm_zip_entry **entry) {
   *entry = NULL;
-  const char *first = zip->count == 0 ? "" : zip->entries[0].name;
+  const char *first = zip->first == NULL ? "" : zip->first;
   const size_t prefix = strcspn(first, "/");
   if (first[prefix] != '/') {
     return JIMM_OK;

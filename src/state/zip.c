@@ -342,6 +342,7 @@ jimm_status jimm_zip_open(const char *path, const unsigned char *data, size_t si
                        path, (unsigned long long)(r.directory + r.directory_size - at), zip->count);
   }
   if (status == JIMM_OK) {
+    zip->first = zip->count == 0 ? NULL : zip->entries[0].name;
     qsort(zip->entries, zip->count, sizeof *zip->entries, compare_begins);
     status = check_apart(&r);
   }

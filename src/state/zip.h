@@ -18,11 +18,12 @@ typedef struct jimm_zip_entry {
 } jimm_zip_entry;
 
 typedef struct jimm_zip {
-  const char *path; /* for messages; borrowed */
-  jimm_zip_entry *entries;
+  const char *path;        /* for messages; borrowed */
+  jimm_zip_entry *entries; /* by their place in the file */
   size_t count;
-  jimm_map index;   /* name -> number of the entry */
-  jimm_arena names; /* they end in a zero byte there */
+  const char *first; /* the name that the directory begins with; NULL: no entries */
+  jimm_map index;    /* name -> number of the entry */
+  jimm_arena names;  /* they end in a zero byte there */
 } jimm_zip;
 
 /* Reads the directory of the archive that `data` holds (which must outlive *zip): also with 64-bit
