@@ -306,14 +306,8 @@ static const cli_option options[] = {
      .argument = "FILE|FOLDER",
      .words = CLI_WORDS_FILE,
      .offset = offsetof(forward_values, weights),
-<<<<<<< HEAD
-     .help = "a weights file (.safetensors, .bin, .pth), a weights folder, or hf://NAMESPACE/NAME "
+     .help = "a safetensors file, a PyTorch checkpoint, a weights folder, or hf://NAMESPACE/NAME "
              "(with the last two MODEL may be left out); default: what timm has released"},
-=======
-     .help =
-         "a safetensors file, a PyTorch checkpoint, or a weights folder (MODEL may then be left "
-         "out)"},
->>>>>>> ckpt
     {.name = "synthetic",
      .type = CLI_SEED,
      .argument = "SEED",

@@ -76,24 +76,16 @@ void cli_print_man(FILE *file) {
              "(resnet50.a1_in1k), or the same with an underscore (resnet50_a1_in1k). Aliases that "
              "timm has deprecated work, and a note says so.");
   fputs(".SS Weights\n", file);
-<<<<<<< HEAD
   print_line(file,
              "Without a file, the released weights of a model come from the Hugging Face Hub, or "
              "from the cache that its Python client uses. hf://NAMESPACE/NAME is any repository in "
              "timm's format. Both may end in @REVISION: a branch, a tag or a commit.");
-  print_line(file,
-             "A weights file is a .safetensors file or a PyTorch checkpoint (.bin, .pth) with the "
-             "keys of timm's state_dict. A weights folder holds timm's config.json and "
-             "model.safetensors; architecture, number of classes, preprocessing and labels come "
-             "from it.");
-=======
   print_line(
       file,
       "A weights file is a safetensors file or a PyTorch checkpoint (.bin, .pth, .pt) with the "
       "keys of timm's state_dict; nothing in it is run. A weights folder holds timm's "
       "config.json and model.safetensors (or pytorch_model.bin); architecture, number of "
       "classes, preprocessing and labels come from it.");
->>>>>>> ckpt
   fputs(".SH COMMANDS\nEvery command also takes \\fB\\-h, \\-\\-help\\fR.\n", file);
   for (const cli_entry *entry = cli_commands; entry->name != NULL; entry++) {
     print_command(file, entry);

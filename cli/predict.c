@@ -344,15 +344,9 @@ static const cli_option options[] = {
      .argument = "FILE|FOLDER",
      .words = CLI_WORDS_FILE,
      .offset = offsetof(predict_values, weights),
-<<<<<<< HEAD
-     .help = "a weights file (.safetensors, .bin, .pth), or a weights folder (config.json and "
-             "model.safetensors), which "
-             "also says which model, preprocessing and labels to use"},
-=======
      .help =
          "a safetensors file, a PyTorch checkpoint, or a weights folder (config.json and weights), "
          "which also says which model, preprocessing and labels to use"},
->>>>>>> ckpt
     {.name = "top",
      .letter = 'k',
      .type = CLI_INTEGER,
