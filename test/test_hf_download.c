@@ -402,7 +402,7 @@ static void publish_mine(const char *commit, const char *weights) {
 
 TEST(open_of_a_repository) {
   static const char *const names[] = {"hf://ns/mine", "hf-hub:ns/mine", "hf_hub:ns/mine",
-                                      "hf://ns/mine@main", "hf://ns/mine@" HUB_COMMIT};
+                                      "hf://ns/mine@main", ("hf://ns/mine@" HUB_COMMIT)};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     char name[20], *weights = NULL, *path = NULL;
     jimm_model *model = NULL;

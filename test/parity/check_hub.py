@@ -37,12 +37,12 @@ STATUSES = {
 PYTHON = """
 import sys
 from huggingface_hub import hf_hub_download
-type, repo, revision, *files = sys.argv[1:]
+kind, repo, revision, *files = sys.argv[1:]
 try:
     for file in files:
-        print(hf_hub_download(repo, file, repo_type=type, revision=revision or None))
+        print(hf_hub_download(repo, file, repo_type=kind, revision=revision or None))
 except Exception as error:
-    print(type_name := error.__class__.__name__, file=sys.stderr)
+    print(type(error).__name__, file=sys.stderr)
     sys.exit(1)
 """
 
@@ -108,8 +108,7 @@ def tree(cache):
 
 
 def difference(a, b):
-    return "; ".join(map(str, sorted(set(a) ^ set(b)))[:6] if isinstance(a, dict) else
-                     [str(x) for x in sorted(set(a) ^ set(b))[:6]])
+    return "; ".join(map(str, sorted(set(a) ^ set(b))[:6]))
 
 
 class Hub:
