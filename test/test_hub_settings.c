@@ -64,6 +64,15 @@ TEST(token_is_found_where_the_environment_says) {
   }
 }
 
+TEST(token_is_no_password_of_another_program) {
+  static const char netrc[] = "machine 127.0.0.1 login me password secret\n";
+  hub_begin("netrc");
+  hub_write_file(hub_path("home/.netrc"), netrc, sizeof netrc - 1);
+  TEST_CHECK_INT(hub_download("ns/name", "a.bin", NULL, NULL), JIMM_OK);
+  hub_check_authorization("/ns/", 1, "");
+  hub_check_authorization("/cdn/", 2, "");
+}
+
 TEST(token_that_would_be_a_header_is_refused) {
   static const char *const tokens[] = {"a\r\nX-Evil: 1", "a\nb", "a b", "\x01", "caf\xc3\xa9"};
   for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {

@@ -351,6 +351,20 @@ TEST(statuses_that_pass) {
   TEST_CHECK_INT(hub_count("GET", NULL), 4);
 }
 
+TEST(statuses_that_stay_are_asked_for_after_longer_and_longer) {
+  hub_begin("longer");
+  setenv("JIMM_HUB_RETRY_SECONDS", "0.03", 1);
+  hub_rule_add(&(hub_rule){.target = "/ns/", .prefix = true, .status = 503});
+  TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, NULL), JIMM_ERROR_NOT_CACHED);
+  hub_log log = hub_log_read(NULL);
+  TEST_REQUIRE_INT(log.count, 6);
+  for (int i = 0; i + 1 < log.count; i++) {
+    const int64_t gap = log.items[i + 1].time_ms - log.items[i].time_ms;
+    TEST_CHECK_MSG(gap >= (30 << i) - 2, "%lld ms after question %d", (long long)gap, i);
+  }
+  hub_log_free(&log);
+}
+
 TEST(statuses_of_the_content_network) {
   static const int64_t gone[] = {400, 401, 402, 403, 404, 410, 451, 501};
   for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
