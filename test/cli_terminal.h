@@ -13,7 +13,8 @@ void terminal_open(int descriptors, int columns, const char *typed);
 /* Closes it; what it has shown since, valid until the next terminal is opened. */
 const char *terminal_close(void);
 /* What is seen of that, line by line, after control sequences have done their work, without empty
- * lines at its end; valid until the next call. The longest line that was drawn, if `width` is not NULL. */
+ * lines at its end; valid until the next call. The longest line that was drawn, if `width` is not
+ * NULL. */
 const char *terminal_seen(const char *shown, int *width);
 
 #endif

@@ -394,12 +394,18 @@ static bool has_begun(void) {
   return begun;
 }
 
-/* Starts a slow download, sends the signal when bytes have come, and gives the state of waitpid. */
-static int interrupt(int signal_number, double *seconds) {
+/* Starts a slow download (`silent`: one that stops halfway), sends the signal when bytes have come,
+ * and gives the state of waitpid. */
+static int interrupt(int signal_number, bool silent, double *seconds) {
   begin();
-  publish(RESNET, "model.safetensors", 10000000);
   publish(RESNET18, "model.safetensors", 5000);
-  slow_down(100000);
+  hub_rule_add(&(hub_rule){.method = "GET",
+                           .target = publish(RESNET, "model.safetensors", 10000000),
+                           .prefix = true,
+                           .hub = true,
+                           .rate = silent ? 0 : 100000,
+                           .pause_at = silent ? 20000 : 0,
+                           .pause = silent ? 60000 : 0});
   fflush(NULL);
   const pid_t child = fork();
   TEST_REQUIRE(child >= 0);
@@ -442,7 +448,7 @@ TEST(download_stops_when_told) {
   static const int signals[] = {SIGINT, SIGTERM};
   for (size_t i = 0; i < 2; i++) {
     double seconds = 0;
-    const int state = interrupt(signals[i], &seconds);
+    const int state = interrupt(signals[i], i == 1, &seconds);
     TEST_CHECK_INT(WIFSIGNALED(state) ? WTERMSIG(state) : 0, signals[i]);
     TEST_CHECK_MSG(seconds < 5, "%.1f s", seconds);
     TEST_CHECK_INT(count_temporaries(), 0);

@@ -149,6 +149,9 @@ static jimm_status complete(blob *b, const char *path, const char *pointer) {
       status = download_blob(b, path);
     }
     if (status == JIMM_OK) {
+      status = jimm_hub_make_parents(pointer); /* again: it was empty, and the cache tidied */
+    }
+    if (status == JIMM_OK) {
       status = jimm_hub_link(b->call, path, pointer, fresh);
     }
   }

@@ -8,21 +8,21 @@ models as people publish them, and both sides find them by their names.
 - repositories that no registry knows (hf://NS/NAME), saved by timm's own save_for_hf: other classes,
   other channels, labels, a revision; `jimm forward` must say what timm.create_model("hf-hub:NS/NAME",
   pretrained=True) does, and the weights must be there once, in the cache that both use;
-- a file that only the other side downloaded is a hit, offline.
+- what is in that cache, each side has offline.
 
 Ends in one line of counts.
 """
 
 import argparse
-import contextlib
 import hashlib
-import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
-import urllib.request
+
+from _checks import Checks
+from _hub import Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RELEASED = ["test_convnext.r160_in1k", "test_resnet.r160_in1k", "resnet10t.c3_in1k",
@@ -39,42 +39,12 @@ def parse():
     return args
 
 
-@contextlib.contextmanager
-def hub(build):
-    """The endpoint of a hub of its own."""
-    server = subprocess.Popen([build / "test" / "hub_server"], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True)
-    try:
-        yield json.loads(server.stdout.readline())["endpoints"][0]
-    finally:
-        server.stdin.close()
-        server.wait()
-
-
-class Checks:
-    def __init__(self):
-        self.passed, self.failed = 0, 0
-
-    def __call__(self, good, what):
-        self.passed += bool(good)
-        self.failed += not good
-        if not good:
-            print(f"not ok: {what}", flush=True)
-
-
-def control(endpoint, what, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/.control/{what}", data)) as answer:
-        return json.loads(answer.read())
-
-
-def publish(endpoint, repo, folder, revisions="main"):
+def publish(server, repo, folder, revisions="main"):
     """Every file of `folder`, as the Hub has it: what is large by the content network."""
     commit = hashlib.sha1((repo + revisions).encode()).hexdigest()
     for path in sorted(folder.iterdir()):
-        control(endpoint, "publish", {
-            "repo": repo, "commit": commit, "revisions": revisions, "name": path.name,
-            "file": str(path), "lfs": path.suffix in (".safetensors", ".bin")})
+        server.publish(repo=repo, commit=commit, revisions=revisions, name=path.name, file=str(path),
+                       lfs=path.suffix in (".safetensors", ".bin"))
     return commit
 
 
@@ -90,32 +60,30 @@ def train(model, seed):
     return _dump_common.load_synthetic(model, seed).eval()
 
 
-def check_released(check, args, endpoint, place):
+def check_released(checks, args, server, place):
     import timm
     names = QUICK if args.quick else RELEASED
     for number, name in enumerate(names):
         model = train(timm.create_model(name), number + 1)
-        publish(endpoint, f"timm/{name}", saved(model, place / name, safe=number % 2 == 0))
+        publish(server, f"timm/{name}", saved(model, place / name, safe=number % 2 == 0))
     command = [sys.executable, str(ROOT / "test" / "parity" / "sweep.py"), "--released",
                "--jimm", str(args.build / "jimm"), "--ledger", str(place / "ledger"), *names]
     for again in (False, True):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         wanted = f"sweep: {6 * len(names)} passed, 0 failed, 0 skipped"
-        check(done.returncode == 0 and wanted in done.stdout, f"sweep --released: {done.stdout}{done.stderr}")
-        check(("(before)" in done.stdout) == again, f"the ledger: {done.stdout}")
+        checks.check(done.returncode == 0 and wanted in done.stdout, f"sweep --released: {done.stdout}{done.stderr}")
+        checks.check(("(before)" in done.stdout) == again, f"the ledger: {done.stdout}")
 
 
-def forward(args, name, x, folder, *options):
+def forward(checks, name, x, folder):
     """jimm's logits of the model by that name; the message instead when there are none."""
     import numpy as np
     np.save(folder / "x.npy", x)
-    command = [str(args.build / "jimm"), "forward", name, "--input", str(folder / "x.npy"),
-               "--output", str(folder / "y.npy"), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return np.load(folder / "y.npy") if done.returncode == 0 else done.stderr
+    done = checks.run("forward", name, "--input", folder / "x.npy", "--output", folder / "y.npy")
+    return np.load(folder / "y.npy") if done.returncode == 0 else done.stderr.decode()
 
 
-def check_repos(check, args, endpoint, place):
+def check_repos(checks, args, server, place):
     import numpy as np
     import timm
     import torch
@@ -132,60 +100,49 @@ def check_repos(check, args, endpoint, place):
     random = np.random.default_rng(1)
     for repo, revision, model, safe, config in repos:
         folder = place / f"{repo.replace('/', '-')}-{revision}"
-        publish(endpoint, repo, saved(model, folder, safe, **config), revision)
+        publish(server, repo, saved(model, folder, safe, **config), revision)
         x = random.standard_normal((1, model.state_dict()[next(iter(model.state_dict()))].shape[1], 64, 64),
                                    dtype=np.float32)
         at = "" if revision == "main" else f"@{revision}"
-        got = forward(args, f"hf://{repo}{at}", x, place)
+        got = forward(checks, f"hf://{repo}{at}", x, place)
         theirs = timm.create_model(f"hf-hub:{repo}{at}", pretrained=True,
                                    in_chans=x.shape[1]).eval()
         with torch.no_grad():
             wanted = theirs(torch.from_numpy(x)).numpy()
-        check(not isinstance(got, str) and got.shape == wanted.shape and np.abs(got - wanted).max() < 1e-3,
+        checks.check(not isinstance(got, str) and got.shape == wanted.shape and np.abs(got - wanted).max() < 1e-3,
               f"hf://{repo}{at}: {got if isinstance(got, str) else np.abs(got - wanted).max()}")
-        log = [r for r in control(endpoint, "log") if r["method"] == "GET" and "/.control" not in r["target"]
-               and repo.replace("/", "%2F") in r["target"].replace("/", "%2F")]
-        targets = [r["target"] for r in log]
-        check(len(targets) == len(set(targets)), f"{repo}: downloaded twice: {targets}")
+        targets = [r["target"] for r in server.log() if r["method"] == "GET" and repo in r["target"]]
+        checks.check(len(targets) == len(set(targets)), f"{repo}: downloaded twice: {targets}")
     image = ROOT / "demo" / "images"
     picture = next(iter(sorted(image.iterdir())))
-    done = subprocess.run([str(args.build / "jimm"), "predict", "-m", "hf://birds/net", "--json",
-                           str(picture)], capture_output=True, text=True, check=False)
-    check(done.returncode == 0 and any(name in done.stdout for name in labels),
-          f"labels of hf://birds/net: {done.stdout}{done.stderr}")
+    done = checks.run("predict", "-m", "hf://birds/net", "--json", picture)
+    checks.check(any(name in done.stdout.decode() for name in labels),
+                 f"labels of hf://birds/net: {done.stdout}{done.stderr}")
 
 
-def check_offline(check, args, place):
-    """What timm alone downloaded, jimm has offline, and the reverse."""
+def check_offline(checks, place):
+    """What both have downloaded, each has offline."""
     import numpy as np
-    x = np.zeros((1, 3, 64, 64), np.float32)
-    environment = dict(os.environ, HF_HUB_OFFLINE="1")
-    np.save(place / "x.npy", x)
-    command = [str(args.build / "jimm"), "forward", QUICK[0], "--input", str(place / "x.npy"),
-               "--output", str(place / "y.npy")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    check(done.returncode == 0, f"offline: {done.stderr}")
-    done = subprocess.run([sys.executable, "-c", f"import timm; timm.create_model('{QUICK[0]}', pretrained=True)"],
-                          env=environment, capture_output=True, text=True, check=False)
-    check(done.returncode == 0, f"offline, timm: {done.stderr}")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    np.save(place / "x.npy", np.zeros((1, 3, 64, 64), np.float32))
+    checks.succeeds("offline", "forward", QUICK[0], "--input", place / "x.npy", "--output", place / "y.npy")
+    command = [sys.executable, "-c", f"import timm; timm.create_model('{QUICK[0]}', pretrained=True)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    checks.check(done.returncode == 0, f"offline, timm: {done.stderr}")
 
 
 def main():
     args = parse()
-    check = Checks()
-    with tempfile.TemporaryDirectory(prefix="jimm-released-") as name, hub(args.build) as endpoint:
+    with tempfile.TemporaryDirectory(prefix="jimm-released-") as name, Server(args.build) as server:
         place = pathlib.Path(name)
-        # huggingface_hub reads the environment when it is imported.
-        os.environ.update(HF_ENDPOINT=endpoint, HF_HOME=str(place / "home"), HF_HUB_DISABLE_XET="1",
-                          HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_PROGRESS_BARS="1",
-                          TORCH_HOME=str(place / "torch"))
-        for variable in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE"):
-            os.environ.pop(variable, None)
-        check_released(check, args, endpoint, place)
-        check_repos(check, args, endpoint, place)
-        check_offline(check, args, place)
-    print(f"released: {check.passed} passed, {check.failed} failed, 0 skipped")
-    return 1 if check.failed or not check.passed else 0
+        checks = Checks(args.build / "jimm", place)
+        server.set_environment(place)
+        os.environ["TORCH_HOME"] = str(place / "torch")
+        check_released(checks, args, server, place)
+        check_repos(checks, args, server, place)
+        check_offline(checks, place)
+    print(f"released: {checks.counts()}")
+    return 1 if checks.failed or not checks.passed else 0
 
 
 if __name__ == "__main__":
