@@ -305,8 +305,10 @@ class Hub:
             self.check_blob(cache, etag, what)
 
     def case_08_without_locks(self):
-        etag, cache = self.large(1.0, 3 << 20), self.cache()
-        processes = [client.start(cache, "ns/name", "a.bin", prepare=forbid_flock) for client in (self.python, self.c)]
+        etag, cache = self.large(1.5, 3 << 20), self.cache()
+        processes = [self.python.start(cache, "ns/name", "a.bin", prepare=forbid_flock)]
+        self.until(self.sent(1), "without locks")  # Python starts slowly
+        processes.append(self.c.start(cache, "ns/name", "a.bin", prepare=forbid_flock))
         results = [Client.wait(process) for process in processes]
         for client, result in zip((self.python, self.c), results, strict=True):
             self.succeeds(result, f"without locks, {client.kind}")
