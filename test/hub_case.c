@@ -86,6 +86,26 @@ const char *hub_place(const char *name) {
   return place;
 }
 
+const char *hub_begin(const char *name) {
+  hub_clear();
+  hub_place(name);
+  hub_publish(&(hub_file){.repo = "ns/name",
+                          .commit = HUB_COMMIT,
+                          .revisions = "main",
+                          .name = "a.bin",
+                          .size = HUB_LARGE_SIZE,
+                          .seed = HUB_LARGE_SEED,
+                          .lfs = true},
+              NULL);
+  hub_publish(&(hub_file){.repo = "ns/name",
+                          .commit = HUB_COMMIT,
+                          .revisions = "main",
+                          .name = "a.txt",
+                          .body = "hello"},
+              NULL);
+  return place;
+}
+
 /* ---- trees ---- */
 
 typedef struct text {
@@ -225,6 +245,16 @@ int hub_count_files(const char *folder, const char *ending) {
   }
   free(tree);
   return count;
+}
+
+void hub_check_authorization(const char *prefix, int64_t port, const char *want) {
+  hub_log log = hub_log_read(prefix);
+  TEST_CHECK_MSG(log.count > 0, "no request to %s", prefix);
+  for (int i = 0; i < log.count; i++) {
+    TEST_CHECK_INT(log.items[i].port, port);
+    TEST_CHECK_STR(hub_request_header(&log.items[i], "Authorization"), want);
+  }
+  hub_log_free(&log);
 }
 
 /* ---- clients ---- */

@@ -5,6 +5,7 @@
 
 #include <jimm/hub.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define HUB_COMMIT "0123456789abcdef0123456789abcdef01234567"
@@ -14,6 +15,11 @@
  * sets the environment: the tests' server, the cache NAME/cache (not made), no token, short waits.
  * The path is valid until the program ends. */
 const char *hub_place(const char *name);
+/* A place as above and a server that forgets: it has an LFS file "a.bin" of HUB_LARGE_SIZE bytes of
+ * hub_bytes and a git file "a.txt", "hello", in the repository ns/name. */
+#define HUB_LARGE_SIZE 300000
+#define HUB_LARGE_SEED 11
+const char *hub_begin(const char *name);
 /* The path of `name` in the place that was made last; valid until eight calls later. */
 const char *hub_path(const char *name);
 
@@ -32,6 +38,10 @@ bool hub_file_equals(const char *path, const void *bytes, size_t size);
 void hub_write_file(const char *path, const void *bytes, size_t size);
 /* How many names below `folder` end in `ending`. */
 int hub_count_files(const char *folder, const char *ending);
+
+/* Every request whose target begins with `prefix` came to `port` with that Authorization ("":
+ * none); there is one. */
+void hub_check_authorization(const char *prefix, int64_t port, const char *want);
 
 /* ---- clients in processes of their own ---- */
 

@@ -254,6 +254,7 @@ static void *serve_port(void *argument) {
     connection->port = port + 1;
     connection->used = 0;
     connection->tls = NULL;
+    connection->whole = true;
     if (pthread_create(&thread, NULL, serve_connection, connection) != 0) {
       close(accepted);
       free(connection);

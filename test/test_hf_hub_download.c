@@ -408,6 +408,35 @@ TEST(download_repairs_a_dangling_pointer) {
   }
 }
 
+TEST(download_believes_no_ref_that_is_no_commit) {
+  static const char *const refs[] = {"../../../secret",
+                                     HUB_COMMIT "\n",
+                                     HUB_COMMIT "0",
+                                     "",
+                                     "..",
+                                     ".",
+                                     "main",
+                                     HUB_COMMIT "/../../../../secret"};
+  for (size_t i = 0; i < sizeof refs / sizeof refs[0]; i++) {
+    jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
+    char name[20];
+    const char *path;
+    snprintf(name, sizeof name, "ref%zu", i);
+    hub_clear();
+    hub_place(name);
+    publish("a.txt", "hello", false, NULL);
+    TEST_REQUIRE(mkdir(hub_path("secret"), 0777) == 0);
+    hub_write_file(hub_path("secret/a.txt"), "secret", 6);
+    TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, NULL), JIMM_OK);
+    hub_write_file(hub_path("cache/models--ns--name/refs/main"), refs[i], strlen(refs[i]));
+    options.offline = true;
+    TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_ERROR_NOT_CACHED);
+    options.offline = false;
+    TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_OK);
+    TEST_CHECK(hub_file_equals(hub_path("cache/models--ns--name/refs/main"), HUB_COMMIT, 40));
+  }
+}
+
 TEST(download_without_links) {
   static const char *const want =
       "d .locks\nd .locks/" REPO "\nk .locks/" REPO "/%1$s.lock\nt CACHEDIR.TAG\nd " REPO

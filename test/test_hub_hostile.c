@@ -140,8 +140,8 @@ static void start(size_t index) {
   publish(index);
   hub_write_file(hub_path("sentinel"), "untouched", 9);
   hub_write_file(hub_path("home/sentinel"), "untouched", 9);
-  setenv("HF_HUB_ETAG_TIMEOUT", "0.4", 1);
-  setenv("HF_HUB_DOWNLOAD_TIMEOUT", "0.5", 1);
+  setenv("HF_HUB_ETAG_TIMEOUT", "0.6", 1);
+  setenv("HF_HUB_DOWNLOAD_TIMEOUT", "0.6", 1);
   result->before = hub_tree(result->root);
   result->options = (jimm_hub_options)JIMM_HUB_OPTIONS_INIT;
   result->options.token = result->token;

@@ -37,12 +37,12 @@ STATUSES = {
 PYTHON = """
 import sys
 from huggingface_hub import hf_hub_download
-type, repo, revision, *files = sys.argv[1:]
+kind, repo, revision, *files = sys.argv[1:]
 try:
     for file in files:
-        print(hf_hub_download(repo, file, repo_type=type, revision=revision or None))
+        print(hf_hub_download(repo, file, repo_type=kind, revision=revision or None))
 except Exception as error:
-    print(type_name := error.__class__.__name__, file=sys.stderr)
+    print(type(error).__name__, file=sys.stderr)
     sys.exit(1)
 """
 
@@ -108,8 +108,7 @@ def tree(cache):
 
 
 def difference(a, b):
-    return "; ".join(map(str, sorted(set(a) ^ set(b)))[:6] if isinstance(a, dict) else
-                     [str(x) for x in sorted(set(a) ^ set(b))[:6]])
+    return "; ".join(map(str, sorted(set(a) ^ set(b))[:6]))
 
 
 class Hub:
@@ -306,8 +305,10 @@ class Hub:
             self.check_blob(cache, etag, what)
 
     def case_08_without_locks(self):
-        etag, cache = self.large(1.0, 3 << 20), self.cache()
-        processes = [client.start(cache, "ns/name", "a.bin", prepare=forbid_flock) for client in (self.python, self.c)]
+        etag, cache = self.large(1.5, 3 << 20), self.cache()
+        processes = [self.python.start(cache, "ns/name", "a.bin", prepare=forbid_flock)]
+        self.until(self.sent(1), "without locks")  # Python starts slowly
+        processes.append(self.c.start(cache, "ns/name", "a.bin", prepare=forbid_flock))
         results = [Client.wait(process) for process in processes]
         for client, result in zip((self.python, self.c), results, strict=True):
             self.succeeds(result, f"without locks, {client.kind}")
