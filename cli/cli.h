@@ -3,6 +3,7 @@
 #define JIMM_CLI_CLI_H
 
 #include <jansson.h>
+#include <jimm/hub.h>
 #include <jimm/image.h>
 #include <jimm/jimm.h>
 
@@ -31,6 +32,12 @@ void cli_put_text(FILE *file, const char *text, bool lines);
 /* From here on a signal that ends the program leaves no temporary file; a closed pipe behind
  * standard output, and a file that shrinks while it is read, are reported like other errors. */
 void cli_watch_signals(void);
+/* From here on a signal that would end the program is only noted, so that it can end by itself; a
+ * second one ends it. */
+void cli_catch_signals(void);
+int cli_caught_signal(void); /* 0: none as yet */
+/* Ends by the signal that was caught, so that the shell sees which it was. */
+void cli_end_by_caught_signal(void);
 
 /* ---- json.c: values that may be NULL after a failure; the failure sticks ---- */
 
@@ -66,10 +73,16 @@ json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
 /* The feature maps of a graph: output, module, channels, reduction of each. */
 json_t *cli_pyramid_json(const jimm_graph *graph);
 json_t *cli_arch_json(const jimm_family *family, const jimm_arch *arch);
+/* There is such a family. Returns CLI_OK or, after a message with those that are, CLI_FAILED. */
+int cli_check_family(const char *name);
 const char *cli_interpolation_name(jimm_interpolation interpolation);
 const char *cli_crop_mode_name(jimm_crop_mode mode);
 /* "25.6 M", into a buffer of 32. */
 char *cli_quantity(int64_t value, char *buffer);
+/* "102.5 MB", likewise. */
+char *cli_bytes(int64_t value, char *buffer);
+/* "ns/name", "datasets/ns/name" or "spaces/ns/name", into a buffer of CLI_NAME_SIZE. */
+char *cli_repo_name(int32_t repo_type, const char *repo, char *buffer);
 
 /* ---- graph.c ---- */
 
@@ -88,14 +101,21 @@ typedef struct cli_source {
   jimm_model_name name;
   const jimm_variant *variant; /* the folder's own, or the named one */
   jimm_model_options options;
-  jimm_folder *folder; /* NULL when the weights are a file or there are none */
-  const char *weights; /* path of the weights file, NULL when there are none */
+  jimm_folder *folder;   /* NULL when the weights are a file or there are none */
+  const char *weights;   /* path of the weights file, NULL when there are none */
+  char *located, *place; /* what the hub has: the weights, the folder; owned */
 } cli_source;
 
-/* Resolves MODEL (may be NULL) and -w FILE|FOLDER (may be NULL; one of the two is there). A folder
- * says itself which model it holds; MODEL then must name the same architecture. Returns an exit
- * status after a message. Close it in any case. */
-int cli_source_open(const char *model, const char *weights, cli_source *source);
+typedef enum cli_need {
+  CLI_NEED_NAME,   /* which model it is, and its preprocessing: weights are not downloaded */
+  CLI_NEED_WEIGHTS /* without -w, those that the hub has under the model's name */
+} cli_need;
+
+/* Resolves MODEL (may be NULL) and -w FILE|FOLDER (may be NULL; one of the two is there). Both may
+ * be "hf://NAMESPACE/NAME[@REVISION]". A folder or repository says itself which model it holds;
+ * MODEL then must name the same architecture. Returns an exit status after a message. Close it in
+ * any case. */
+int cli_source_open(const char *model, const char *weights, cli_need need, cli_source *source);
 void cli_source_close(cli_source *source);
 /* The graph with the weights, or with synthetic ones when `seed` is given. Weights whose licence
  * restricts their use are worth a note on stderr. */

@@ -30,7 +30,8 @@ typedef enum cli_words {
   CLI_WORDS_NONE = 0,
   CLI_WORDS_FILE = 1,
   CLI_WORDS_MODEL = 2,
-  CLI_WORDS_FAMILY = 3
+  CLI_WORDS_FAMILY = 3,
+  CLI_WORDS_CACHED = 4 /* repositories of the cache */
 } cli_words;
 
 typedef struct cli_option {
@@ -43,15 +44,26 @@ typedef struct cli_option {
   int64_t minimum, maximum;
   const char *const *choices; /* NULL-terminated; "" is a choice like any other */
   cli_words words;
+  uint32_t verbs; /* bit i: it goes with the command's verb i; 0: with each */
 } cli_option;
 
+/* What a command does, when its first argument says that: "jimm cache ls". */
+typedef struct cli_verb {
+  const char *name;
+  const char *arguments; /* what follows it in the synopsis */
+  const char *help;
+  int32_t least; /* number of further arguments */
+} cli_verb;
+
 typedef struct cli_command {
-  const char *arguments; /* the synopsis after "jimm NAME [OPTION...]" */
+  const char *arguments; /* the synopsis after "jimm NAME [OPTION...]", of the verb if it has any */
   const char *details;   /* paragraphs, separated by a newline */
   const cli_option *options;
   int32_t option_count;
-  int32_t least, most; /* number of positional arguments; most -1: any */
-  cli_words words[2];  /* of the first argument and of all others */
+  const cli_verb *verbs; /* ended by a row whose name is NULL; NULL: it has none */
+  size_t verb_offset;    /* of the int32_t in the command's values that receives the verb's index */
+  int32_t least, most;   /* number of positional arguments without the verb; most -1: any */
+  cli_words words[2];    /* of the first argument and of all others, without the verb */
   size_t values_size;
   const void *defaults; /* values_size bytes */
   /* Does the work and returns an exit status. `values` are the defaults with the options applied.
@@ -87,6 +99,10 @@ typedef struct cli_parsed {
 int cli_parse(const cli_command *command, int argc, char **argv, void *values, cli_parsed *parsed);
 /* The option that `word` ("--name", "--name=value", "-l", "-lvalue") names; NULL when none. */
 const cli_option *cli_find_option(const cli_command *command, const char *word);
+/* The index of the verb that `word` is; -1: none. */
+int32_t cli_find_verb(const cli_command *command, const char *word);
+/* Whether the option goes with the verb. */
+bool cli_option_has_verb(const cli_option *option, int32_t verb);
 /* Strict decimal integers: an optional minus, digits, nothing else, no overflow, no locale. */
 bool cli_read_integer(const char *text, int64_t *value);
 bool cli_read_seed(const char *text, uint64_t *value);
@@ -105,6 +121,9 @@ void cli_print_help(FILE *file);
 void cli_print_command_help(FILE *file, const cli_entry *entry);
 /* "--threads T" or "-w, --weights FILE" into `buffer`. */
 char *cli_option_text(const cli_option *option, char *buffer, size_t size);
+/* "" or, for an option of some verbs, "(verify, rm) " into `buffer`. */
+char *cli_option_verbs(const cli_command *command, const cli_option *option, char *buffer,
+                       size_t size);
 /* The man page, in the man(7) language. */
 void cli_print_man(FILE *file);
 /* Candidates for the last of `words` (the words of the command line after the program's name), one

@@ -25,6 +25,23 @@ static void print_models(FILE *file, const char *prefix) {
   }
 }
 
+static void print_cached(FILE *file, const char *prefix) {
+  jimm_cache *cache = NULL;
+  const char *last = "";
+  if (jimm_cache_open(NULL, &cache) != JIMM_OK) {
+    return;
+  }
+  for (int64_t i = 0; i < jimm_cache_count(cache); i++) {
+    const jimm_cached_file *cached = jimm_cache_file(cache, i);
+    char name[CLI_NAME_SIZE];
+    if (strcmp(cached->repo, last) != 0) {
+      print_candidate(file, prefix, cli_repo_name(cached->repo_type, cached->repo, name));
+    }
+    last = cached->repo;
+  }
+  jimm_cache_close(&cache);
+}
+
 static void print_words(FILE *file, cli_words words, const char *prefix) {
   switch (words) {
     case CLI_WORDS_NONE:
@@ -39,6 +56,9 @@ static void print_words(FILE *file, cli_words words, const char *prefix) {
       for (int32_t f = 0; f < jimm_family_count(); f++) {
         print_candidate(file, prefix, jimm_family_at(f)->name);
       }
+      break;
+    case CLI_WORDS_CACHED:
+      print_cached(file, prefix);
       break;
   }
 }
@@ -55,11 +75,15 @@ static void print_values(FILE *file, const cli_option *option, const char *prefi
   }
 }
 
-static void print_options(FILE *file, const cli_command *command, const char *prefix) {
+/* `verb`: that of the words before; -1: none as yet, or the command has none. */
+static void print_options(FILE *file, const cli_command *command, int32_t verb,
+                          const char *prefix) {
   for (int32_t i = 0; i < command->option_count; i++) {
     char text[64];
     snprintf(text, sizeof text, "--%s", command->options[i].name);
-    print_candidate(file, prefix, text);
+    if (verb < 0 || cli_option_has_verb(&command->options[i], verb)) {
+      print_candidate(file, prefix, text);
+    }
   }
   print_candidate(file, prefix, "--help");
 }
@@ -70,6 +94,7 @@ static void complete_command(FILE *file, const cli_command *command, int count, 
   const char *prefix = words[count - 1];
   const cli_option *pending = NULL; /* an option that waits for its value */
   int arguments = 0;
+  int32_t verb = -1;
   bool options = true;
   for (int i = 0; i < count - 1; i++) {
     if (pending != NULL) {
@@ -82,6 +107,8 @@ static void complete_command(FILE *file, const cli_command *command, int count, 
       const cli_option *option = cli_find_option(command, words[i]);
       bool has_value = words[i][1] != '-' && words[i][2] != 0;
       pending = option == NULL || option->type == CLI_FLAG || has_value ? NULL : option;
+    } else if (command->verbs != NULL && verb < 0) {
+      verb = cli_find_verb(command, words[i]);
     } else {
       arguments++;
     }
@@ -89,7 +116,11 @@ static void complete_command(FILE *file, const cli_command *command, int count, 
   if (pending != NULL) {
     print_values(file, pending, strcmp(prefix, "=") == 0 ? "" : prefix);
   } else if (options && prefix[0] == '-') {
-    print_options(file, command, prefix);
+    print_options(file, command, verb, prefix);
+  } else if (command->verbs != NULL && verb < 0) {
+    for (int32_t i = 0; command->verbs[i].name != NULL; i++) {
+      print_candidate(file, prefix, command->verbs[i].name);
+    }
   } else {
     print_words(file, command->words[arguments == 0 ? 0 : 1], prefix);
   }

@@ -84,6 +84,34 @@ char *cli_quantity(int64_t value, char *buffer) {
   return buffer;
 }
 
+char *cli_bytes(int64_t value, char *buffer) {
+  const size_t length = strlen(cli_quantity(value, buffer));
+  snprintf(buffer + length, 32 - length, "B");
+  return buffer;
+}
+
+int cli_check_family(const char *name) {
+  char known[512] = "";
+  size_t length = 0;
+  for (int32_t f = 0; f < jimm_family_count(); f++) {
+    const char *family = jimm_family_at(f)->name;
+    if (strcmp(family, name) == 0) {
+      return CLI_OK;
+    }
+    if (length < sizeof known) {
+      length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", f == 0 ? "" : ", ",
+                                 family);
+    }
+  }
+  return cli_fail("unknown family '%s'; the families are: %s", name, known);
+}
+
+char *cli_repo_name(int32_t repo_type, const char *repo, char *buffer) {
+  static const char *const prefixes[] = {"", "datasets/", "spaces/"};
+  snprintf(buffer, CLI_NAME_SIZE, "%s%s", prefixes[repo_type], repo);
+  return buffer;
+}
+
 json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
                          const jimm_variant *variant) {
   const jimm_data_config *data = &variant->data;

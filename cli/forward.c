@@ -106,12 +106,11 @@ static int check_values(const forward_values *values, int count, int32_t taps) {
         "with --what %s, got '%s'",
         what_choices[values->what], values->output);
   }
-  if ((values->weights != NULL) == values->seed.given) {
-    return cli_usage("expected either -w FILE or --synthetic SEED, got %s",
-                     values->seed.given ? "both" : "neither");
+  if (values->weights != NULL && values->seed.given) {
+    return cli_usage("expected either -w FILE or --synthetic SEED, got both");
   }
-  if (values->weights == NULL && values->reset_head) {
-    return cli_usage("option --reset-head: only weights from a file (-w) have a head to reset");
+  if (values->seed.given && values->reset_head) {
+    return cli_usage("option --reset-head: synthetic weights have no head to reset");
   }
   if (values->weights == NULL && count == 0) {
     return cli_usage("expected MODEL");
@@ -275,7 +274,8 @@ static int run(const void *values_, int count, char **arguments) {
     return status;
   }
   cli_source source;
-  status = cli_source_open(count > 0 ? arguments[0] : NULL, values->weights, &source);
+  status = cli_source_open(count > 0 ? arguments[0] : NULL, values->weights,
+                           values->seed.given ? CLI_NEED_NAME : CLI_NEED_WEIGHTS, &source);
   if (status == CLI_OK) {
     status = cli_check_output(values->output);
   }
@@ -306,9 +306,8 @@ static const cli_option options[] = {
      .argument = "FILE|FOLDER",
      .words = CLI_WORDS_FILE,
      .offset = offsetof(forward_values, weights),
-     .help =
-         "a safetensors file, a PyTorch checkpoint, or a weights folder (MODEL may then be left "
-         "out)"},
+     .help = "a safetensors file, a PyTorch checkpoint, a weights folder, or hf://NAMESPACE/NAME "
+             "(with the last two MODEL may be left out); default: what timm has released"},
     {.name = "synthetic",
      .type = CLI_SEED,
      .argument = "SEED",

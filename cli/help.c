@@ -22,6 +22,23 @@ char *cli_option_text(const cli_option *option, char *buffer, size_t size) {
   return buffer;
 }
 
+char *cli_option_verbs(const cli_command *command, const cli_option *option, char *buffer,
+                       size_t size) {
+  size_t length = 0;
+  buffer[0] = 0;
+  const bool some = option->verbs != 0 && command->verbs != NULL;
+  for (int32_t i = 0; some && command->verbs[i].name != NULL; i++) {
+    if (cli_option_has_verb(option, i) && length < size) {
+      length += (size_t)snprintf(buffer + length, size - length, "%s%s", length == 0 ? "(" : ", ",
+                                 command->verbs[i].name);
+    }
+  }
+  if (length > 0 && length < size) {
+    snprintf(buffer + length, size - length, ") ");
+  }
+  return buffer;
+}
+
 /* Prints `text` in lines of at most WIDTH columns, all but the first indented by `indent`; `column`
  * is where the first line stands. */
 static void print_wrapped(FILE *file, size_t column, size_t indent, const char *text) {
@@ -93,11 +110,21 @@ void cli_print_command_help(FILE *file, const cli_entry *entry) {
   print_wrapped(file, strlen("jimm : ") + strlen(entry->name), 0, entry->summary);
   fputc('\n', file);
   print_wrapped(file, 0, 0, command->details);
+  if (command->verbs != NULL) {
+    fputc('\n', file);
+  }
+  for (int32_t i = 0; command->verbs != NULL && command->verbs[i].name != NULL; i++) {
+    char text[128];
+    snprintf(text, sizeof text, "%s %s", command->verbs[i].name, command->verbs[i].arguments);
+    print_item(file, text, command->verbs[i].help);
+  }
   fputs("\nOptions:\n", file);
   for (int32_t i = 0; i < command->option_count; i++) {
-    char text[128];
-    print_item(file, cli_option_text(&command->options[i], text, sizeof text),
-               command->options[i].help);
+    char text[128], help[1024];
+    const cli_option *option = &command->options[i];
+    cli_option_verbs(command, option, help, sizeof help);
+    snprintf(help + strlen(help), sizeof help - strlen(help), "%s", option->help);
+    print_item(file, cli_option_text(option, text, sizeof text), help);
   }
   print_item(file, "-h, --help", "print this text");
   print_statuses(file);

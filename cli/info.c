@@ -159,7 +159,7 @@ static int run(const void *values_, int count, char **arguments) {
   (void)count;
   cli_source source;
   model_facts facts = {.graph = NULL};
-  int status = cli_source_open(arguments[0], NULL, &source);
+  int status = cli_source_open(arguments[0], NULL, CLI_NEED_NAME, &source);
   if (status == CLI_OK) {
     status = read_facts(&source.name, &facts);
   }

@@ -38,7 +38,7 @@ static int run(const void *values_, int count, char **arguments) {
     return cli_usage("option --output: expected a file ending in .safetensors, got '%s'",
                      values->output);
   }
-  int status = cli_source_open(arguments[0], NULL, &source);
+  int status = cli_source_open(arguments[0], NULL, CLI_NEED_NAME, &source);
   if (status == CLI_OK) {
     status = cli_check_output(values->output);
   }

@@ -126,30 +126,11 @@ static void print_header(const model_listing *listing) {
   }
 }
 
-static bool family_exists(const char *name) {
-  for (int32_t f = 0; f < jimm_family_count(); f++) {
-    if (strcmp(jimm_family_at(f)->name, name) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
-static int fail_family(const char *name) {
-  char known[512] = "";
-  size_t length = 0;
-  for (int32_t f = 0; f < jimm_family_count() && length < sizeof known; f++) {
-    length += (size_t)snprintf(known + length, sizeof known - length, "%s%s", f == 0 ? "" : ", ",
-                               jimm_family_at(f)->name);
-  }
-  return cli_fail("unknown family '%s'; the families are: %s", name, known);
-}
-
 static int run(const void *values_, int count, char **arguments) {
   const list_values *values = values_;
   model_listing listing = {.values = values, .glob = count > 0 ? arguments[0] : NULL};
-  if (values->family != NULL && !family_exists(values->family)) {
-    return fail_family(values->family);
+  if (values->family != NULL && cli_check_family(values->family) != CLI_OK) {
+    return CLI_FAILED;
   }
   listing.name_width = strlen("architecture");
   listing.visit = measure_item;

@@ -43,10 +43,17 @@ static void print_command(FILE *file, const cli_entry *entry) {
   print_text(file, entry->summary);
   fputs(".\n.PP\n", file);
   print_line(file, command->details);
-  for (int32_t i = 0; i < command->option_count; i++) {
+  for (int32_t i = 0; command->verbs != NULL && command->verbs[i].name != NULL; i++) {
     char text[128];
-    print_item(file, cli_option_text(&command->options[i], text, sizeof text),
-               command->options[i].help);
+    snprintf(text, sizeof text, "%s %s", command->verbs[i].name, command->verbs[i].arguments);
+    print_item(file, text, command->verbs[i].help);
+  }
+  for (int32_t i = 0; i < command->option_count; i++) {
+    char text[128], help[1024];
+    const cli_option *option = &command->options[i];
+    cli_option_verbs(command, option, help, sizeof help);
+    snprintf(help + strlen(help), sizeof help - strlen(help), "%s", option->help);
+    print_item(file, cli_option_text(option, text, sizeof text), help);
   }
 }
 
@@ -69,6 +76,10 @@ void cli_print_man(FILE *file) {
              "(resnet50.a1_in1k), or the same with an underscore (resnet50_a1_in1k). Aliases that "
              "timm has deprecated work, and a note says so.");
   fputs(".SS Weights\n", file);
+  print_line(file,
+             "Without a file, the released weights of a model come from the Hugging Face Hub, or "
+             "from the cache that its Python client uses. hf://NAMESPACE/NAME is any repository in "
+             "timm's format. Both may end in @REVISION: a branch, a tag or a commit.");
   print_line(
       file,
       "A weights file is a safetensors file or a PyTorch checkpoint (.bin, .pth, .pt) with the "
@@ -89,10 +100,23 @@ void cli_print_man(FILE *file) {
   print_item(file, "JIMM_CPU",
              "the highest instruction set to use: baseline, avx2 or avx512. Without it, the best "
              "that the processor has.");
+  print_item(file, "HF_HUB_CACHE, HF_HOME",
+             "the cache of downloaded weights: $HF_HUB_CACHE, else $HF_HOME/hub, else "
+             "~/.cache/huggingface/hub.");
+  print_item(file, "HF_TOKEN", "the token for private and gated repositories.");
+  print_item(file, "HF_HUB_OFFLINE", "1: nothing is asked of the hub.");
+  print_item(file, "HF_ENDPOINT", "another hub than the public one.");
+  print_item(file, "HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT",
+             "seconds to wait for an answer, and for data (10 each).");
   fputs(".SH EXAMPLES\n", file);
   print_item(file, "jimm list 'resnet50*' --json", "all released ResNet-50 weights, as JSON");
+  print_item(file, "jimm predict -m resnet50.a1_in1k cat.jpg",
+             "the five most probable classes, by released weights");
   print_item(file, "jimm predict -w FOLDER cat.jpg",
              "the five most probable classes, by the model in a weights folder");
+  print_item(file, "jimm download --family bit --dry-run",
+             "how large the released weights of that family are, and which are there");
+  print_item(file, "jimm cache rm resnet50", "remove the weights of resnet50's default tag");
   print_item(file, "jimm preprocess resnet50 cat.jpg -o x.npy", "the tensor that resnet50 takes");
   print_item(file, "jimm forward resnet50 -w model.safetensors --input x.npy --output y.npy",
              "the logits of that tensor");

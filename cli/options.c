@@ -162,8 +162,62 @@ static int parse_short(const cli_command *command, int left, char **words, void 
   return CLI_OK;
 }
 
+int32_t cli_find_verb(const cli_command *command, const char *word) {
+  for (int32_t i = 0; command->verbs != NULL && command->verbs[i].name != NULL; i++) {
+    if (strcmp(command->verbs[i].name, word) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+bool cli_option_has_verb(const cli_option *option, int32_t verb) {
+  return option->verbs == 0 || (verb >= 0 && (option->verbs >> verb & 1) != 0);
+}
+
+/* The options that `word` gives, which was parsed, as bits. */
+static uint64_t options_of(const cli_command *command, const char *word) {
+  uint64_t found = 0;
+  if (word[1] == '-') {
+    return UINT64_C(1) << (cli_find_option(command, word) - command->options);
+  }
+  for (const char *c = word + 1; *c != 0; c++) {
+    const cli_option *option = find_letter(command, *c);
+    found |= UINT64_C(1) << (option - command->options);
+    if (option->type != CLI_FLAG) {
+      break;
+    }
+  }
+  return found;
+}
+
+/* Takes the verb off the arguments; `given` are the options that were, as bits. */
+static int take_verb(const cli_command *command, char **argv, uint64_t given, void *values,
+                     cli_parsed *parsed) {
+  if (parsed->count == 0) {
+    return cli_usage("expected %s", command->arguments);
+  }
+  const int32_t verb = cli_find_verb(command, argv[0]);
+  if (verb < 0) {
+    return cli_usage("unknown word '%s': expected %s", argv[0], command->arguments);
+  }
+  for (int32_t i = 0; i < command->option_count; i++) {
+    if ((given >> i & 1) != 0 && !cli_option_has_verb(&command->options[i], verb)) {
+      return cli_usage("option --%s does not go with '%s'", command->options[i].name, argv[0]);
+    }
+  }
+  *(int32_t *)((char *)values + command->verb_offset) = verb;
+  parsed->count--;
+  memmove(argv, argv + 1, (size_t)parsed->count * sizeof *argv);
+  if (parsed->count < command->verbs[verb].least) {
+    return cli_usage("expected %s %s", command->verbs[verb].name, command->verbs[verb].arguments);
+  }
+  return CLI_OK;
+}
+
 int cli_parse(const cli_command *command, int argc, char **argv, void *values, cli_parsed *parsed) {
   bool options = true;
+  uint64_t given = 0;
   *parsed = (cli_parsed){false, 0};
   for (int i = 0; i < argc;) {
     if (options && strcmp(argv[i], "--") == 0) {
@@ -180,9 +234,16 @@ int cli_parse(const cli_command *command, int argc, char **argv, void *values, c
       if (status != CLI_OK) {
         return status;
       }
+      given |= options_of(command, argv[i]);
       i += used;
     } else {
       argv[parsed->count++] = argv[i++];
+    }
+  }
+  if (command->verbs != NULL) {
+    const int status = take_verb(command, argv, given, values, parsed);
+    if (status != CLI_OK) {
+      return status;
     }
   }
   if (parsed->count < command->least) {

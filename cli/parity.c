@@ -3,11 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "parity.h"
+#include "progress.h"
 
 typedef struct parity_values {
   bool golden, trace, sensitivity, require, json;
@@ -15,13 +13,7 @@ typedef struct parity_values {
   int64_t threads;
 } parity_values;
 
-/* ---- memory, time, progress ---- */
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
+/* ---- memory, progress ---- */
 
 /* From here on the system counts anew how much memory was resident at most; what malloc keeps of
  * the item before does not count. */
@@ -54,31 +46,16 @@ static int64_t read_peak(void) {
 
 /* "[#####-----] 12 of 132, 1 failed, 80 s left: resnet50" on a terminal. */
 static void show_progress(const parity_sweep *sweep, double start) {
-  enum { BAR = 24, LINE = 512 };
-  char bar[BAR + 1], line[LINE], left[48] = "";
-  struct winsize window = {.ws_col = 0};
-  if (!isatty(STDERR_FILENO) || sweep->done >= sweep->count) {
-    return;
-  }
-  const size_t filled = BAR * sweep->done / sweep->count;
-  for (size_t i = 0; i < BAR; i++) {
-    bar[i] = i < filled ? '#' : '-';
-  }
-  bar[BAR] = 0;
+  char bar[CLI_BAR_SIZE], line[CLI_PROGRESS_LINE], left[48] = "";
+  const char *lines[] = {line};
   if (sweep->done > 0) {
     snprintf(left, sizeof left, ", about %.0f s left",
-             (now() - start) / (double)sweep->done * (double)(sweep->count - sweep->done));
+             (cli_now() - start) / (double)sweep->done * (double)(sweep->count - sweep->done));
   }
-  snprintf(line, sizeof line, "[%s] %zu of %zu, %zu failed%s: %s", bar, sweep->done, sweep->count,
+  snprintf(line, sizeof line, "%s %zu of %zu, %zu failed%s: %s",
+           cli_bar((double)sweep->done / (double)sweep->count, bar), sweep->done, sweep->count,
            sweep->outcomes[PARITY_FAILED], left, sweep->items[sweep->done].name);
-  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1;
-  fprintf(stderr, "\r%.*s\033[K", known ? window.ws_col - 1 : 79, line);
-}
-
-static void clear_progress(void) {
-  if (isatty(STDERR_FILENO)) {
-    fputs("\r\033[K", stderr);
-  }
+  cli_progress_draw(lines, 1);
 }
 
 /* ---- one item ---- */
@@ -116,12 +93,12 @@ static int check_item(parity_sweep *sweep, parity_item *item, const parity_value
   options.sensitivity = values->sensitivity;
   item->outcome = PARITY_SKIPPED;
   if (item->path != NULL) {
-    const double start = now();
+    const double start = cli_now();
     const bool counted = reset_peak();
     const jimm_status status = values->fixtures != NULL
                                    ? jimm_parity_check_fixture(item->path, &options, &item->report)
                                    : jimm_parity_check_golden(item->path, &options, &item->report);
-    item->seconds = now() - start;
+    item->seconds = cli_now() - start;
     item->peak_bytes = counted ? read_peak() : -1;
     item->outcome = status == JIMM_OK && item->report->passed ? PARITY_PASSED : PARITY_FAILED;
     item->reason = status == JIMM_OK ? NULL : strdup(jimm_error_message());
@@ -242,7 +219,7 @@ static void print_item(const parity_item *item, int width, bool traced) {
 /* ---- the sweep ---- */
 
 static int check_items(parity_sweep *sweep, const parity_values *values) {
-  const double start = now();
+  const double start = cli_now();
   int width = 0;
   int status = CLI_OK;
   for (size_t i = 0; i < sweep->count; i++) {
@@ -253,7 +230,7 @@ static int check_items(parity_sweep *sweep, const parity_values *values) {
     parity_item *item = &sweep->items[sweep->done];
     show_progress(sweep, start);
     status = check_item(sweep, item, values);
-    clear_progress();
+    cli_progress_clear();
     if (status == CLI_OK && values->json) {
       status = cli_json_print_element(parity_json(item), sweep->done == 0);
     } else if (status == CLI_OK) {
@@ -265,7 +242,7 @@ static int check_items(parity_sweep *sweep, const parity_values *values) {
       jimm_parity_report_close(&item->report);
     }
   }
-  sweep->seconds = now() - start;
+  sweep->seconds = cli_now() - start;
   return status;
 }
 

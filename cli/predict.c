@@ -2,11 +2,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ahead.h"
 #include "cli.h"
+#include "progress.h"
 
 /* With fewer images than this nobody needs to see progress. */
 enum { PROGRESS_LEAST = 8 };
@@ -33,7 +33,7 @@ typedef struct image_predictor {
   size_t done;    /* images, whether they could be classified or not */
   size_t total;   /* images known so far; a folder not yet opened counts as one */
   bool progress;
-  struct timespec start;
+  double start;
 } image_predictor;
 
 static int find_classes(image_predictor *predictor) {
@@ -69,7 +69,7 @@ static int make_plan(image_predictor *predictor) {
 static int open_predictor(image_predictor *predictor) {
   const predict_values *values = predictor->values;
   cli_source *source = &predictor->source;
-  int status = cli_source_open(values->model, values->weights, source);
+  int status = cli_source_open(values->model, values->weights, CLI_NEED_WEIGHTS, source);
   if (status != CLI_OK) {
     return status;
   }
@@ -182,31 +182,25 @@ static int predict_image(image_predictor *predictor, const cli_ready *ready) {
 }
 
 /* Progress appears only where nothing else is printed: the results go to a file or a pipe. */
-static void show_progress(image_predictor *predictor) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  double passed = (double)(now.tv_sec - predictor->start.tv_sec) +
-                  1e-9 * (double)(now.tv_nsec - predictor->start.tv_nsec);
-  size_t done = predictor->done;
-  size_t total = predictor->total;
+static void show_progress(const image_predictor *predictor) {
+  const double passed = cli_now() - predictor->start;
+  const size_t done = predictor->done;
+  const size_t total = predictor->total;
   if (!predictor->progress || total < PROGRESS_LEAST || done == 0 || passed <= 0) {
     return;
   }
-  double rate = (double)done / passed;
-  fprintf(stderr, "\r%zu of %zu images, %.1f a second, %.0f s left\033[K", done, total, rate,
-          (double)(total - done) / rate);
-}
-
-static void clear_progress(const image_predictor *predictor) {
-  if (predictor->progress) {
-    fputs("\r\033[K", stderr);
-  }
+  const double rate = (double)done / passed;
+  char line[CLI_PROGRESS_LINE];
+  const char *lines[] = {line};
+  snprintf(line, sizeof line, "%zu of %zu images, %.1f a second, %.0f s left", done, total, rate,
+           (double)(total - done) / rate);
+  cli_progress_draw(lines, 1);
 }
 
 /* The oldest image of the queue. */
 static int predict_oldest(image_predictor *predictor) {
   cli_ready ready = cli_ahead_take(predictor->ahead);
-  clear_progress(predictor);
+  cli_progress_clear();
   int status = predict_image(predictor, &ready);
   cli_ahead_drop(predictor->ahead);
   predictor->done++;
@@ -275,7 +269,7 @@ static int predict_arguments(image_predictor *predictor, int count, char **argum
     }
     if (again) {
       predictor->total--;
-      clear_progress(predictor);
+      cli_progress_clear();
       one = cli_fail("-: standard input was read already; it can be given once");
     } else if (is_folder && !ferror(stdout)) {
       one = predict_folder(predictor, path);
@@ -294,13 +288,13 @@ static int predict_all(image_predictor *predictor, int count, char **arguments) 
     return cli_fail_memory();
   }
   predictor->total = (size_t)count;
-  predictor->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
-  clock_gettime(CLOCK_MONOTONIC, &predictor->start);
+  predictor->progress = cli_progress_wanted() && !isatty(STDOUT_FILENO);
+  predictor->start = cli_now();
   int status = predict_arguments(predictor, count, arguments);
   if (predictor->ahead != NULL && make_room(predictor, true) != CLI_OK) {
     status = CLI_FAILED;
   }
-  clear_progress(predictor);
+  cli_progress_clear();
   if (predictor->printed > 0) {
     fputs("\n]\n", stdout);
   }
@@ -318,10 +312,10 @@ static int count_workers(const image_predictor *predictor, int count, char **arg
 
 static int run(const void *values_, int count, char **arguments) {
   image_predictor predictor = {.values = values_};
-  if (predictor.values->weights == NULL) {
+  if (predictor.values->weights == NULL && predictor.values->model == NULL) {
     return cli_usage(
-        "weights are needed: -w FILE.safetensors together with -m MODEL, or -w FOLDER "
-        "with config.json and model.safetensors; this version downloads none");
+        "a model is needed: -m MODEL, whose weights come from the hub; or -w FILE together with "
+        "-m MODEL; or -w FOLDER with config.json and the weights");
   }
   predictor.workers = count_workers(&predictor, count, arguments);
   int status = open_predictor(&predictor);
@@ -342,7 +336,8 @@ static const cli_option options[] = {
      .argument = "MODEL",
      .words = CLI_WORDS_MODEL,
      .offset = offsetof(predict_values, model),
-     .help = "the model that the weights file is for"},
+     .help = "the model; without -w its released weights are downloaded, or taken from the cache; "
+             "hf://NAMESPACE/NAME[@REVISION]: any repository in timm's format"},
     {.name = "weights",
      .letter = 'w',
      .type = CLI_TEXT,

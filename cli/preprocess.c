@@ -56,7 +56,8 @@ static int run(const void *values_, int count, char **arguments) {
     return status;
   }
   cli_source source;
-  status = cli_source_open(values->weights == NULL ? arguments[0] : NULL, values->weights, &source);
+  status = cli_source_open(values->weights == NULL ? arguments[0] : NULL, values->weights,
+                           CLI_NEED_NAME, &source);
   if (status == CLI_OK) {
     status = cli_check_output(values->output);
   }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "progress.h"
 
 static const char *command_name;
 
@@ -15,12 +16,20 @@ const char *cli_command_name(void) {
   return command_name;
 }
 
+/* Other threads' messages wait until `end`, and lines that show progress make room. */
 static void begin(void) {
+  cli_progress_clear();
+  flockfile(stderr);
   if (command_name == NULL) {
     fputs("jimm: ", stderr);
   } else {
     fprintf(stderr, "jimm %s: ", command_name);
   }
+}
+
+static void end(const char *text) {
+  fputs(text, stderr);
+  funlockfile(stderr);
 }
 
 void cli_put_text(FILE *file, const char *text, bool lines) {
@@ -59,7 +68,7 @@ int cli_fail(const char *format, ...) {
   va_start(args, format);
   put_message(format, args);
   va_end(args);
-  fputc('\n', stderr);
+  end("\n");
   return CLI_FAILED;
 }
 
@@ -80,11 +89,9 @@ int cli_usage(const char *format, ...) {
   va_start(args, format);
   put_message(format, args);
   va_end(args);
-  if (command_name == NULL) {
-    fputs("\nTry 'jimm --help'.\n", stderr);
-  } else {
-    fprintf(stderr, "\nTry 'jimm %s --help'.\n", command_name);
-  }
+  fprintf(stderr, "\nTry 'jimm %s%s--help'.", command_name == NULL ? "" : command_name,
+          command_name == NULL ? "" : " ");
+  end("\n");
   return CLI_USAGE;
 }
 
@@ -93,5 +100,5 @@ void cli_note(const char *format, ...) {
   va_start(args, format);
   put_message(format, args);
   va_end(args);
-  fputc('\n', stderr);
+  end("\n");
 }

@@ -1,5 +1,6 @@
 /* What the program does when a signal ends it: no temporary file stays. */
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,4 +48,38 @@ void cli_watch_signals(void) {
   /* A limit on the size of files is an error that is told, and cleaned up after, like a full disk.
    */
   signal(SIGXFSZ, SIG_IGN);
+}
+
+/* ---- a signal that is waited for ---- */
+
+static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+static atomic_int caught; /* threads read it, too */
+
+/* The first is noted; whoever sends another does not want to wait. */
+static void note(int signal_number) {
+  if (caught != 0) {
+    jimm_remove_temporaries();
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+  }
+  caught = signal_number;
+}
+
+void cli_catch_signals(void) {
+  struct sigaction action = {.sa_handler = note}, before;
+  sigfillset(&action.sa_mask);
+  for (int32_t i = 0; i < CLI_COUNT(ending); i++) {
+    if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+      sigaction(ending[i], &action, NULL);
+    }
+  }
+}
+
+int cli_caught_signal(void) {
+  return caught;
+}
+
+void cli_end_by_caught_signal(void) {
+  signal(caught, SIG_DFL);
+  raise(caught);
 }

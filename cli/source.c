@@ -1,9 +1,11 @@
 /* Where a model comes from: a name, a weights file, a weights folder, a seed. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "progress.h"
 
 static int open_folder(const char *path, cli_source *source) {
   if (jimm_folder_open(path, &source->folder) != JIMM_OK) {
@@ -21,20 +23,67 @@ static int open_folder(const char *path, cli_source *source) {
   return CLI_OK;
 }
 
-int cli_source_open(const char *model, const char *weights, cli_source *source) {
-  *source = (cli_source){.options = JIMM_MODEL_OPTIONS_INIT};
-  if (model != NULL) {
-    /* A deprecated alias is logged by the library, and so reaches stderr. */
-    if (jimm_model_find(model, &source->name) != JIMM_OK) {
-      return cli_fail_library(model);
-    }
-    source->variant = source->name.variant;
+/* The name without "@revision". */
+static int find_model(const char *model, cli_source *source) {
+  char *name = strndup(model, strcspn(model, "@"));
+  if (name == NULL) {
+    return cli_fail_memory();
   }
-  if (weights == NULL) {
+  /* A deprecated alias is logged by the library, and so reaches stderr. */
+  const jimm_status status = jimm_model_find(name, &source->name);
+  free(name);
+  source->variant = source->name.variant;
+  return status == JIMM_OK ? CLI_OK : cli_fail_library(model);
+}
+
+/* One line on the terminal while a file comes. */
+static bool show_progress(void *context, const jimm_hub_progress *progress) {
+  cli_rate *rate = context;
+  char line[CLI_PROGRESS_LINE];
+  const char *lines[1] = {line};
+  cli_rate_add(rate, progress->bytes);
+  if (progress->waits_for != NULL) {
+    snprintf(line, sizeof line, "waiting for another process  %.400s", progress->name);
+  } else {
+    cli_transfer_line(line, progress->name, progress->bytes, progress->total, rate->value);
+  }
+  if (progress->bytes > 0 || progress->waits_for != NULL) {
+    cli_progress_draw(lines, 1);
+  }
+  return false;
+}
+
+/* What the hub has under `name`: weights of a registered tag, or a repository, whose config.json is
+ * read; without `weights` nothing else of it is downloaded. */
+static int open_hub(const char *name, bool weights, cli_source *source) {
+  cli_rate rate = {0};
+  jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
+  options.progress = cli_progress_wanted_by_hub() ? show_progress : NULL;
+  options.context = &rate;
+  const jimm_status status =
+      jimm_hub_locate(name, &options, weights ? &source->located : NULL, &source->place);
+  cli_progress_clear();
+  if (status != JIMM_OK) {
+    return cli_fail_library(name);
+  }
+  if (source->place == NULL) {
+    source->weights = source->located;
     return CLI_OK;
   }
+  const int result = open_folder(source->place, source);
+  source->weights = weights ? source->located : NULL;
+  return result;
+}
+
+/* -w: a place at the hub, a folder or a file. */
+static int open_weights(const char *model, const char *weights, cli_source *source) {
   if (cli_is_folder(weights)) {
     return open_folder(weights, source);
+  }
+  if (jimm_hub_is_named(weights)) {
+    const int status =
+        model != NULL || jimm_hub_is_repo(weights) ? CLI_OK : find_model(weights, source);
+    return status == CLI_OK ? open_hub(weights, true, source) : status;
   }
   if (model == NULL && access(weights, F_OK) != 0) {
     return cli_fail("%s: %s", weights, strerror(errno));
@@ -49,8 +98,29 @@ int cli_source_open(const char *model, const char *weights, cli_source *source) 
   return CLI_OK;
 }
 
+int cli_source_open(const char *model, const char *weights, cli_need need, cli_source *source) {
+  *source = (cli_source){.options = JIMM_MODEL_OPTIONS_INIT};
+  const bool repo = model != NULL && jimm_hub_is_repo(model);
+  if (repo && weights != NULL) {
+    return cli_usage("%s brings its own weights: leave -w out, or name a model of jimm", model);
+  }
+  if (repo) {
+    return open_hub(model, need == CLI_NEED_WEIGHTS, source);
+  }
+  const int status = model == NULL ? CLI_OK : find_model(model, source);
+  if (status != CLI_OK) {
+    return status;
+  }
+  if (weights != NULL) {
+    return open_weights(model, weights, source);
+  }
+  return need == CLI_NEED_WEIGHTS ? open_hub(model, true, source) : CLI_OK;
+}
+
 void cli_source_close(cli_source *source) {
   jimm_folder_close(&source->folder);
+  jimm_text_free(source->located);
+  jimm_text_free(source->place);
 }
 
 int64_t cli_source_classes(const cli_source *source) {

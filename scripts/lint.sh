@@ -26,7 +26,7 @@ if git grep -nE '\b(printf|puts|exit|abort)\(' -- 'src/*.c' 'src/*.h'; then
   say 'the library never prints, exits or aborts'
   status=1
 fi
-if git grep -nE '\b(malloc|calloc|realloc|reallocarray|aligned_alloc|strn?dup|v?asprintf|free|getline|fopen|fdopen|open_memstream)\(' \
+if git grep -nP '(?<!->)\b(malloc|calloc|realloc|reallocarray|aligned_alloc|strn?dup|v?asprintf|free|getline|fopen|fdopen|open_memstream)\(' \
   -- 'src/*.c' 'src/*.h' ':!src/base/alloc.c'; then
   say 'memory of the library comes from its allocator (base/alloc.h)'
   status=1

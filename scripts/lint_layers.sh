@@ -10,6 +10,8 @@ git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'examples/*.c' 'testkit/
     for (i = 1; i <= n; i++) rank[room[i]] = i
     rank["image"] = rank["state"] + 0.5
     rank["parity"] = rank["run"] + 0.5
+    rank["net"] = rank["base"] + 0.5
+    rank["hub"] = rank["run"] + 0.5
   }
   /^#include "/ {
     split(FILENAME, part, "/")

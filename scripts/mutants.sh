@@ -15,7 +15,7 @@ cd "$work" || exit 1
   tail -n 20 "$work/log"
   exit 1
 }
-export JIMM_PROGRAM=$work/build/jimm
+export JIMM_PROGRAM=$work/build/jimm JIMM_HUB_CLIENT=$work/build/test/hub_client
 # the goldens of the library's families and of the toy's, for test_golden_toy
 mkdir "$work/goldens" && ln -s "$work"/test/golden/*.json "$work"/test/toy/golden/*.json "$work/goldens"
 export JIMM_GOLDEN_DIR=$work/goldens
@@ -41,6 +41,7 @@ targets() {
   for one in $1; do
     case $one in
       cli* | toy*) echo all && return ;;
+      hf_* | hub_*) echo "test/test_${one%%:*} test/hub_client" ;;
       *) echo "test/test_${one%%:*}" ;;
     esac
   done

@@ -4,6 +4,7 @@
 #   scripts/parity.sh            one architecture of each kind in 3 and 1 channels, the program, images
 #   scripts/parity.sh --quick    a subset, a few minutes
 #   scripts/parity.sh --sweep    every architecture; goes on where it stopped
+#   scripts/parity.sh --released every released tag with its weights, which the Hub has; likewise
 #
 # Fixtures are written to data/parity (a temporary folder with --quick; test/parity/sweep.py deletes
 # its own). Weights are
@@ -13,9 +14,9 @@ cd "$(dirname -- "$0")/.." || exit 1
 build=${BUILD:-build}
 mode=${1:-full}
 case $mode in
-  full | --quick | --sweep) ;;
+  full | --quick | --sweep | --released) ;;
   *)
-    echo "usage: scripts/parity.sh [--quick | --sweep]" >&2
+    echo "usage: scripts/parity.sh [--quick | --sweep | --released]" >&2
     exit 2
     ;;
 esac
@@ -130,6 +131,8 @@ case $mode in
     # shellcheck disable=SC2046,SC2086
     stage 'jimm forward' "$python" test/parity/check_cli.py --jimm "$jimm" --archs $(small $all) -- forward
     stage 'images' "$python" test/parity/check_images.py "$jimm"
+    stage 'the cache that Python shares' "$python" test/parity/check_hub.py --build "$build"
+    stage 'weights by name' "$python" test/parity/check_released.py --build "$build"
     # shellcheck disable=SC2086
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check $all
     toy
@@ -142,12 +145,17 @@ case $mode in
         $(live "${test%:*}" | head -n 1)
     done
     stage 'the program' "$python" test/parity/check_cli.py --jimm "$jimm" --quick
+    stage 'the cache that Python shares' "$python" test/parity/check_hub.py --build "$build" --quick
+    stage 'weights by name' "$python" test/parity/check_released.py --build "$build" --quick
     stage 'goldens are what timm says' "$python" test/parity/dump_goldens.py --check test_resnet \
       seresnet18 resnetblur18 ecaresnext26t_32x4d resnetv2_18d test_convnext convnextv2_atto
     toy
     ;;
   --sweep)
     exec "$python" test/parity/sweep.py --jimm "$jimm"
+    ;;
+  --released)
+    exec "$python" test/parity/sweep.py --jimm "$jimm" --released
     ;;
 esac
 echo "parity: $passed passed, $failed failed, $skipped skipped"

@@ -207,6 +207,10 @@ void scratch_make(void) {
   TEST_REQUIRE_MSG(mkdtemp(folder) != NULL, "%s", folder);
   owner = getpid();
   atexit(clean_up);
+  /* Nothing is asked of the real hub, and nothing of the user's cache is seen. */
+  setenv("HF_HUB_OFFLINE", "1", 1);
+  setenv("HF_HOME", scratch_path("no-cache"), 1);
+  setenv("TORCH_HOME", scratch_path("no-cache"), 1);
   TEST_REQUIRE(mkdir(scratch_path("out"), 0700) == 0);
   TEST_REQUIRE(mkdir(scratch_path("folder.npy"), 0700) == 0);
   fixtures_write();

@@ -146,6 +146,10 @@ TEST(shown_names_are_harmless) {
   char buffer[24];
   TEST_CHECK_STR(jimm_show(buffer, sizeof buffer, "a.b", 3), "\"a.b\"");
   TEST_CHECK_STR(jimm_show(buffer, sizeof buffer, "\x1B[31m\n", 6), "\"\\x1B[31m\\x0A\"");
+  TEST_CHECK_STR(jimm_show(buffer, sizeof buffer, "\xC2\x9B\xC2\xA0", 4), "\"\\xC2\\x9B\xC2\xA0\"");
+  TEST_CHECK_STR(jimm_show(buffer, sizeof buffer, "\xE2\x80\xAE\xE2\x80\x94", 6),
+                 "\"\\xE2\\x80\\xAE\xE2\x80\x94\"");
+  TEST_CHECK_STR(jimm_show(buffer, sizeof buffer, "\xE2\x81\xA7", 3), "\"\\xE2\\x81\\xA7\"");
   TEST_CHECK_STR(jimm_show(buffer, sizeof buffer, "\xFF\xC3\xA9", 3), "\"\\xFF\xC3\xA9\"");
   const char *cut = jimm_show(buffer, sizeof buffer, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 35);
   TEST_CHECK(strlen(cut) < sizeof buffer);

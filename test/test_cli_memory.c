@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cache_tree.h"
 #include "cli_run.h"
 
 static long fail_at;
@@ -18,6 +19,7 @@ static void preload(void) {
   setenv("LD_PRELOAD", getenv("JIMM_FAILING_MALLOC"), 1);
 }
 
+/* What hashes or asks the hub is left out: OpenSSL and libcurl do not outlive every failure. */
 static const char *const lines[][12] = {
     {"--help"},
     {"list", "resnet1*"},
@@ -29,6 +31,10 @@ static const char *const lines[][12] = {
     {"preprocess", "resnet50", "a.ppm", "-o", "out/x.npy"},
     {"forward", "-w", "folder", "--input", "x.npy", "--threads", "1", "--what", "all", "--output",
      "out/y.safetensors"},
+    {"cache", "ls", "test_resnet"},
+    {"cache", "ls", "--json"},
+    {"cache", "rm", "--dry-run", "*"},
+    {"download", "--offline", "--json", "test_resnet"},
     {"convert", "w.pt", "out/w.safetensors", "--dtype", "f16"},
 };
 
@@ -68,6 +74,9 @@ TEST_SETUP() {
   TEST_REQUIRE_MSG(getenv("JIMM_FAILING_MALLOC") != NULL,
                    "JIMM_FAILING_MALLOC must name the library that is preloaded");
   scratch_make();
+  setenv("HF_HUB_CACHE", scratch_path("hub"), 1);
+  tree_begin(scratch_path("hub"));
+  tree_standard();
   char data[8192];
   FILE *file = fopen("test/data/checkpoints/nested_state_dict.pt", "rb");
   TEST_REQUIRE_MSG(file != NULL, "run from the source root");

@@ -12,8 +12,9 @@
  * ~/.cache/huggingface), HF_HUB_CACHE (else HUGGINGFACE_HUB_CACHE, else $HF_HOME/hub), HF_TOKEN
  * (else HUGGING_FACE_HUB_TOKEN, else the file HF_TOKEN_PATH, else $HF_HOME/token; none of them
  * under HF_HUB_DISABLE_IMPLICIT_TOKEN), HF_HUB_OFFLINE (else TRANSFORMERS_OFFLINE),
- * HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT (seconds, 10 each), HF_HUB_DISABLE_SYMLINKS. Not
- * to be changed while another thread is in a call.
+ * HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT (seconds, 10 each), HF_HUB_DISABLE_SYMLINKS;
+ * JIMM_HUB_RETRY_SECONDS: the first wait before a failed request is made again (1; later ones are
+ * 2, 4 and 8 times as long). Not to be changed while another thread is in a call.
  *
  * Thread contract: all functions may be called from several threads at once; two that want the same
  * file wait for each other as two processes do.
@@ -106,10 +107,14 @@ JIMM_API jimm_status jimm_hub_fetch(const char *url, const char *path,
  *   "hf://ns/name", "hf-hub:ns/name" with "@revision": any repository in timm's format: its
  *     config.json says what it is. *folder is the snapshot folder (jimm_folder_open), *weights the
  *     file in it.
- * Both are freed with jimm_text_free; either may be NULL when the caller does not want it. */
+ * Both are freed with jimm_text_free. Either may be NULL: without `weights` only config.json is
+ * downloaded, nothing for a registered tag. */
 JIMM_API jimm_status jimm_hub_locate(const char *name, const jimm_hub_options *options,
                                      char **weights, char **folder);
-/* Whether `name` begins with "hf://", "hf-hub:" or "hf_hub:" and is not one of timm's own tags. */
+/* Whether `name` begins with "hf://", "hf-hub:" or "hf_hub:". */
+JIMM_API bool jimm_hub_is_named(const char *name);
+/* The same, and it is not one of timm's own tags ("hf-hub:timm/resnet50.a1_in1k"): only its
+ * config.json says what it is. */
 JIMM_API bool jimm_hub_is_repo(const char *name);
 
 typedef struct jimm_open_options {

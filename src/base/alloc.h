@@ -30,7 +30,7 @@ typedef struct jimm_text {
 } jimm_text;
 JIMM_SIBLING void jimm_text_append(jimm_text *text, const char *format, ...) JIMM_PRINTF(2, 3);
 /* Appends bytes as they are, zero bytes too. */
-void jimm_text_append_bytes(jimm_text *text, const char *bytes, size_t length);
+JIMM_SIBLING void jimm_text_append_bytes(jimm_text *text, const char *bytes, size_t length);
 /* Hands over the characters ("" if nothing was appended), or NULL after a failure; clears text. */
 JIMM_SIBLING char *jimm_text_take(jimm_text *text);
 
@@ -40,6 +40,8 @@ typedef struct jimm_arena {
 } jimm_arena;
 JIMM_SIBLING void *jimm_arena_alloc(jimm_arena *arena, size_t bytes); /* zeroed, aligned to 16 */
 JIMM_SIBLING char *jimm_arena_strdup(jimm_arena *arena, const char *text);
+/* printf into the arena */
+JIMM_SIBLING char *jimm_arena_format(jimm_arena *arena, const char *format, ...) JIMM_PRINTF(2, 3);
 JIMM_SIBLING void jimm_arena_close(jimm_arena *arena);
 
 /* A map from strings (borrowed, must outlive the map) to int64_t. Zero-initialise. */

@@ -1,7 +1,9 @@
+#include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/locale.h"
 
 #define ARENA_ALIGN 16
 #define ARENA_FIRST 4096
@@ -49,6 +51,24 @@ char *jimm_arena_strdup(jimm_arena *arena, const char *text) {
     memcpy(copy, text, bytes);
   }
   return copy;
+}
+
+char *jimm_arena_format(jimm_arena *arena, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  const int length = jimm_vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  if (length < 0) {
+    jimm_fail(JIMM_ERROR_INTERNAL, "a text could not be formatted");
+    return NULL;
+  }
+  char *text = jimm_arena_alloc(arena, (size_t)length + 1);
+  if (text != NULL) {
+    va_start(args, format);
+    jimm_vsnprintf(text, (size_t)length + 1, format, args);
+    va_end(args);
+  }
+  return text;
 }
 
 void jimm_arena_close(jimm_arena *arena) {

@@ -87,6 +87,25 @@ size_t jimm_utf8_valid_prefix(const char *text, size_t length) {
   return at;
 }
 
+/* Whether the sequence of `bytes` is a letter to be seen: no control character (U+0000 to U+001F,
+ * U+007F to U+009F) and none that turns the direction of a line (U+202A to U+202E, U+2066 to
+ * U+2069), which make a terminal show something else. */
+static bool is_visible(const unsigned char *c, size_t bytes) {
+  switch (bytes) {
+    case 0:
+      return false;
+    case 1:
+      return c[0] >= 0x20 && c[0] != 0x7F;
+    case 2:
+      return c[0] != 0xC2 || c[1] >= 0xA0;
+    case 3:
+      return c[0] != 0xE2 || !((c[1] == 0x80 && c[2] >= 0xAA && c[2] <= 0xAE) ||
+                               (c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9));
+    default:
+      return true;
+  }
+}
+
 char *jimm_show(char *buffer, size_t size, const char *text, size_t length) {
   static const char ending[] = "...\"";
   if (size < 16) {
@@ -100,7 +119,7 @@ char *jimm_show(char *buffer, size_t size, const char *text, size_t length) {
   while (at < length) {
     size_t bytes = sequence_length((const unsigned char *)text + at, length - at);
     unsigned char c = (unsigned char)text[at];
-    bool plain = bytes > 1 || (bytes == 1 && c >= 0x20 && c != 0x7F);
+    bool plain = is_visible((const unsigned char *)text + at, bytes);
     size_t need = plain ? bytes : 4;
     if (used + need > size - sizeof ending) {
       memcpy(buffer + used, ending, sizeof ending);

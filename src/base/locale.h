@@ -19,12 +19,12 @@ JIMM_SIBLING int jimm_vsnprintf(char *buffer, size_t size, const char *format, v
 JIMM_SIBLING int jimm_snprintf(char *buffer, size_t size, const char *format, ...)
     JIMM_PRINTF(3, 4);
 /* As strtod, in the C locale; correctly rounded. */
-double jimm_strtod(const char *text, char **end);
+JIMM_SIBLING double jimm_strtod(const char *text, char **end);
 /* The description of an errno value, in English. Valid until the next call on this thread. */
 JIMM_SIBLING const char *jimm_errno_text(int error);
 
 /* The length of the longest prefix of `text` (`length` bytes) that is valid UTF-8 (RFC 3629). */
-size_t jimm_utf8_valid_prefix(const char *text, size_t length);
+JIMM_SIBLING size_t jimm_utf8_valid_prefix(const char *text, size_t length);
 
 /* Makes a text of a file fit for a message: "name" in quotes, control characters and malformed
  * bytes as \xNN, cut with "..." to fit. Always terminated; returns buffer. */

@@ -9,7 +9,7 @@
 #include <jimm/base.h>
 
 /* A failure of the operating system on `path`; `doing` is what was tried: "open". */
-jimm_status jimm_os_fail(const char *path, const char *doing, int error);
+JIMM_SIBLING jimm_status jimm_os_fail(const char *path, const char *doing, int error);
 /* "a folder", "a pipe", ...: what is no regular file. */
 const char *jimm_os_kind(mode_t mode);
 
@@ -63,6 +63,6 @@ int jimm_os_processors(void); /* affinity mask cut to the control group's quota,
  * files are looked for below `root`: "" on a live system, a folder in tests. */
 int jimm_os_quota(const char *root);
 /* Random bytes for hash keys and names of temporary files; not for cryptography. */
-void jimm_os_random(void *bytes, size_t size);
+JIMM_SIBLING void jimm_os_random(void *bytes, size_t size);
 
 #endif

@@ -1,8 +1,7 @@
-/* Files that appear whole or not at all, and the table of those that are being written. */
+/* Files that appear whole or not at all. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h> /* renameat */
 #include <stdlib.h>
@@ -13,57 +12,11 @@
 #include "base/alloc.h"
 #include "base/locale.h"
 #include "base/os.h"
+#include "base/temporary.h"
 
 #define BUFFER_BYTES ((size_t)65536)
 
-/* ---- the table of temporaries ---- */
-
-#define SLOTS 64
 #define NAME_BYTES 32 /* ".jimm-0123456789abcdef.tmp" */
-
-enum { SLOT_FREE = 0, SLOT_BUSY = -1 };
-
-/* What a signal handler reads: no memory that is freed, no lock. */
-static struct {
-  atomic_int owner; /* the process that writes it, or one of the above */
-  int folder;
-  char name[NAME_BYTES];
-} slots[SLOTS];
-
-/* Enters a temporary before it is made, so that there is no moment at which it is not known. Slots
- * of the process that forked this one are free (but one that it was just entering). -1 when the
- * table is full. */
-static int enter_slot(int folder, const char *name) {
-  const int process = (int)getpid();
-  for (int i = 0; i < SLOTS; i++) {
-    int owner = atomic_load(&slots[i].owner);
-    if (owner != process && owner != SLOT_BUSY &&
-        atomic_compare_exchange_strong(&slots[i].owner, &owner, SLOT_BUSY)) {
-      slots[i].folder = folder;
-      memcpy(slots[i].name, name, strlen(name) + 1);
-      atomic_store(&slots[i].owner, process);
-      return i;
-    }
-  }
-  return -1;
-}
-
-static void leave_slot(int slot) {
-  if (slot >= 0) {
-    atomic_store(&slots[slot].owner, SLOT_FREE);
-  }
-}
-
-void jimm_remove_temporaries(void) {
-  const int process = (int)getpid();
-  const int error = errno;
-  for (int i = 0; i < SLOTS; i++) {
-    if (atomic_load(&slots[i].owner) == process) {
-      (void)unlinkat(slots[i].folder, slots[i].name, 0);
-    }
-  }
-  errno = error;
-}
 
 /* ---- opening ---- */
 
@@ -137,7 +90,7 @@ static jimm_status open_temporary(jimm_writer *writer) {
     uint64_t number;
     jimm_os_random(&number, sizeof number);
     jimm_snprintf(name, NAME_BYTES, ".jimm-%016llx.tmp", (unsigned long long)number);
-    writer->slot = enter_slot(writer->folder, name);
+    writer->slot = jimm_temporary_enter(writer->folder, name);
     do {
       writer->descriptor =
           openat(writer->folder, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -147,7 +100,7 @@ static jimm_status open_temporary(jimm_writer *writer) {
       return JIMM_OK;
     }
     const int error = errno;
-    leave_slot(writer->slot);
+    jimm_temporary_leave(writer->slot);
     writer->slot = -1;
     if (error != EEXIST) {
       return jimm_os_fail(writer->path, "write", error);
@@ -288,7 +241,7 @@ void jimm_writer_abandon(jimm_writer *writer) {
   if (writer->name != NULL) {
     (void)unlinkat(writer->folder, writer->name, 0);
   }
-  leave_slot(writer->slot);
+  jimm_temporary_leave(writer->slot);
   if (writer->folder >= 0) {
     close(writer->folder);
   }

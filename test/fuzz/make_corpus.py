@@ -58,6 +58,27 @@ def picture(mode, size=(9, 7)):
     return image.convert(mode)
 
 
+def answers():
+    """What hubs, and those who are none, answer to a HEAD."""
+    commit = "X-Repo-Commit: " + "ab12" * 10
+    etag = 'ETag: W/"' + "c" * 40 + '"'
+    sha = 'X-Linked-Etag: "' + "d" * 64 + '"'
+    rows = {
+        "git": ["200 OK", commit, etag, "Content-Length: 12"],
+        "lfs": ["302 Found", commit, sha, "X-Linked-Size: 123456789", "Location: https://cdn.example/x?sig=1"],
+        "moved": ["307 Temporary Redirect", "Location: /other/name/resolve/main/f.bin"],
+        "entry": ["404 Not Found", "X-Error-Code: EntryNotFound", commit],
+        "gated": ["403 Forbidden", "X-Error-Code: GatedRepo", "X-Error-Message: \x1b[31mno"],
+        "busy": ["429 Too Many Requests", "Retry-After: 7"],
+        "etag": ["200 OK", commit, 'ETag: "../../etc/passwd"'],
+        "twice": ["200 OK", commit, etag, 'ETag: "other"'],
+        "folded": ["200 OK", commit, etag, " more"],
+    }
+    for name, (status, *fields) in rows.items():
+        text = "\r\n".join(["HTTP/1.1 " + status, *fields, "", ""])
+        damaged("http", name, text.encode("latin-1"))
+
+
 def images():
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
         damaged("png", f"{mode.replace(';', '')}", encoded(picture(mode), "PNG"))
@@ -230,6 +251,7 @@ def main():
     geometries()
     fixtures()
     streams()
+    answers()
     checkpoints()
 
 

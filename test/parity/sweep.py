@@ -2,13 +2,19 @@
 pyramid, synthetic weights), lets `jimm parity` compare them, deletes them, goes on.
 
     sweep.py [--jimm PROGRAM] [--ledger FOLDER] [ARCH ...]
+    sweep.py --released [...] [ARCH.TAG ...]
 
-One model is in memory at a time. What is done is kept in FOLDER/ARCH.json (default data/parity/sweep)
+With --released every released tag instead, with its released weights: timm downloads them from the
+Hub for the fixtures, and `jimm forward ARCH.TAG`, which finds them by the name alone, must say the
+same as the fixtures.
+
+One model is in memory at a time. What is done is kept in FOLDER/ARCH.json (default data/parity/sweep, data/parity/released)
 and not done again, unless the program, the pins or the scripts changed. The last line counts.
 """
 
 import argparse
 import contextlib
+import functools
 import gc
 import hashlib
 import io
@@ -20,12 +26,18 @@ import sys
 import tempfile
 import time
 
+import h5py
+import numpy as np
+from safetensors.numpy import load_file
+
 import _dump_common
 import synthetic
 from _fixture import whole_or_not_at_all
 
 CHANNELS = (3, 1)
 KINDS = ("features", "logits", "pyramid")
+WIDTH = 28  # of a name's column
+BAR = 1e-3  # of logits absolute, of features against their largest value
 
 
 def families():
@@ -64,14 +76,13 @@ def weights_kept():
         gc.collect()
 
 
-def dump(arch, script, folder):
-    """The fixtures of one architecture; what went wrong, or None."""
+def dump(name, script, folder, weights):
+    """The fixtures of one model; what went wrong, or None. `weights` are more arguments."""
     said = io.StringIO()
     with weights_kept(), contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         for channels in CHANNELS:
             for family in (script, None):
-                command = ["--variant", arch, "--synthetic", "1", "--in-chans", str(channels),
-                           "--out", folder]
+                command = ["--variant", name, *weights, "--in-chans", str(channels), "--out", folder]
                 if _dump_common.main(family, command) != 0:
                     return said.getvalue().strip()
     return None
@@ -86,6 +97,28 @@ def worst(items):
             kind = "pyramid" if name.startswith("feat_") else name
             found[kind] = max(found[kind], output["error"] if output["error"] is not None else float("inf"))
     return found
+
+
+def forward(jimm, name, channels, folder):
+    """Runs the model by its name alone, with the weights that jimm itself finds, on a fixture's input.
+    What is wrong, or None."""
+    with h5py.File(folder / _dump_common.fixture_name(name, channels)) as fixture:
+        x = fixture["input"][()]
+        wanted = {key: value[()] for key, value in fixture["output"].items()}
+    np.save(folder / "input.npy", x)
+    made = folder / "output.safetensors"
+    command = [str(jimm), "forward", name, "--in-chans", str(channels), "--what", "all",
+               "--input", str(folder / "input.npy"), "--output", str(made)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode != 0:
+        return f"jimm forward {name}: {process.stderr.strip()}"
+    got = load_file(made)
+    for key, value in wanted.items():
+        error = float(np.abs(got[key].astype(np.float64) - value).max())
+        bar = BAR if key == "logits" else BAR * float(np.abs(value).max())
+        if not error < bar:
+            return f"jimm forward {name}, {channels} channels: {key} differ by {error:.2e}, the bar is {bar:.2e}"
+    return None
 
 
 def compare(jimm, arch, folder):
@@ -106,13 +139,18 @@ def compare(jimm, arch, folder):
     }
 
 
-def sweep_one(jimm, arch, script):
+def sweep_one(jimm, released, name, script):
     with tempfile.TemporaryDirectory(prefix="jimm-sweep-") as folder:
         start = time.monotonic()
-        problem = dump(arch, script, folder)
+        problem = dump(name, script, folder, [] if released else ["--synthetic", "1"])
         dumped = time.monotonic() - start
-        result = {"passed": 0, "failures": [problem]} if problem else compare(jimm, arch, folder)
-    return dict(result, arch=arch, dump_seconds=dumped)
+        result = {"passed": 0, "failures": [problem]} if problem else compare(jimm, name, folder)
+        if released and not problem:
+            for channels in CHANNELS:
+                problem = forward(jimm, name, channels, pathlib.Path(folder))
+                result["failures"] += [problem] if problem else []
+                result["passed"] += not problem
+    return dict(result, arch=name, dump_seconds=dumped)
 
 
 def show(result, where, again):
@@ -122,19 +160,19 @@ def show(result, where, again):
         + f"  {result['peak_bytes'] / 2**20:6.0f} MiB"
         + f"  timm {result['dump_seconds']:5.1f} s, jimm {result['seconds']:5.1f} s")
     outcome = "FAIL" if result["failures"] else "ok  "
-    print(f"{where} {result['arch']:28} {outcome}{figures}{'  (before)' if again else ''}", flush=True)
+    print(f"{where} {result['arch']:{WIDTH}} {outcome}{figures}{'  (before)' if again else ''}", flush=True)
     for failure in result["failures"]:
         print(f"    {failure}", flush=True)
 
 
-def swept(jimm, arch, script, ledger, state):
+def swept(sweep, name, script, ledger, state):
     """(result, whether it was there already)."""
-    path = ledger / f"{arch}.json"
+    path = ledger / f"{name}.json"
     with contextlib.suppress(OSError, ValueError):
         result = json.loads(path.read_text())
         if result.get("state") == state and not result["failures"]:
             return result, True
-    result = sweep_one(jimm, arch, script)
+    result = sweep(name, script)
     if not result["failures"]:
         with whole_or_not_at_all(path) as temporary:
             pathlib.Path(temporary).write_text(json.dumps(dict(result, state=state), indent=1))
@@ -143,24 +181,28 @@ def swept(jimm, arch, script, ledger, state):
 
 def main():
     parser = argparse.ArgumentParser(description="Every architecture of jimm beside the real timm.")
-    parser.add_argument("archs", nargs="*", metavar="ARCH", help="default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    parser.add_argument("--released", action="store_true",
+                        help="every released tag with its released weights, from the Hub")
     parser.add_argument("--jimm", type=pathlib.Path, default=_dump_common.ROOT / "build" / "jimm")
-    parser.add_argument("--ledger", type=pathlib.Path,
-                        default=_dump_common.ROOT / "data" / "parity" / "sweep")
+    parser.add_argument("--ledger", type=pathlib.Path)
     args = parser.parse_args()
+    folder = "released" if args.released else "sweep"
+    ledger = args.ledger or _dump_common.ROOT / "data" / "parity" / folder
     work = []
     for family, script in families():
-        listing = [str(args.jimm), "list", "--archs", "--family", family]
+        listing = [str(args.jimm), "list", "--family", family, *([] if args.released else ["--archs"])]
         names = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split()
-        work += [(name, script) for name in names if not args.archs or name in args.archs]
-    unknown = set(args.archs) - {name for name, _ in work}
+        work += [(name, script) for name in names if not args.names or name in args.names]
+    unknown = set(args.names) - {name for name, _ in work}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     start = time.monotonic()
     state = state_of(args.jimm)
     results = []
-    for number, (arch, script) in enumerate(work, 1):
-        result, again = swept(args.jimm, arch, script, args.ledger, state)
+    sweep = functools.partial(sweep_one, args.jimm, args.released)
+    for number, (name, script) in enumerate(work, 1):
+        result, again = swept(sweep, name, script, ledger, state)
         results.append(result)
         show(result, f"[{number}/{len(work)}]", again)
     passed = sum(result["passed"] for result in results)
@@ -171,7 +213,7 @@ def main():
         print("worst: " + ", ".join(
             f"{kind} {max(r['errors'][kind] for r in good):.2e}" for kind in KINDS)
             + f"; most memory {largest['peak_bytes'] / 2**30:.1f} GiB ({largest['arch']});"
-            f" {len(results)} architectures in {time.monotonic() - start:.0f} s")
+            f" {len(results)} models in {time.monotonic() - start:.0f} s")
     print(f"sweep: {passed} passed, {failed} failed, 0 skipped")
     return 1 if failed or not passed else 0
 
