@@ -250,8 +250,9 @@ TEST(fetch_that_fails_leaves_nothing) {
 TEST(fetch_does_not_replace_a_folder) {
   jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
   begin("fetch_folder");
-  options.force = true;
   hub_rule_add(&(hub_rule){.target = "/a", .body = "new"});
+  TEST_CHECK_INT(jimm_hub_fetch(url(1, "/a"), "../home", &options), JIMM_ERROR_IO);
+  options.force = true;
   TEST_CHECK_INT(jimm_hub_fetch(url(1, "/a"), "../home", &options), JIMM_ERROR_IO);
   TEST_CHECK_INT(rmdir("../home"), 0);
 }

@@ -12,6 +12,8 @@
 #include "memory_walk.h"
 
 #define REPO "ns/name"
+/* It is the SHA-256 of "hello" that begins so. */
+#define HASHED "public-2cf24dba.txt"
 
 /* An empty cache, or the one that the walk before left. */
 static const char *cache(bool fresh) {
@@ -84,6 +86,7 @@ static const memory_walk rows[] = {
     {"a bad name", download, "../c", JIMM_ERROR_INVALID_ARGUMENT, FOREIGN_IGNORED},
     {"ask", ask, "b.bin", JIMM_OK, FOREIGN_IGNORED},
     {"fetch", fetch, "public.txt", JIMM_OK, FOREIGN_IGNORED},
+    {"fetch what its name promises", fetch, HASHED, JIMM_OK, FOREIGN_IGNORED},
     {"a repository's weights", locate, "hf://" REPO, JIMM_OK, FOREIGN_IGNORED},
     {"a repository's other weights", locate, "hf://ns/other@main", JIMM_OK, FOREIGN_IGNORED},
 };
@@ -109,6 +112,12 @@ TEST_SETUP() {
                           .commit = HUB_COMMIT,
                           .revisions = "main",
                           .name = "public.txt",
+                          .body = "hello"},
+              NULL);
+  hub_publish(&(hub_file){.repo = "ns/public",
+                          .commit = HUB_COMMIT,
+                          .revisions = "main",
+                          .name = HASHED,
                           .body = "hello"},
               NULL);
   publish("ns/other", "config.json", "{}", false);

@@ -8,8 +8,9 @@
 #define PREFIX_LONGEST 64
 
 /* The beginning of the SHA-256 in a name like "resnet18-f37072fd.pth" (torch.hub's HASH_REGEX, of
- * eight digits or more), in `arena`; NULL when there is none. */
-static const char *hash_prefix(jimm_arena *arena, const char *url) {
+ * eight digits or more), in `arena`; *prefix is NULL when there is none. */
+static jimm_status find_prefix(jimm_arena *arena, const char *url, const char **prefix) {
+  *prefix = NULL;
   const int path = jimm_http_shown(url);
   const char *name = url + path;
   while (name > url && name[-1] != '/') {
@@ -21,22 +22,27 @@ static const char *hash_prefix(jimm_arena *arena, const char *url) {
     }
     const size_t length = strspn(dash + 1, "0123456789abcdef");
     if (dash[1 + length] == '.' && length >= PREFIX_SHORTEST && length <= PREFIX_LONGEST) {
-      return jimm_arena_format(arena, "%.*s", (int)length, dash + 1);
+      *prefix = jimm_arena_format(arena, "%.*s", (int)length, dash + 1);
+      return *prefix == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
     }
   }
-  return NULL;
+  return JIMM_OK;
 }
 
 static jimm_status fetch(jimm_hub_call *call, const char *url, const char *path) {
   jimm_writer writer;
-  jimm_status status = jimm_writer_open(path, &writer);
+  const char *prefix = NULL;
+  jimm_status status = find_prefix(&call->arena, url, &prefix);
+  if (status == JIMM_OK) {
+    status = jimm_writer_open(path, &writer);
+  }
   if (status != JIMM_OK) {
     return status;
   }
   const jimm_hub_transfer transfer = {
       .name = jimm_arena_format(&call->arena, "%.*s", jimm_http_shown(url), url),
       .url = url,
-      .prefix = hash_prefix(&call->arena, url),
+      .prefix = prefix,
       .size = -1,
       .descriptor = writer.descriptor,
       .path = path};
@@ -58,15 +64,15 @@ jimm_status jimm_hub_fetch(const char *url, const char *path, const jimm_hub_opt
   }
   jimm_hub_call call;
   jimm_status status = jimm_hub_call_begin(&call, options);
-  if (status == JIMM_OK && !call.options.force && jimm_os_exists(path)) {
-    jimm_hub_call_end(&call);
-    return JIMM_OK;
+  const bool is_there = !call.options.force && jimm_os_exists(path);
+  if (status == JIMM_OK && is_there && jimm_os_is_folder(path)) {
+    status = jimm_fail(JIMM_ERROR_IO, "%s: expected a file's name, found a folder", path);
   }
-  if (status == JIMM_OK && call.offline) {
+  if (status == JIMM_OK && !is_there && call.offline) {
     status =
         jimm_fail(JIMM_ERROR_NOT_CACHED, "%s does not exist, and nothing is fetched offline", path);
   }
-  if (status == JIMM_OK) {
+  if (status == JIMM_OK && !is_there) {
     status = fetch(&call, url, path);
   }
   jimm_hub_call_end(&call);
