@@ -30,12 +30,17 @@ static jimm_status split(jimm_arena *arena, const char *name, parts *found) {
   found->scheme = rest != NULL;
   rest = rest == NULL ? name : rest;
   const char *at = strchr(rest, '@');
+  found->name = rest;
   found->revision = at == NULL ? NULL : at + 1;
   if (at != NULL && at[1] == 0) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "%s: expected a revision after \"@\"", name);
   }
-  found->name = at == NULL ? rest : jimm_arena_format(arena, "%.*s", (int)(at - rest), rest);
-  return found->name == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
+  const char *plain = at == NULL ? rest : jimm_arena_format(arena, "%.*s", (int)(at - rest), rest);
+  if (plain == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  found->name = plain;
+  return JIMM_OK;
 }
 
 /* timm's own repositories are registered tags, however they are named. */
@@ -52,7 +57,9 @@ bool jimm_hub_is_named(const char *name) {
 bool jimm_hub_is_repo(const char *name) {
   jimm_arena arena = {0};
   parts found = {0};
-  const bool repo = name != NULL && split(&arena, name, &found) == JIMM_OK && is_repo(&found);
+  /* One whose revision is missing is a repository's, too: jimm_hub_locate says what is wrong. */
+  const bool repo =
+      name != NULL && split(&arena, name, &found) != JIMM_ERROR_OUT_OF_MEMORY && is_repo(&found);
   jimm_arena_close(&arena);
   return repo;
 }
