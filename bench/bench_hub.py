@@ -14,7 +14,6 @@ import json
 import os
 import pathlib
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -61,13 +60,14 @@ def timed(command, **options):
 
 
 def peak_of(command, env):
-    """MiB at the peak of a process."""
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.execve(command[0], command, env)
-    usage = os.wait4(child, 0)[2]
-    return usage.ru_maxrss / 1024
+    """MiB at the peak of a process. Its rusage would count this process, which it is a copy of."""
+    peak = 0
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env)
+    while process.poll() is None:
+        text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        peak = max([peak, *(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmHWM"))])
+        time.sleep(0.002)
+    return peak / 1024
 
 
 def download_round(args, endpoint, url, folder):
@@ -183,7 +183,6 @@ def main():
     args.build = args.build.resolve()
     subprocess.run(["ninja", "-C", str(args.build), "jimm", "bench/bench_state", "test/hub_server"],
                    check=True, stdout=subprocess.DEVNULL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory(prefix="jimm-bench-") as name:
         rounds, peak = measure_downloads(args, pathlib.Path(name))
         files = measure_files(args, pathlib.Path(name))

@@ -171,7 +171,7 @@ static jimm_status check_kind(const jimm_pickle_tensor *from) {
 /* A tensor that is a view of the file, or a copy when its elements are not dense there or lie at an
  * address that their type does not allow. */
 static jimm_status make_tensor(jimm_checkpoint *checkpoint, const jimm_pickle_tensor *from,
-                               jimm_tensor *tensor) {
+                               jimm_state *state, jimm_tensor *tensor) {
   int64_t count;
   jimm_status status = check_kind(from);
   if (status == JIMM_OK) {
@@ -201,16 +201,16 @@ static jimm_status make_tensor(jimm_checkpoint *checkpoint, const jimm_pickle_te
                      limit);
   }
   checkpoint->copied += bytes;
-  status = jimm_tensor_create(tensor->dtype, &tensor->shape, tensor);
-  if (status != JIMM_OK || tensor->data == NULL) {
-    return status;
+  tensor->data = jimm_state_room(state, bytes, checkpoint->size);
+  if (tensor->data == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
   }
   if (dense) {
     memcpy(tensor->data, data, bytes);
   } else {
     copy_strided(from, data, size, tensor->data, count);
   }
-  return status;
+  return JIMM_OK;
 }
 
 /* ---- the state_dict ---- */
@@ -281,7 +281,7 @@ static jimm_status add_item(jimm_checkpoint *checkpoint, const jimm_pickle *key,
                      value->offset);
   }
   jimm_tensor tensor = {.dtype = JIMM_DTYPE_NONE};
-  jimm_status status = make_tensor(checkpoint, value->tensor, &tensor);
+  jimm_status status = make_tensor(checkpoint, value->tensor, state, &tensor);
   if (status != JIMM_OK) {
     return jimm_fail_context(status, "%s: tensor %s (byte %zu)", checkpoint->pickle.name, shown,
                              value->offset);

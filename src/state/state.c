@@ -6,6 +6,13 @@
 #include "base/locale.h"
 #include "tensor/tensor.h"
 
+#define BLOCK_MOST ((size_t)64 << 20)
+
+typedef struct jimm_state_block {
+  struct jimm_state_block *next;
+  size_t used, size; /* of the bytes after JIMM_ALIGNMENT */
+} jimm_state_block;
+
 jimm_status jimm_state_create(jimm_state **state) {
   *state = jimm_calloc(1, sizeof **state);
   if (*state == NULL) {
@@ -42,7 +49,35 @@ void jimm_state_close(jimm_state **state) {
   jimm_map_close(&old->index);
   jimm_os_unmap(&old->mapping);
   jimm_state_close(&old->source);
+  while (old->blocks != NULL) {
+    jimm_state_block *block = old->blocks;
+    old->blocks = block->next;
+    jimm_free(block);
+  }
   jimm_free(old);
+}
+
+void *jimm_state_room(jimm_state *state, size_t bytes, size_t most) {
+  jimm_state_block *block = state->blocks;
+  const size_t step = JIMM_ALIGNMENT - 1;
+  if (bytes > SIZE_MAX / 2) {
+    jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "out of memory: %zu bytes could not be had", bytes);
+    return NULL;
+  }
+  if (block == NULL || block->size - block->used < bytes) {
+    const size_t usual = most < BLOCK_MOST ? most : BLOCK_MOST;
+    const size_t size = ((bytes > usual ? bytes : usual) + step) & ~step;
+    block = jimm_alloc(JIMM_ALIGNMENT + size);
+    if (block == NULL) {
+      return NULL;
+    }
+    *block = (jimm_state_block){state->blocks, 0, size};
+    state->blocks = block;
+  }
+  void *room = (unsigned char *)block + JIMM_ALIGNMENT + block->used;
+  const size_t taken = (bytes + step) & ~step;
+  block->used = taken < block->size - block->used ? block->used + taken : block->size;
+  return room;
 }
 
 /* Room for one more element in an array that doubles. */

@@ -23,9 +23,15 @@ struct jimm_state {
   jimm_map index; /* name -> number of the entry */
   jimm_state_metadatum *metadata;
   size_t metadata_count, metadata_capacity;
-  jimm_mapping mapping; /* of an opened file; data of the tensors lies in it */
-  jimm_state *source;   /* another state that tensors are views of; may be NULL */
+  jimm_mapping mapping;            /* of an opened file; data of the tensors lies in it */
+  jimm_state *source;              /* another state that tensors are views of; may be NULL */
+  struct jimm_state_block *blocks; /* of jimm_state_room */
 };
+
+/* `bytes` of memory that lives as long as the state, for tensors that are views of it: many small
+ * ones lie together, so that they can lie on huge pages. `most` is what all of them will take,
+ * about. NULL: out of memory. */
+void *jimm_state_room(jimm_state *state, size_t bytes, size_t most);
 
 /* Adds `tensor` as it is: a view stays a view, owned memory is taken over. On failure the caller
  * keeps it. */
