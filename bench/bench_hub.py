@@ -160,7 +160,8 @@ def table(args, rounds, peak, files):
         f"| jimm download (verified, synced; {peak:.0f} MiB at the peak) | {median['jimm']:.2f} | 1.00 |",
     ]
     for what in ("curl | sha256sum", "huggingface_hub"):
-        lines.append(f"| {what} | {median[what]:.2f} | {ratio('jimm', what):.2f} |")
+        shown = what.replace("|", "\\|")
+        lines.append(f"| {shown} | {median[what]:.2f} | {ratio('jimm', what):.2f} |")
     hit, head = 1e3 * median["jimm, in the cache"], 1e3 * median["curl -I"]
     lines += ["", f"In the cache: jimm download {hit:.1f} ms with its HEAD, curl -I alone {head:.1f} ms.", "",
               "| 350 MB in 300 tensors, opened | jimm, ms | Python | ms |", "|---|---:|---|---:|"]
