@@ -17,7 +17,6 @@ Next:
   $jimm predict -w demo/digits --json YOUR_DIGIT.png   a picture of your own: one dark digit on light paper
   $jimm list 'resnet50*'                                what else jimm can run
   $jimm info resnet50.a1_in1k                           sizes, preprocessing, licence
-  $jimm predict -m resnet50.a1_in1k -w model.safetensors cat.jpg
-                                                        with weights that you downloaded from timm's pages
+  $jimm predict -m resnet50.a1_in1k cat.jpg             a model of timm's: 103 MB of weights, downloaded once
   make check                                            the tests; no Python, no network
 EOF
