@@ -43,6 +43,13 @@ static void fail_item(download_item *item, jimm_status status) {
   }
 }
 
+/* The same for an earlier message, which it takes over. */
+static void fail_item_for(download_item *item, jimm_status status, char *message) {
+  item->status = status;
+  item->message = message;
+  cli_fail("%s: %s", item->name, message);
+}
+
 /* ---- threads ---- */
 
 static download_item *take_item(download_sweep *sweep) {
@@ -110,9 +117,32 @@ static bool is_absent(jimm_status status) {
   return status == JIMM_ERROR_ENTRY_NOT_FOUND || status == JIMM_ERROR_NOT_CACHED;
 }
 
+/* Of the weights' names the first that the repository has. For the second a hub that could not be
+ * reached is not waited for again. *reason is then the message of the first. */
+static jimm_status ask_weights(const download_values *values, download_item *item, char **reason) {
+  const jimm_status first = ask_file(values, item, "model.safetensors");
+  if (!is_absent(first)) {
+    return first;
+  }
+  *reason = strdup(jimm_error_message());
+  if (first == JIMM_ERROR_NOT_CACHED && values->force) {
+    return first;
+  }
+  download_values second = *values;
+  second.offline = second.offline || first == JIMM_ERROR_NOT_CACHED;
+  const jimm_status status = ask_file(&second, item, "pytorch_model.bin");
+  if (is_absent(status)) {
+    return first;
+  }
+  free(*reason);
+  *reason = NULL;
+  return status;
+}
+
 /* The same files that jimm_hub_locate takes. */
 static void ask_item(download_sweep *sweep, download_item *item) {
   jimm_status status = JIMM_OK;
+  char *reason = NULL;
   item->bytes = 0;
   item->cached = true;
   if (item->is_file) {
@@ -120,10 +150,7 @@ static void ask_item(download_sweep *sweep, download_item *item) {
   } else if (item->repo != NULL) {
     status = item->has_config ? ask_file(sweep->values, item, "config.json") : JIMM_OK;
     if (status == JIMM_OK) {
-      status = ask_file(sweep->values, item, "model.safetensors");
-    }
-    if (is_absent(status)) {
-      status = ask_file(sweep->values, item, "pytorch_model.bin");
+      status = ask_weights(sweep->values, item, &reason);
     }
   }
   const bool by_url = item->repo == NULL ||
@@ -131,9 +158,13 @@ static void ask_item(download_sweep *sweep, download_item *item) {
   if (by_url) {
     item->bytes = -1;
     item->cached = false;
+  } else if (status != JIMM_OK && reason != NULL) {
+    fail_item_for(item, status, reason);
+    reason = NULL;
   } else if (status != JIMM_OK) {
     fail_item(item, status);
   }
+  free(reason);
 }
 
 void download_ask(download_list *list, const download_values *values) {

@@ -353,6 +353,19 @@ TEST(download_dry_run_asks_only) {
   TEST_CHECK_CONTAINS(run->out, ", 1 failed\n");
 }
 
+/* A hub that could not be reached for the first of the weights' names is not waited for again. */
+TEST(download_waits_once_for_a_hub_that_is_silent) {
+  begin();
+  publish("ns/mine", "config.json", 50);
+  hub_rule_add(&(hub_rule){.target = "/ns/mine/resolve/main/model", .prefix = true, .status = 503});
+  hub_rule_add(&(hub_rule){.target = "/ns/mine/resolve/main/pyt", .prefix = true, .status = 503});
+  const run_result *run = RUN("download", "hf://ns/mine");
+  TEST_CHECK_INT(run->status, 1);
+  TEST_CHECK_CONTAINS(run->err, "jimm download: hf://ns/mine: model.safetensors of ns/mine (main)");
+  TEST_CHECK_INT(hub_count("HEAD", "/ns/mine/resolve/main/model"), 6);
+  TEST_CHECK_INT(hub_count("HEAD", "/ns/mine/resolve/main/pyt"), 0);
+}
+
 /* ---- several at once ---- */
 
 /* Seconds between the first GET and the second. */

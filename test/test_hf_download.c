@@ -319,6 +319,24 @@ TEST(locate_takes_the_weights_that_are_there) {
   TEST_CHECK_INT(jimm_hub_locate(MODEL, NULL, NULL, NULL), JIMM_OK);
 }
 
+/* Who could not be reached for the first name is not waited for again; the cache is looked at. */
+TEST(locate_asks_a_hub_that_is_silent_for_one_name) {
+  char *weights = NULL;
+  begin("silent");
+  hub_rule_add(&(hub_rule){.status = 503});
+  TEST_CHECK_INT(jimm_hub_locate(MODEL, NULL, &weights, NULL), JIMM_ERROR_NOT_CACHED);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "model.safetensors of timm/" MODEL);
+  TEST_CHECK_INT(hub_count("HEAD", NULL), 6);
+  hub_clear_rules();
+  publish_text("timm/" MODEL, HUB_COMMIT, "main", "pytorch_model.bin", "pickled");
+  TEST_CHECK_INT(jimm_hub_locate(MODEL, NULL, &weights, NULL), JIMM_OK);
+  jimm_text_free(weights);
+  hub_rule_add(&(hub_rule){.status = 503});
+  TEST_CHECK_INT(jimm_hub_locate(MODEL, NULL, &weights, NULL), JIMM_OK);
+  TEST_CHECK_STR(weights, hub_path(POINTER("timm--" MODEL, HUB_COMMIT, "pytorch_model.bin")));
+  jimm_text_free(weights);
+}
+
 TEST(locate_finds_what_torch_has_downloaded) {
   static const struct {
     const char *variable, *value, *folder;

@@ -252,6 +252,34 @@ TEST(download_by_force_asks_and_gets_again) {
   TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/blobs"), ""), 1);
 }
 
+/* What stands in the pointer's place need not lead to the blob: it is replaced, not written into.
+ */
+TEST(download_by_force_replaces_what_is_no_pointer_to_the_blob) {
+  jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
+  options.force = true;
+  for (int i = 0; i < 4; i++) {
+    const char *path;
+    char name[40], other[200];
+    hub_clear();
+    snprintf(name, sizeof name, "force_%d", i);
+    hub_place(name);
+    publish("a.txt", "hello", false, NULL);
+    TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, &path), JIMM_OK);
+    TEST_CHECK_INT(unlink(path), 0);
+    snprintf(other, sizeof other, "%s", hub_path("cache/models--ns--name/blobs/other"));
+    hub_write_file(i % 2 == 0 ? path : other, "wrong", 5);
+    if (i % 2 == 1) {
+      TEST_REQUIRE(symlink("../../blobs/other", path) == 0);
+    }
+    if (i >= 2) {
+      setenv("HF_HUB_DISABLE_SYMLINKS", "1", 1);
+    }
+    TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_OK);
+    TEST_CHECK(hub_file_equals(path, "hello", 5));
+    TEST_CHECK(i % 2 == 0 || hub_file_equals(other, "wrong", 5));
+  }
+}
+
 /* ---- 12, 15: bytes that are not the file's ---- */
 
 TEST(download_leaves_incomplete_files_of_others_alone) {
@@ -465,6 +493,26 @@ TEST(download_without_links) {
   struct stat info;
   TEST_CHECK(lstat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1);
   TEST_CHECK(hub_file_equals(path, "hello", 5));
+}
+
+/* By force a blob is fresh though others point to it: moving it away would leave them dangling. */
+TEST(download_without_links_by_force_leaves_no_pointer_dangling) {
+  jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
+  const char *path;
+  char before[2000];
+  hub_clear();
+  hub_place("no_links_force");
+  publish("a.txt", "hello", false, NULL);
+  publish("b.txt", "hello", false, NULL);
+  TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, &path), JIMM_OK);
+  snprintf(before, sizeof before, "%s", path);
+  setenv("HF_HUB_DISABLE_SYMLINKS", "1", 1);
+  options.force = true;
+  TEST_CHECK_INT(hub_download("ns/name", "b.txt", &options, &path), JIMM_OK);
+  TEST_CHECK(hub_file_equals(path, "hello", 5));
+  TEST_CHECK(hub_file_equals(before, "hello", 5));
+  TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_OK);
+  TEST_CHECK(hub_file_equals(before, "hello", 5));
 }
 
 TEST(download_records_files_that_are_not_there) {

@@ -219,10 +219,13 @@ TEST(license_restrictions) {
 /* ---- names ---- */
 
 TEST(name_forms) {
-  static const char *const forms[] = {
-      "resnet50_gn.a1h_in1k",      "resnet50_gn_a1h_in1k",
-      "timm/resnet50_gn.a1h_in1k", "hf-hub:timm/resnet50_gn.a1h_in1k",
-      "hf_hub:timm/resnet50_gn",   "resnet50_gn"};
+  static const char *const forms[] = {"resnet50_gn.a1h_in1k",
+                                      "resnet50_gn_a1h_in1k",
+                                      "timm/resnet50_gn.a1h_in1k",
+                                      "hf-hub:timm/resnet50_gn.a1h_in1k",
+                                      "hf_hub:timm/resnet50_gn",
+                                      "hf://timm/resnet50_gn.a1h_in1k",
+                                      "resnet50_gn"};
   for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
     const jimm_model_name found = find(forms[i]);
     TEST_CHECK_STR(found.arch->name, "resnet50_gn");

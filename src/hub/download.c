@@ -145,9 +145,9 @@ static jimm_status download_blob(blob *b, const char *path) {
 /* Under the lock: the blob if it is not there, and the pointer. */
 static jimm_status complete(blob *b, const char *path, const char *pointer) {
   jimm_status status = JIMM_OK;
-  const bool fresh = b->call->options.force || !jimm_hub_exists(path);
+  const bool fresh = !jimm_hub_exists(path);
   if (b->call->options.force || !jimm_hub_exists(pointer)) {
-    if (fresh) {
+    if (fresh || b->call->options.force) {
       status = download_blob(b, path);
     }
     if (status == JIMM_OK) {

@@ -87,7 +87,8 @@ jimm_status jimm_hub_write_tag(jimm_hub_call *call);
 jimm_status jimm_hub_write_no_exist(jimm_hub_call *call, const jimm_hub_file *file,
                                     const char *commit);
 /* Makes the pointer lead to the blob, or where links are not to be had gives it the bytes:
- * `fresh` blobs are moved, others copied. */
+ * `fresh` blobs, to which nothing leads yet, are moved, others copied. What was in the pointer's
+ * place is replaced. */
 jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const char *pointer,
                           bool fresh);
 
@@ -135,14 +136,14 @@ typedef struct jimm_hub_metadata {
   int64_t size;              /* -1: not said */
 } jimm_hub_metadata;
 
-/* One HEAD and the redirects that stay at the hub. *transient (may be NULL): another time may go
- * better; *commit: what the answer says the commit is, also for ENTRY_NOT_FOUND, NULL when nothing;
- * *wait: seconds that a 429 asks for, else -1. */
+/* What else is known of a HEAD that failed. */
 typedef struct jimm_hub_trouble {
-  bool transient, stale_ok; /* stale_ok: what the cache has may be the answer */
-  const char *commit;
-  double wait;
+  bool transient;     /* another time may go better */
+  bool stale_ok;      /* what the cache has may be the answer */
+  const char *commit; /* of ENTRY_NOT_FOUND: the revision's; NULL: not said */
+  double wait;        /* seconds of Retry-After; -1: none */
 } jimm_hub_trouble;
+/* One HEAD and the redirects that stay at the hub. */
 jimm_status jimm_hub_head(jimm_hub_call *call, const jimm_hub_file *file,
                           jimm_hub_metadata *metadata, jimm_hub_trouble *trouble);
 /* Judges one answer to a HEAD of `url`. *next, from jimm_alloc: the url that is to be asked

@@ -64,13 +64,15 @@ bool jimm_hub_is_repo(const char *name) {
   return repo;
 }
 
-/* The first of the weights' names that the repository has. */
+/* The first of the weights' names that the repository has. A hub that could not be reached for one
+ * name is not waited for again: the cache may have the other. */
 static jimm_status download_weights(const char *repo, const jimm_hub_options *options,
                                     char **path) {
   jimm_status first = JIMM_OK;
+  jimm_hub_options settings = *options;
   char *reason = NULL;
   for (size_t i = 0; i < WEIGHTS_NAMES; i++) {
-    const jimm_status status = jimm_hub_download(repo, weights_names[i], options, path);
+    const jimm_status status = jimm_hub_download(repo, weights_names[i], &settings, path);
     if (status != JIMM_ERROR_ENTRY_NOT_FOUND && status != JIMM_ERROR_NOT_CACHED) {
       jimm_free(reason);
       return status;
@@ -82,6 +84,10 @@ static jimm_status download_weights(const char *repo, const jimm_hub_options *op
         return JIMM_ERROR_OUT_OF_MEMORY;
       }
     }
+    if (status == JIMM_ERROR_NOT_CACHED && options->force) {
+      break;
+    }
+    settings.offline = settings.offline || status == JIMM_ERROR_NOT_CACHED;
   }
   jimm_fail(first, "%s", reason);
   jimm_free(reason);

@@ -44,8 +44,7 @@ static jimm_status resolve(const char *name, const jimm_open_options *options, o
     return take_folder(o, o->folder_path, options->model);
   }
   if (status == JIMM_OK) {
-    const char *bare = strncmp(name, "hf://", 5) == 0 ? name + 5 : name;
-    char *plain = jimm_strndup(bare, strcspn(bare, "@"));
+    char *plain = jimm_strndup(name, strcspn(name, "@"));
     status = plain == NULL ? JIMM_ERROR_OUT_OF_MEMORY : jimm_model_find(plain, &o->name);
     jimm_free(plain);
   }

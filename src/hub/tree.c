@@ -246,6 +246,18 @@ static jimm_status make_link(const char *target, const char *pointer, bool *poss
 jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const char *pointer,
                           bool fresh) {
   bool possible = false;
+  struct stat info, blob_info;
+  if (lstat(pointer, &info) == 0) {
+    const bool link = S_ISLNK(info.st_mode);
+    if (link && stat(pointer, &info) == 0 && stat(blob, &blob_info) == 0 &&
+        info.st_dev == blob_info.st_dev && info.st_ino == blob_info.st_ino) {
+      return JIMM_OK;
+    }
+    /* A link that leads elsewhere must not be written through. */
+    if (link || !call->no_symlinks) {
+      (void)unlink(pointer);
+    }
+  }
   if (!call->no_symlinks) {
     char *target = relative_blob(call, blob, pointer);
     if (target == NULL) {
@@ -256,9 +268,6 @@ jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const cha
     if (status != JIMM_OK || possible) {
       return status;
     }
-  }
-  if (!jimm_hub_exists(pointer)) {
-    (void)unlink(pointer); /* leads nowhere */
   }
   if (!fresh) {
     return copy_blob(blob, pointer);

@@ -10,10 +10,9 @@
        */
 #define SUGGESTIONS 3
 
-/* "timm/", "hf-hub:timm/" and "hf_hub:timm/" say where timm finds the weights, not which they are.
- */
+/* "timm/", "hf-hub:timm/" and the like say where timm finds the weights, not which they are. */
 static const char *skip_prefix(const char *name) {
-  static const char *const hubs[] = {"hf-hub:", "hf_hub:"};
+  static const char *const hubs[] = {"hf-hub:", "hf_hub:", "hf://"};
   const char *rest = name;
   for (size_t i = 0; i < sizeof hubs / sizeof hubs[0]; i++) {
     if (strncmp(name, hubs[i], strlen(hubs[i])) == 0) {
