@@ -79,7 +79,7 @@ JIMM_API jimm_status jimm_hub_download(const char *repo, const char *filename,
 typedef struct jimm_hub_info {
   size_t size;
   char commit[41];
-  char etag[201];
+  char etag[201]; /* "" when the cache answered without the hub */
   int64_t bytes; /* of the file; -1 when the server does not say */
   bool cached;   /* no download would be needed */
 } jimm_hub_info;
