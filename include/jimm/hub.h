@@ -80,8 +80,8 @@ typedef struct jimm_hub_info {
   size_t size;
   char commit[41];
   char etag[201]; /* "" when the cache answered without the hub */
-  int64_t bytes; /* of the file; -1 when the server does not say */
-  bool cached;   /* no download would be needed */
+  int64_t bytes;  /* of the file; -1 when the server does not say */
+  bool cached;    /* no download would be needed */
 } jimm_hub_info;
 #define JIMM_HUB_INFO_INIT \
   { sizeof(jimm_hub_info), "", "", -1, false }
