@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "progress.h"
 
 /* What the chosen files' blobs take that no other file of the cache needs. -1: out of memory. */
 static int64_t count_freed(const cache_choice *choice, int64_t first, int64_t end) {
@@ -64,6 +65,15 @@ static bool ask(void) {
   return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+static bool show_wait(void *context, const jimm_hub_progress *progress) {
+  char line[CLI_PROGRESS_LINE];
+  const char *lines[] = {line};
+  (void)context;
+  cli_hub_line(line, progress, -1);
+  cli_progress_draw(lines, 1);
+  return false;
+}
+
 static int remove_files(const cache_choice *choice) {
   int status = CLI_OK;
   int64_t sum = 0, repos = 0;
@@ -71,7 +81,11 @@ static int remove_files(const cache_choice *choice) {
   for (int64_t first = 0, end; first < choice->count; first = end) {
     int64_t freed = 0;
     end = cache_repo_end(choice, first);
-    if (jimm_cache_remove(choice->cache, choice->files + first, end - first, &freed) == JIMM_OK) {
+    const jimm_status removed =
+        jimm_cache_remove(choice->cache, choice->files + first, end - first,
+                          cli_progress_wanted_by_hub() ? show_wait : NULL, NULL, &freed);
+    cli_progress_clear();
+    if (removed == JIMM_OK) {
       print_repo(choice->files[first], end - first, "removed", freed, "freed");
     } else {
       status = cli_fail_library(NULL);

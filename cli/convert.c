@@ -1,8 +1,8 @@
 /* jimm convert */
 #include <math.h>
-#include <unistd.h>
 
 #include "cli.h"
+#include "progress.h"
 
 /* Smaller states are done before anyone has read a word. */
 #define PROGRESS_BYTES ((size_t)64 << 20)
@@ -21,18 +21,16 @@ static bool is_long(const jimm_state *state) {
   for (int64_t i = 0; i < jimm_state_count(state); i++) {
     bytes += jimm_tensor_bytes(jimm_state_tensor(state, i));
   }
-  return bytes >= PROGRESS_BYTES && isatty(STDERR_FILENO);
+  return bytes >= PROGRESS_BYTES;
 }
 
 static void show_progress(bool shown, const char *what, int64_t done, int64_t count) {
-  if (shown) {
-    fprintf(stderr, "\r%s: %lld of %lld tensors\033[K", what, (long long)done, (long long)count);
-  }
-}
-
-static void clear_progress(bool shown) {
-  if (shown) {
-    fputs("\r\033[K", stderr);
+  char line[CLI_PROGRESS_LINE];
+  const char *lines[] = {line};
+  if (shown && (done == count || cli_progress_due())) {
+    snprintf(line, sizeof line, "%s: %lld of %lld tensors", what, (long long)done,
+             (long long)count);
+    cli_progress_draw(lines, 1);
   }
 }
 
@@ -126,7 +124,7 @@ static int save(jimm_state *state, const char *output, bool shown) {
     show_progress(shown, "writing", jimm_state_count(state), jimm_state_count(state));
     status = jimm_state_save(state, output);
   }
-  clear_progress(shown);
+  cli_progress_clear();
   return status == JIMM_OK ? CLI_OK : cli_fail_library(output);
 }
 
@@ -142,9 +140,6 @@ static int convert(const char *input, const char *output, jimm_dtype dtype) {
     status = jimm_state_create(&to) == JIMM_OK ? CLI_OK : cli_fail_library(input);
     if (status == CLI_OK) {
       status = convert_state(from, dtype, shown, to);
-    }
-    if (status != CLI_OK) {
-      clear_progress(shown);
     }
   }
   if (status == CLI_OK) {

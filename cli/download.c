@@ -25,7 +25,7 @@ static download_item *add_item(download_list *list, char *name) {
     return NULL;
   }
   download_item *item = &list->items[list->count++];
-  *item = (download_item){.name = name, .status = JIMM_OK, .total = -1};
+  *item = (download_item){.name = name, .info = JIMM_HUB_INFO_INIT, .now.total = -1};
   return item;
 }
 
@@ -35,60 +35,16 @@ static int add_file(download_list *list, const download_values *values, const ch
   if (item == NULL) {
     return cli_fail_memory();
   }
-  const char *repo = values->repo;
+  item->repo = values->repo;
+  item->revision = values->revision;
   for (int32_t type = JIMM_REPO_DATASET; type <= JIMM_REPO_SPACE; type++) {
-    if (strncmp(repo, prefixes[type], strlen(prefixes[type])) == 0) {
-      repo += strlen(prefixes[type]);
+    if (strncmp(values->repo, prefixes[type], strlen(prefixes[type])) == 0) {
+      item->repo += strlen(prefixes[type]);
       item->repo_type = type;
       break;
     }
   }
-  item->is_file = true;
-  item->repo = strdup(repo);
-  item->revision = values->revision == NULL ? NULL : strdup(values->revision);
-  return item->repo == NULL || (values->revision != NULL && item->revision == NULL)
-             ? cli_fail_memory()
-             : CLI_OK;
-}
-
-/* Where the weights of the tag are. */
-static int set_variant(download_item *item, const jimm_variant *variant) {
-  item->has_url = variant->url != NULL && !variant->custom_load && item->revision == NULL;
-  item->repo = variant->hub_id == NULL ? NULL : strdup(variant->hub_id);
-  return variant->hub_id != NULL && item->repo == NULL ? cli_fail_memory() : CLI_OK;
-}
-
-/* "resnet50.a1_in1k", "hf://ns/name@revision". An unknown name is a failure of the item alone. */
-static int add_model(download_list *list, const char *text) {
-  download_item *item = add_item(list, strdup(text));
-  const char *rest = jimm_hub_is_named(text) ? strchr(text, ':') + 1 : text;
-  rest += strspn(rest, "/");
-  const char *at = strchr(rest, '@');
-  char *name = strndup(rest, at == NULL ? strlen(rest) : (size_t)(at - rest));
-  int status = CLI_OK;
-  if (item == NULL || name == NULL) {
-    free(name);
-    return cli_fail_memory();
-  }
-  if (at != NULL) {
-    item->revision = strdup(at + 1);
-    status = item->revision == NULL ? cli_fail_memory() : CLI_OK;
-  }
-  jimm_model_name model;
-  if (jimm_hub_is_repo(text)) {
-    item->repo = name;
-    item->has_config = true;
-    return status;
-  }
-  if (status == CLI_OK && jimm_model_find(name, &model) != JIMM_OK) {
-    item->status = JIMM_ERROR_NOT_FOUND;
-    item->message = strdup(jimm_error_message());
-    cli_fail_library(text);
-  } else if (status == CLI_OK) {
-    status = set_variant(item, model.variant);
-  }
-  free(name);
-  return status;
+  return CLI_OK;
 }
 
 /* Every released tag of the family, or of all. */
@@ -101,7 +57,7 @@ static int add_family(download_list *list, const jimm_family *family) {
       if (arch->variants[v].has_weights) {
         download_item *item =
             add_item(list, strdup(cli_variant_name(arch, &arch->variants[v], name)));
-        status = item == NULL ? cli_fail_memory() : set_variant(item, &arch->variants[v]);
+        status = item == NULL ? cli_fail_memory() : CLI_OK;
       }
     }
   }
@@ -123,8 +79,11 @@ static int make_list(download_list *list, const download_values *values, int cou
                      char **arguments) {
   int status = CLI_OK;
   for (int i = 0; status == CLI_OK && i < count; i++) {
-    status =
-        values->repo != NULL ? add_file(list, values, arguments[i]) : add_model(list, arguments[i]);
+    if (values->repo != NULL) {
+      status = add_file(list, values, arguments[i]);
+    } else {
+      status = add_item(list, strdup(arguments[i])) == NULL ? cli_fail_memory() : CLI_OK;
+    }
   }
   if (status == CLI_OK && (values->all || values->family != NULL)) {
     status = add_families(list, values);
@@ -136,8 +95,6 @@ static void close_list(download_list *list) {
   for (size_t i = 0; i < list->count; i++) {
     download_item *item = &list->items[i];
     free(item->name);
-    free(item->repo);
-    free(item->revision);
     free(item->message);
     jimm_text_free(item->path);
     jimm_text_free(item->folder);
@@ -177,12 +134,12 @@ static download_sum add_up(const download_list *list) {
     const download_item *item = &list->items[i];
     if (item->status != JIMM_OK) {
       sum.failed++;
-    } else if (item->bytes < 0) {
+    } else if (item->info.missing < 0) {
       sum.unknown++;
     } else {
-      sum.missing += item->missing;
-      sum.cached += item->bytes - item->missing;
-      sum.fetched += !item->cached;
+      sum.missing += item->info.missing;
+      sum.cached += item->info.bytes - item->info.missing;
+      sum.fetched += !item->info.cached;
     }
   }
   return sum;
@@ -198,13 +155,14 @@ static void print_table(FILE *file, const download_list *list) {
   }
   for (size_t i = 0; i < list->count; i++) {
     const download_item *item = &list->items[i];
+    const jimm_hub_info *info = &item->info;
     cli_put_text(file, item->name, false);
     fprintf(file, "%*s  %9s  %s\n",
             strlen(item->name) < (size_t)width ? width - (int)strlen(item->name) : 0, "",
-            item->status != JIMM_OK || item->bytes < 0 ? "-" : cli_bytes(item->bytes, size),
+            item->status != JIMM_OK || info->bytes < 0 ? "-" : cli_bytes(info->bytes, size),
             item->status != JIMM_OK ? jimm_status_name(item->status)
-            : item->cached          ? "cached"
-            : item->bytes < 0       ? "to be downloaded, of unknown size"
+            : info->cached          ? "cached"
+            : info->bytes < 0       ? "to be downloaded, of unknown size"
                                     : "to be downloaded");
   }
   fprintf(file, "%-*s  %9s  to be downloaded", width, "total", cli_bytes(sum.missing, size));
@@ -264,14 +222,18 @@ static int check_space(const download_list *list, const download_values *values)
 static json_t *make_json(const download_item *item) {
   static const char *const types[] = {"model", "dataset", "space"};
   json_t *object = json_object();
-  const bool known = item->bytes >= 0 && item->status == JIMM_OK;
+  const jimm_hub_info *info = &item->info;
+  const char *at = item->repo == NULL ? strchr(item->name, '@') : NULL;
+  const char *revision = at == NULL ? item->revision : at + 1;
+  const char *repo = info->repo[0] == 0 ? item->repo : info->repo;
+  const bool known = info->bytes >= 0 && item->status == JIMM_OK;
   cli_json_set(&object, "name", cli_json_text(item->name));
-  cli_json_set(&object, "repo", cli_json_text(item->repo));
+  cli_json_set(&object, "repo", cli_json_text(repo));
   cli_json_set(&object, "repo_type", cli_json_text(types[item->repo_type]));
-  cli_json_set(&object, "revision", cli_json_text(item->revision));
-  cli_json_set(&object, "commit", item->commit[0] == 0 ? json_null() : cli_json_text(item->commit));
-  cli_json_set(&object, "bytes", known ? json_integer(item->bytes) : json_null());
-  cli_json_set(&object, "cached", json_boolean(item->cached && item->status == JIMM_OK));
+  cli_json_set(&object, "revision", cli_json_text(revision));
+  cli_json_set(&object, "commit", info->commit[0] == 0 ? json_null() : cli_json_text(info->commit));
+  cli_json_set(&object, "bytes", known ? json_integer(info->bytes) : json_null());
+  cli_json_set(&object, "cached", json_boolean(info->cached && item->status == JIMM_OK));
   cli_json_set(&object, "path", cli_json_text(item->path));
   cli_json_set(&object, "folder", cli_json_text(item->folder));
   cli_json_set(&object, "status", cli_json_text(jimm_status_name(item->status)));

@@ -12,19 +12,11 @@ typedef struct download_values {
 
 /* A model, or a file of --repo. */
 typedef struct download_item {
-  char *name;     /* as it was asked for: a model, or a file */
-  char *repo;     /* where it is; NULL: the tag has an url only, or it is not known */
-  char *revision; /* NULL: the default */
+  char *name;           /* as it was asked for: a model, or a file */
+  const char *repo;     /* of a file of --repo; NULL: it is a model */
+  const char *revision; /* of a file; NULL: the default */
   int32_t repo_type;
-  bool is_file;    /* of --repo */
-  bool has_config; /* "hf://...": config.json comes along */
-  bool has_url;    /* where the repository has no weights, they come from the tag's url */
-
-  /* what the hub says of it */
-  char commit[41];
-  int64_t bytes;   /* of all its files; -1: not known */
-  int64_t missing; /* of those that are not in the cache; 0 when not known */
-  bool cached;
+  jimm_hub_info info; /* what the hub says of it */
 
   /* what has become of it */
   jimm_status status;
@@ -34,10 +26,9 @@ typedef struct download_item {
 
   /* how far it is, while it is downloaded */
   bool active;
-  char current[256]; /* the file that is downloaded */
-  char waits_for[256];
-  int64_t before; /* bytes of its files that were downloaded before that */
-  int64_t done, total;
+  jimm_hub_progress now;
+  char current[256]; /* now.name */
+  int64_t before;    /* bytes of its files that were downloaded before that */
 } download_item;
 
 typedef struct download_list {

@@ -197,3 +197,17 @@ char *cli_transfer_line(char line[CLI_PROGRESS_LINE], const char *name, int64_t 
            rate < 0 ? "" : cli_bytes((int64_t)rate, speed), rate < 0 ? "" : "/s", left, name);
   return line;
 }
+
+char *cli_hub_line(char line[CLI_PROGRESS_LINE], const jimm_hub_progress *progress, double rate) {
+  if (progress->waits_for != NULL) {
+    snprintf(line, CLI_PROGRESS_LINE, "waiting for another process  %.400s", progress->name);
+  } else if (progress->retry_seconds > 0) {
+    snprintf(line, CLI_PROGRESS_LINE, "no answer, again in %.0f s  %.400s",
+             progress->retry_seconds + 0.5, progress->name);
+  } else if (progress->bytes == 0 && progress->total < 0) {
+    snprintf(line, CLI_PROGRESS_LINE, "asking the hub  %.400s", progress->name);
+  } else {
+    cli_transfer_line(line, progress->name, progress->bytes, progress->total, rate);
+  }
+  return line;
+}

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jimm/hub.h>
+
 /* Lines that are drawn at once, and bytes of each. */
 enum { CLI_PROGRESS_LINES = 64, CLI_PROGRESS_LINE = 512 };
 
@@ -34,6 +36,8 @@ typedef struct cli_rate {
   int64_t bytes;
 } cli_rate;
 void cli_rate_add(cli_rate *rate, int64_t bytes);
+/* A line for what the hub says of `name`: waits, else as below. */
+char *cli_hub_line(char line[CLI_PROGRESS_LINE], const jimm_hub_progress *progress, double rate);
 /* "[####----]  45 %  1.20 GB of 2.50 GB, 31.0 MB/s, 42 s left  NAME" into a line. Without a total
  * (-1) no bar and no time, without a rate (-1) neither speed nor time. */
 char *cli_transfer_line(char line[CLI_PROGRESS_LINE], const char *name, int64_t bytes,

@@ -42,14 +42,8 @@ static bool show_progress(void *context, const jimm_hub_progress *progress) {
   char line[CLI_PROGRESS_LINE];
   const char *lines[1] = {line};
   cli_rate_add(rate, progress->bytes);
-  if (progress->waits_for != NULL) {
-    snprintf(line, sizeof line, "waiting for another process  %.400s", progress->name);
-  } else {
-    cli_transfer_line(line, progress->name, progress->bytes, progress->total, rate->value);
-  }
-  if (progress->bytes > 0 || progress->waits_for != NULL) {
-    cli_progress_draw(lines, 1);
-  }
+  cli_hub_line(line, progress, rate->value);
+  cli_progress_draw(lines, 1);
   return false;
 }
 

@@ -39,6 +39,16 @@ for file in $(git ls-files 'src/*.c' 'src/*.h' 'cli/*.c' 'testkit/*.c'); do
   fi
 done
 
+say "every mutant changes its file"
+while read -r line; do
+  case $line in '' | '#'*) continue ;; esac
+  file=${line%% | *} edit=${line#* | }
+  if sed -E "${edit% | *}" "$file" | cmp -s - "$file"; then
+    say "scripts/mutants.txt: changes nothing: $line"
+    status=1
+  fi
+done <scripts/mutants.txt
+
 say "no warning from gcc and clang"
 for compiler in gcc clang-14; do
   build=build-lint-$compiler

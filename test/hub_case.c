@@ -86,16 +86,15 @@ const char *hub_place(const char *name) {
   return place;
 }
 
-const char *hub_begin(const char *name) {
-  hub_clear();
-  hub_place(name);
+void hub_publish_pair(bool secure) {
   hub_publish(&(hub_file){.repo = "ns/name",
                           .commit = HUB_COMMIT,
                           .revisions = "main",
                           .name = "a.bin",
                           .size = HUB_LARGE_SIZE,
                           .seed = HUB_LARGE_SEED,
-                          .lfs = true},
+                          .lfs = true,
+                          .secure = secure},
               NULL);
   hub_publish(&(hub_file){.repo = "ns/name",
                           .commit = HUB_COMMIT,
@@ -103,6 +102,12 @@ const char *hub_begin(const char *name) {
                           .name = "a.txt",
                           .body = "hello"},
               NULL);
+}
+
+const char *hub_begin(const char *name) {
+  hub_clear();
+  hub_place(name);
+  hub_publish_pair(false);
   return place;
 }
 

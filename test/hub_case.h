@@ -15,10 +15,12 @@
  * sets the environment: the tests' server, the cache NAME/cache (not made), no token, short waits.
  * The path is valid until the program ends. */
 const char *hub_place(const char *name);
-/* A place as above and a server that forgets: it has an LFS file "a.bin" of HUB_LARGE_SIZE bytes of
- * hub_bytes and a git file "a.txt", "hello", in the repository ns/name. */
+/* The server gets an LFS file "a.bin" of HUB_LARGE_SIZE bytes of hub_bytes and a git file "a.txt",
+ * "hello", in the repository ns/name; `secure`: the first is led to by https. */
 #define HUB_LARGE_SIZE 300000
 #define HUB_LARGE_SEED 11
+void hub_publish_pair(bool secure);
+/* A place as above and a server that forgets, and has these two. */
 const char *hub_begin(const char *name);
 /* The path of `name` in the place that was made last; valid until eight calls later. */
 const char *hub_path(const char *name);

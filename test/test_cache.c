@@ -6,6 +6,7 @@
 #include <jimm/hub.h>
 #include <jimm/jimm.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,39 @@ TEST(the_environment_says_which) {
   unsetenv("HF_HUB_CACHE");
   TEST_CHECK_STR(jimm_cache_path(cache), tree_path("here"));
   jimm_cache_close(&cache);
+}
+
+/* "~", and the home of another user. */
+TEST(homes_are_expanded) {
+  const struct passwd *user = getpwuid(getuid());
+  char home[400], text[400], want[420];
+  begin();
+  TEST_REQUIRE(user != NULL);
+  snprintf(home, sizeof home, "%s", user->pw_dir);
+  snprintf(text, sizeof text, "~%s/x", user->pw_name);
+  snprintf(want, sizeof want, "%s/x", home);
+  const char *own = getenv("HOME");
+  char *kept = own == NULL ? NULL : strdup(own);
+  const char *const rows[][3] = {
+      {text, "/elsewhere", want}, {"~/x", NULL, want}, {"~/x", "/elsewhere", "/elsewhere/x"}};
+  for (size_t i = 0; i < 3; i++) {
+    jimm_cache *cache = NULL;
+    if (rows[i][1] == NULL) {
+      unsetenv("HOME");
+    } else {
+      setenv("HOME", rows[i][1], 1);
+    }
+    setenv("HF_HUB_CACHE", rows[i][0], 1);
+    TEST_REQUIRE_INT(jimm_cache_open(NULL, &cache), JIMM_OK);
+    TEST_CHECK_STR(jimm_cache_path(cache), rows[i][2]);
+    jimm_cache_close(&cache);
+  }
+  unsetenv("HF_HUB_CACHE");
+  unsetenv("HOME");
+  if (kept != NULL) {
+    setenv("HOME", kept, 1);
+    free(kept);
+  }
 }
 
 typedef struct expected_file {
@@ -441,7 +475,7 @@ TEST(verifying_tells_how_far_it_is) {
   TEST_CHECK_STR(t.name, "model.safetensors");
   t = (told){0, 1, 0, 0, ""};
   TEST_CHECK_INT(jimm_cache_verify(weights, listen_to, &t), JIMM_ERROR_CANCELLED);
-  TEST_CHECK_CONTAINS(jimm_error_message(), "model.safetensors: the check was cancelled");
+  TEST_CHECK_CONTAINS(jimm_error_message(), "model.safetensors: cancelled");
   TEST_CHECK_INT(t.calls, 1);
   jimm_cache_close(&cache);
 }
@@ -453,8 +487,8 @@ static int64_t remove_files(const char *a, const char *b) {
   jimm_cache *cache = open_cache();
   const jimm_cached_file *files[2] = {require(cache, a), b == NULL ? NULL : require(cache, b)};
   int64_t freed = -1;
-  TEST_CHECK_MSG(jimm_cache_remove(cache, files, b == NULL ? 1 : 2, &freed) == JIMM_OK, "%s",
-                 jimm_error_message());
+  TEST_CHECK_MSG(jimm_cache_remove(cache, files, b == NULL ? 1 : 2, NULL, NULL, &freed) == JIMM_OK,
+                 "%s", jimm_error_message());
   jimm_cache_close(&cache);
   return freed;
 }
@@ -554,7 +588,7 @@ TEST(many_files) {
     files[i] = require(cache, name);
   }
   int64_t freed = 0;
-  TEST_CHECK_INT(jimm_cache_remove(cache, files, COUNT, &freed), JIMM_OK);
+  TEST_CHECK_INT(jimm_cache_remove(cache, files, COUNT, NULL, NULL, &freed), JIMM_OK);
   TEST_CHECK_INT(freed, 7 * (COUNT - COUNT / 10));
   jimm_cache_close(&cache);
   cache = open_cache();
@@ -572,13 +606,15 @@ TEST(what_is_removed_must_be_of_the_cache) {
   const jimm_cached_file copy = *jimm_cache_file(cache, 0);
   const jimm_cached_file *files[] = {jimm_cache_file(cache, 1), &copy};
   int64_t freed = 7;
-  TEST_CHECK_INT(jimm_cache_remove(cache, files, 2, &freed), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_cache_remove(cache, files, 2, NULL, NULL, &freed),
+                 JIMM_ERROR_INVALID_ARGUMENT);
   TEST_CHECK_INT(freed, 0);
   check_standard(cache);
-  TEST_CHECK_INT(jimm_cache_remove(cache, NULL, 0, &freed), JIMM_OK);
+  TEST_CHECK_INT(jimm_cache_remove(cache, NULL, 0, NULL, NULL, &freed), JIMM_OK);
   files[1] = files[0]; /* twice is once */
-  TEST_CHECK_INT(jimm_cache_remove(cache, files, 2, NULL), JIMM_OK);
-  TEST_CHECK_INT(jimm_cache_remove(cache, files, 2, &freed), JIMM_OK); /* and again is nothing */
+  TEST_CHECK_INT(jimm_cache_remove(cache, files, 2, NULL, NULL, NULL), JIMM_OK);
+  TEST_CHECK_INT(jimm_cache_remove(cache, files, 2, NULL, NULL, &freed),
+                 JIMM_OK); /* and again is nothing */
   TEST_CHECK_INT(freed, 0);
   jimm_cache_close(&cache);
 }
@@ -612,7 +648,7 @@ TEST(nothing_outside_is_removed) {
     pclose(list);
     TEST_CHECK_CONTAINS(before, "./it");
     tree_link(swaps[i], moved);
-    const jimm_status status = jimm_cache_remove(cache, files, STANDARD, NULL);
+    const jimm_status status = jimm_cache_remove(cache, files, STANDARD, NULL, NULL, NULL);
     TEST_CHECK_MSG(status == JIMM_OK || status == JIMM_ERROR_IO, "%s", jimm_error_message());
     list = popen(line, "r");
     size = fread(after, 1, sizeof after - 1, list);
@@ -723,6 +759,38 @@ TEST(a_download_of_the_same_file_is_waited_for) {
   TEST_CHECK(!tree_has(pointer));
   check_child(child, 0);
   TEST_CHECK(tree_has(".locks/" REPO_A "/" WEIGHTS_SHA256 ".lock"));
+}
+
+static bool note_wait(void *context, const jimm_hub_progress *progress) {
+  char *seen = context;
+  snprintf(seen, 400, "%s %s", progress->name,
+           progress->waits_for == NULL ? "nothing" : progress->waits_for);
+  return true;
+}
+
+TEST(a_removal_that_waits_says_so_and_may_be_cancelled) {
+  begin();
+  tree_standard();
+  const char *pointer = REPO_A "/snapshots/" COMMIT_A "/model.safetensors";
+  const pid_t child = hold_lock(WEIGHTS_SHA256, pointer);
+  jimm_cache *cache = NULL;
+  char seen[400] = "", want[400];
+  int64_t freed = -1;
+  TEST_REQUIRE_INT(jimm_cache_open(tree_path(""), &cache), JIMM_OK);
+  for (int64_t i = 0; i < jimm_cache_count(cache); i++) {
+    const jimm_cached_file *file = jimm_cache_file(cache, i);
+    if (strcmp(file->name, "model.safetensors") == 0) {
+      TEST_CHECK_INT(jimm_cache_remove(cache, &file, 1, note_wait, seen, &freed),
+                     JIMM_ERROR_CANCELLED);
+    }
+  }
+  snprintf(want, sizeof want, RESNET " %s/.locks/" REPO_A "/" WEIGHTS_SHA256 ".lock",
+           jimm_cache_path(cache));
+  TEST_CHECK_STR(seen, want);
+  TEST_CHECK_INT(freed, 0);
+  TEST_CHECK(tree_has(pointer));
+  jimm_cache_close(&cache);
+  check_child(child, 0);
 }
 
 /* Its snapshot folder may be empty as yet. */

@@ -1,9 +1,12 @@
 /* jimm cache: what is there, whether it is whole, and removing it. */
+#include <fcntl.h>
 #include <jimm-test/jimm-test.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cache_tree.h"
@@ -213,6 +216,30 @@ TEST(cache_rm_asks_or_is_told) {
   terminal_close();
   TEST_CHECK(!tree_has(REPO_A));
   TEST_CHECK(tree_has(REPO_B));
+}
+
+/* A download that runs is waited for, which is seen. */
+TEST(cache_rm_shows_what_it_waits_for) {
+  begin();
+  const char *name = ".locks/" REPO_A "/" WEIGHTS_SHA256 ".lock";
+  tree_file(name, "");
+  const int lock = open(tree_path(name), O_RDWR);
+  TEST_REQUIRE(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0);
+  fflush(NULL);
+  const pid_t holder = fork();
+  TEST_REQUIRE(holder >= 0);
+  if (holder == 0) {
+    usleep(500000);
+    _exit(0);
+  }
+  close(lock); /* the child has it still */
+  terminal_open(TERMINAL_ERR, 80, "");
+  TEST_CHECK_INT(RUN("cache", "rm", "--yes", "test_resnet")->status, 0);
+  const char *shown = terminal_close();
+  TEST_CHECK_CONTAINS(shown, "waiting for another process  timm/test_resnet.r160_in1k\033[K");
+  TEST_CHECK_STR(terminal_seen(shown, NULL), "");
+  TEST_CHECK(!tree_has(REPO_A));
+  TEST_REQUIRE(waitpid(holder, NULL, 0) == holder);
 }
 
 TEST(cache_rm_of_a_revision) {

@@ -150,8 +150,26 @@ TEST(download_of_a_tag_with_an_url) {
   const run_result *run = RUN("download", "resnet18.tv_in1k");
   check_quiet(run, 0);
   PATHS(run->out, path);
-  TEST_CHECK_CONTAINS(RUN("download", "--dry-run", "resnet18.tv_in1k")->out, "unknown size");
+  run = RUN("download", "--dry-run", "resnet18.tv_in1k", "--offline");
+  check_quiet(run, 0);
+  TEST_CHECK_CONTAINS(run->out, "resnet18.tv_in1k        7 B  cached\n");
   setenv("TORCH_HOME", scratch_path("no-cache"), 1);
+  TEST_CHECK_INT(RUN("download", "--dry-run", "resnet18.tv_in1k", "--offline")->status, 1);
+  run = RUN("download", "--dry-run", "resnet18.tv_in1k");
+  check_quiet(run, 0); /* the hub has no such repository: that is as it should be */
+  TEST_CHECK_CONTAINS(run->out, "to be downloaded, of unknown size\n");
+}
+
+/* Then the sizes are not known, and why is said. */
+TEST(download_dry_run_without_the_hub) {
+  begin();
+  setenv("TORCH_HOME", scratch_path("no-cache"), 1);
+  setenv("HF_ENDPOINT", "http://127.0.0.1:9", 1); /* nobody is there */
+  const run_result *run = RUN("download", "--dry-run", "resnet18.tv_in1k");
+  TEST_CHECK_INT(run->status, 0);
+  TEST_CHECK_CONTAINS(run->out, "to be downloaded, of unknown size\n");
+  TEST_CHECK_CONTAINS(run->err, "the hub can't be reached: http://127.0.0.1:9/");
+  TEST_CHECK_CONTAINS(run->err, "; the weights would come from https://");
 }
 
 TEST(download_of_files) {
@@ -357,13 +375,13 @@ TEST(download_dry_run_asks_only) {
 TEST(download_waits_once_for_a_hub_that_is_silent) {
   begin();
   publish("ns/mine", "config.json", 50);
-  hub_rule_add(&(hub_rule){.target = "/ns/mine/resolve/main/model", .prefix = true, .status = 503});
-  hub_rule_add(&(hub_rule){.target = "/ns/mine/resolve/main/pyt", .prefix = true, .status = 503});
+  hub_rule_add(
+      &(hub_rule){.target = "/ns/mine/resolve/" COMMIT_A "/", .prefix = true, .status = 503});
   const run_result *run = RUN("download", "hf://ns/mine");
   TEST_CHECK_INT(run->status, 1);
-  TEST_CHECK_CONTAINS(run->err, "jimm download: hf://ns/mine: model.safetensors of ns/mine (main)");
-  TEST_CHECK_INT(hub_count("HEAD", "/ns/mine/resolve/main/model"), 6);
-  TEST_CHECK_INT(hub_count("HEAD", "/ns/mine/resolve/main/pyt"), 0);
+  TEST_CHECK_CONTAINS(run->err, "jimm download: hf://ns/mine: model.safetensors of ns/mine (");
+  TEST_CHECK_INT(hub_count("HEAD", "/ns/mine/resolve/" COMMIT_A "/model"), 6);
+  TEST_CHECK_INT(hub_count("HEAD", "/ns/mine/resolve/" COMMIT_A "/pyt"), 0);
 }
 
 /* ---- several at once ---- */
@@ -502,6 +520,33 @@ TEST(download_shows_progress_on_a_terminal) {
     draws++;
   }
   TEST_CHECK_MSG(draws >= 3 && draws <= 25, "drawn %d times in about 1.2 seconds", draws);
+}
+
+/* A hub that does not answer is no silence. */
+TEST(download_shows_what_it_waits_for) {
+  begin();
+  publish(RESNET, "model.safetensors", 3000);
+  hub_rule_add(&(hub_rule){.method = "HEAD",
+                           .target = "/" RESNET "/",
+                           .prefix = true,
+                           .times = 2,
+                           .status = 429,
+                           .headers = "Retry-After: 1\r\n"});
+  terminal_open(TERMINAL_ERR, 76, "");
+  TEST_CHECK_INT(RUN("download", "test_resnet")->status, 0);
+  const char *shown = terminal_close();
+  TEST_CHECK_CONTAINS(shown, "no answer, again in 1 s  test_resnet\033[K");
+  TEST_CHECK_STR(terminal_seen(shown, NULL), "");
+  publish(RESNET18, "model.safetensors", 2000);
+  hub_rule_add(&(hub_rule){.method = "HEAD",
+                           .target = "/" RESNET18 "/",
+                           .prefix = true,
+                           .times = 1,
+                           .status = 429,
+                           .headers = "Retry-After: 1\r\n"});
+  terminal_open(TERMINAL_ERR, 76, "");
+  TEST_CHECK_INT(RUN("predict", "-m", "resnet18.a1_in1k", "none.png")->status, 1);
+  TEST_CHECK_CONTAINS(terminal_close(), "no answer, again in 1 s  model.safetensors\033[K");
 }
 
 TEST(download_is_silent_when_told) {

@@ -337,6 +337,46 @@ TEST(locate_asks_a_hub_that_is_silent_for_one_name) {
   jimm_text_free(weights);
 }
 
+/* The files that jimm_hub_locate would take, and nothing is written. */
+TEST(ask_model_adds_up_what_locate_takes) {
+  jimm_hub_info info = JIMM_HUB_INFO_INIT;
+  char *weights = NULL, *folder = NULL;
+  begin("ask_model");
+  publish_text("ns/mine", HUB_COMMIT, "main", "config.json", "1234");
+  publish_text("ns/mine", HUB_COMMIT, "main", "pytorch_model.bin", "pickled");
+  publish_text("timm/" MODEL, HUB_COMMIT, "main", "pytorch_model.bin", "pickle");
+  TEST_CHECK_INT(jimm_hub_ask_model("hf://ns/mine", NULL, &info), JIMM_OK);
+  TEST_CHECK_STR(info.repo, "ns/mine");
+  TEST_CHECK_STR(info.commit, HUB_COMMIT);
+  TEST_CHECK_INT(info.bytes, 11);
+  TEST_CHECK_INT(info.missing, 11);
+  TEST_CHECK(!info.cached);
+  TEST_CHECK_INT(hub_count("HEAD", "/ns/mine/resolve/" HUB_COMMIT "/"), 2);
+  TEST_CHECK_INT(jimm_hub_ask_model(MODEL, NULL, &info), JIMM_OK);
+  TEST_CHECK_STR(info.repo, "timm/" MODEL);
+  TEST_CHECK_INT(info.bytes, 6);
+  TEST_CHECK_INT(hub_count("GET", NULL), 0);
+  TEST_CHECK_INT(access(hub_path("cache"), F_OK), -1);
+  TEST_CHECK_INT(jimm_hub_locate("hf://ns/mine", NULL, NULL, &folder), JIMM_OK);
+  jimm_text_free(folder);
+  TEST_CHECK_INT(jimm_hub_ask_model("hf://ns/mine@main", NULL, &info), JIMM_OK);
+  TEST_CHECK_INT(info.bytes, 11);
+  TEST_CHECK_INT(info.missing, 7);
+  TEST_CHECK(!info.cached);
+  TEST_CHECK_INT(jimm_hub_locate("hf://ns/mine", NULL, &weights, NULL), JIMM_OK);
+  jimm_text_free(weights);
+  TEST_CHECK_INT(jimm_hub_ask_model("hf://ns/mine", NULL, &info), JIMM_OK);
+  TEST_CHECK_INT(info.missing, 0);
+  TEST_CHECK(info.cached);
+  TEST_CHECK_INT(jimm_hub_ask_model("hf://ns/none", NULL, &info), JIMM_ERROR_REPO_NOT_FOUND);
+  TEST_CHECK_STR(info.repo, "ns/none");
+  TEST_CHECK_INT(info.bytes, -1);
+  TEST_CHECK(!info.cached);
+  TEST_CHECK_INT(jimm_hub_ask_model("resnet99", NULL, &info), JIMM_ERROR_NOT_FOUND);
+  TEST_CHECK_STR(info.repo, "");
+  TEST_CHECK_INT(jimm_hub_ask_model(NULL, NULL, &info), JIMM_ERROR_INVALID_ARGUMENT);
+}
+
 TEST(locate_finds_what_torch_has_downloaded) {
   static const struct {
     const char *variable, *value, *folder;
@@ -357,7 +397,11 @@ TEST(locate_finds_what_torch_has_downloaded) {
     }
     TEST_CHECK_INT(jimm_hub_locate("resnet10t.c3_in1k", NULL, &weights, NULL),
                    JIMM_ERROR_NOT_CACHED);
+    jimm_hub_info info = JIMM_HUB_INFO_INIT;
+    TEST_CHECK_INT(jimm_hub_ask_model("resnet10t.c3_in1k", NULL, &info), JIMM_ERROR_NOT_CACHED);
     hub_write_file(path, "pickled", 7);
+    TEST_CHECK_INT(jimm_hub_ask_model("resnet10t.c3_in1k", NULL, &info), JIMM_OK);
+    TEST_CHECK(info.cached && info.bytes == 7 && info.missing == 0);
     TEST_CHECK_INT(jimm_hub_locate("resnet10t.c3_in1k", NULL, &weights, NULL), JIMM_OK);
     TEST_REQUIRE(weights != NULL);
     TEST_CHECK_CONTAINS(weights, file);

@@ -125,6 +125,32 @@ static void forbid_flock(void *context) {
   }
 }
 
+/* Both move the same bytes to the same place. */
+static void forbid_flock_and_links(void *context) {
+  forbid_flock(context);
+  setenv("HF_HUB_DISABLE_SYMLINKS", "1", 1);
+}
+
+TEST(clients_without_locks_and_links_both_succeed) {
+  char etag[65];
+  hub_job jobs[6] = {{0}};
+  begin("without_both", 20000, 0, etag);
+  for (int i = 0; i < 6; i++) {
+    jobs[i].repo = "ns/name";
+    jobs[i].filename = "a.bin";
+    jobs[i].prepare = forbid_flock_and_links;
+    hub_job_start(&jobs[i]);
+  }
+  for (int i = 0; i < 6; i++) {
+    const hub_outcome outcome = hub_job_wait(&jobs[i], 30);
+    if (outcome.status == -1 && outcome.signal == 0) {
+      TEST_SKIP("this system lets no process refuse system calls to itself");
+    }
+    check_outcome(&outcome);
+  }
+  TEST_CHECK_INT(hub_count_files(hub_path(REPO "/snapshots"), "a.bin"), 1);
+}
+
 TEST(clients_without_locks_get_the_right_blob_twice) {
   char etag[65];
   hub_job jobs[2] = {{0}};

@@ -131,6 +131,57 @@ TEST(offline_asks_nobody) {
   }
 }
 
+/* What the cache answers alone needs neither hub nor token, and a plain url no token. */
+TEST(what_is_not_needed_may_be_wrong) {
+  static const char *const wrong[][2] = {{"HF_TOKEN", "a b"}, {"HF_ENDPOINT", "nonsense"}};
+  for (size_t i = 0; i < 2; i++) {
+    jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
+    char name[20], url[100];
+    snprintf(name, sizeof name, "wrong%zu", i);
+    hub_begin(name);
+    TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, NULL), JIMM_OK);
+    setenv(wrong[i][0], wrong[i][1], 1);
+    TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, NULL), JIMM_ERROR_INVALID_ARGUMENT);
+    options.offline = true;
+    TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, NULL), JIMM_OK);
+    options.offline = false;
+    options.revision = HUB_COMMIT;
+    TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, NULL), JIMM_OK);
+    snprintf(url, sizeof url, "%s/ns/name/resolve/main/a.txt", hub_endpoint(1));
+    TEST_CHECK_INT(jimm_hub_fetch(url, hub_path("fetched"), NULL), JIMM_OK);
+  }
+}
+
+TEST(options_without_their_size_are_refused) {
+  jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
+  jimm_hub_info info = JIMM_HUB_INFO_INIT, no_info = JIMM_HUB_INFO_INIT;
+  jimm_open_options open_options = JIMM_OPEN_OPTIONS_INIT;
+  jimm_model *model = NULL;
+  hub_begin("sizes");
+  options.size = 0;
+  no_info.size = sizeof no_info + 8; /* of a version to come */
+  open_options.size = sizeof(size_t);
+  TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, NULL), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "jimm_hub_options: size is 0");
+  TEST_CHECK_INT(jimm_hub_ask("ns/name", "a.txt", &options, &info), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_hub_ask_model("hf://ns/name", &options, &info), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_hub_locate("hf://ns/name", &options, NULL, NULL),
+                 JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_hub_fetch(hub_endpoint(1), hub_path("fetched"), &options),
+                 JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_hub_ask("ns/name", "a.txt", NULL, &no_info), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(jimm_hub_ask_model("hf://ns/name", NULL, &no_info), JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "jimm_hub_info: size is ");
+  TEST_CHECK_INT(jimm_model_open("hf://ns/name", &open_options, &model, NULL),
+                 JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "jimm_open_options: size is ");
+  open_options = (jimm_open_options)JIMM_OPEN_OPTIONS_INIT;
+  open_options.hub = &options;
+  TEST_CHECK_INT(jimm_model_open("hf://ns/name", &open_options, &model, NULL),
+                 JIMM_ERROR_INVALID_ARGUMENT);
+  TEST_CHECK_INT(hub_count(NULL, NULL), 0);
+}
+
 TEST(cache_is_where_the_environment_says) {
   static const struct {
     const char *variables[5];
@@ -140,6 +191,8 @@ TEST(cache_is_where_the_environment_says) {
               {{"XDG_CACHE_HOME=%s/xdg", "HF_HOME=%s/hf"}, NULL, "hf/hub"},
               {{"HF_HOME=~/own"}, NULL, "home/own/hub"},
               {{"HF_HOME=$HOME/own"}, NULL, "home/own/hub"},
+              {{"HF_HOME=$UNSET_/own"}, NULL, "work/$UNSET_/own/hub"},
+              {{"HF_HOME=~nobody_of_that_name/own"}, NULL, "work/~nobody_of_that_name/own/hub"},
               {{"HF_HOME=%s/hf", "HUGGINGFACE_HUB_CACHE=%s/old"}, NULL, "old"},
               {{"HUGGINGFACE_HUB_CACHE=%s/old", "HF_HUB_CACHE=%s/new"}, NULL, "new"},
               {{"HF_HUB_CACHE=relative/new"}, NULL, "work/relative/new"},
@@ -178,6 +231,7 @@ TEST(cache_is_where_the_environment_says) {
 typedef struct watch {
   int calls;
   int64_t last, total, cancel_at;
+  double retry_seconds; /* the longest that it waits before it asks again */
   bool backwards;
   char name[40];
 } watch;
@@ -186,6 +240,8 @@ static bool watch_progress(void *context, const jimm_hub_progress *progress) {
   watch *w = context;
   w->calls++;
   w->backwards = w->backwards || progress->bytes < w->last;
+  w->retry_seconds =
+      progress->retry_seconds > w->retry_seconds ? progress->retry_seconds : w->retry_seconds;
   w->last = progress->bytes;
   w->total = progress->total;
   snprintf(w->name, sizeof w->name, "%s", progress->name);
@@ -234,4 +290,32 @@ TEST(progress_may_cancel_a_silent_server) {
   const double start = hub_clock();
   TEST_CHECK_INT(hub_download("ns/name", "a.bin", &options, NULL), JIMM_ERROR_CANCELLED);
   TEST_CHECK(hub_clock() - start < 2.5);
+}
+
+/* Waits for a hub in trouble are told, and while it is asked for a new url nothing goes back. */
+TEST(progress_tells_of_waits) {
+  watch w = {.cancel_at = -1};
+  jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
+  options.progress = watch_progress;
+  options.context = &w;
+  hub_begin("tells_of_waits");
+  hub_rule_add(&(hub_rule){.method = "HEAD",
+                           .target = "/ns/",
+                           .prefix = true,
+                           .times = 1,
+                           .status = 429,
+                           .headers = "Retry-After: 1\r\n"});
+  hub_rule_add(
+      &(hub_rule){.method = "HEAD", .target = "/ns/", .prefix = true, .times = 1, .hub = true});
+  hub_rule_add(&(hub_rule){
+      .method = "HEAD", .target = "/ns/", .prefix = true, .times = 1, .hub = true, .wait = 400});
+  hub_rule_add(&(hub_rule){
+      .method = "GET", .target = "/cdn/", .prefix = true, .times = 1, .hub = true, .cut = 70000});
+  hub_rule_add(
+      &(hub_rule){.method = "GET", .target = "/cdn/", .prefix = true, .times = 1, .status = 403});
+  TEST_CHECK_INT(hub_download("ns/name", "a.bin", &options, NULL), JIMM_OK);
+  TEST_CHECK_INT(hub_count("HEAD", NULL), 3);
+  TEST_CHECK(w.retry_seconds > 0.8 && w.retry_seconds <= 1);
+  TEST_CHECK(!w.backwards);
+  TEST_CHECK_INT(w.last, SIZE);
 }

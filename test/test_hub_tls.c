@@ -10,14 +10,12 @@
 #include "hub_server.h"
 
 #define TOKEN "hf_test_token"
-#define SIZE 100000
 
 TEST_SETUP() {
   hub_server_start();
 }
 
-/* A place whose hub is the port of TLS, trusted or not, with an LFS file "a.bin" and a git file
- * "a.txt". */
+/* A place whose hub is the port of TLS, trusted or not, with the two files. */
 static void begin(const char *place, bool trusted, bool secure) {
   hub_clear();
   hub_place(place);
@@ -30,21 +28,7 @@ static void begin(const char *place, bool trusted, bool secure) {
   if (trusted) {
     setenv("SSL_CERT_FILE", hub_path("certificate.pem"), 1);
   }
-  hub_publish(&(hub_file){.repo = "ns/name",
-                          .commit = HUB_COMMIT,
-                          .revisions = "main",
-                          .name = "a.bin",
-                          .size = SIZE,
-                          .seed = 2,
-                          .lfs = true,
-                          .secure = secure},
-              NULL);
-  hub_publish(&(hub_file){.repo = "ns/name",
-                          .commit = HUB_COMMIT,
-                          .revisions = "main",
-                          .name = "a.txt",
-                          .body = "hello"},
-              NULL);
+  hub_publish_pair(secure);
 }
 
 static void end(void) {
@@ -120,14 +104,14 @@ TEST(https_does_not_lead_to_http) {
     const char *where = leads[i / 2];
     snprintf(name, sizeof name, "downgrade%zu", i);
     begin(name, true, where != NULL);
-    hub_rule_add(&(hub_rule){.target = "/right", .size = SIZE, .seed = 2});
+    hub_rule_add(&(hub_rule){.target = "/right", .size = HUB_LARGE_SIZE, .seed = HUB_LARGE_SEED});
     if (where != NULL) {
       char headers[600];
       snprintf(headers, sizeof headers,
                "%s"
                "X-Repo-Commit: " HUB_COMMIT
                "\r\nX-Linked-Etag: \"abc\"\r\n"
-               "X-Linked-Size: 100000\r\n",
+               "X-Linked-Size: 300000\r\n",
                where);
       hub_rule_add(&(hub_rule){.method = at_get ? "GET" : "HEAD",
                                .target = at_get ? "/cdn/" : "/ns/",

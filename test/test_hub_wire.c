@@ -114,6 +114,29 @@ TEST(transfer_asks_for_a_new_url_when_one_has_expired) {
   TEST_CHECK_INT(hub_count("HEAD", NULL), 2);
 }
 
+/* A hub that is in trouble just then is asked again, as often as a content network would be. */
+TEST(transfer_asks_again_for_a_new_url) {
+  hub_begin("expired_in_trouble");
+  rule((hub_rule){.times = 1, .cut = 70000});
+  rule((hub_rule){.times = 3, .status = 403, .body = "Request has expired"});
+  hub_rule_add(
+      &(hub_rule){.method = "HEAD", .target = "/ns/", .prefix = true, .times = 1, .hub = true});
+  hub_rule_add(
+      &(hub_rule){.method = "HEAD", .target = "/ns/", .prefix = true, .times = 2, .status = 503});
+  check_whole();
+  TEST_CHECK_STR(ranges(), "- bytes=70000- bytes=70000- bytes=70000- bytes=70000-");
+  TEST_CHECK_INT(hub_count("HEAD", NULL), 4);
+  hub_begin("expired_for_good");
+  rule((hub_rule){.status = 403, .body = "Request has expired"});
+  hub_rule_add(
+      &(hub_rule){.method = "HEAD", .target = "/ns/", .prefix = true, .times = 1, .hub = true});
+  hub_rule_add(&(hub_rule){.method = "HEAD", .target = "/ns/", .prefix = true, .status = 503});
+  TEST_CHECK_INT(hub_download("ns/name", "a.bin", NULL, NULL), JIMM_ERROR_NETWORK);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "503");
+  TEST_CHECK_INT(hub_count("GET", NULL), 5);
+  check_nothing_left();
+}
+
 TEST(transfer_does_not_go_on_with_another_file) {
   hub_begin("changed");
   rule((hub_rule){.times = 1, .cut = 70000});
@@ -243,6 +266,18 @@ TEST(redirects_of_a_renamed_repository) {
   TEST_CHECK(hub_file_equals(path, "hello", 5));
   TEST_CHECK_INT(hub_count("HEAD", NULL), 4);
   hub_check_authorization("/", 1, "Bearer " TOKEN);
+}
+
+/* Not the hub's own address: one that leads to it, as from http to https. */
+TEST(redirects_of_an_address_that_is_not_the_hubs) {
+  hub_begin("not_the_hubs");
+  hub_rule_add(&(hub_rule){.method = "HEAD",
+                           .target = "/ns/",
+                           .prefix = true,
+                           .status = 301,
+                           .headers = "Location: https://hub.example/ns/name?signature=1\r\n"});
+  TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, NULL), JIMM_ERROR_FORMAT);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "leads to https://hub.example/ns/name: is http://127");
 }
 
 TEST(redirects_without_end) {
@@ -395,4 +430,19 @@ TEST(requests_say_who_asks_and_want_plain_bytes) {
     TEST_CHECK_STR(hub_request_header(&log.items[i], "Cookie"), "");
   }
   hub_log_free(&log);
+}
+
+/* As if it was not there. */
+TEST(sizes_that_are_empty) {
+  const char *path;
+  hub_begin("empty_size");
+  hub_rule_add(&(hub_rule){.method = "HEAD",
+                           .target = "/ns/",
+                           .prefix = true,
+                           .length = "5",
+                           .headers = "X-Repo-Commit: " HUB_COMMIT "\r\nX-Linked-Size:\r\n"
+                                      "ETag: \"b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0\"\r\n"});
+  const jimm_status status = hub_download("ns/name", "a.txt", NULL, &path);
+  TEST_CHECK_MSG(status == JIMM_OK, "%s", jimm_error_message());
+  TEST_CHECK(hub_file_equals(path, "hello", 5));
 }

@@ -40,7 +40,7 @@ static jimm_status remove_all(const char *unused) {
     for (int64_t i = 0; i < count; i++) {
       files[i] = jimm_cache_file(cache, i);
     }
-    status = jimm_cache_remove(cache, files, count, NULL);
+    status = jimm_cache_remove(cache, files, count, NULL, NULL, NULL);
   }
   jimm_cache_close(&cache);
   return status;

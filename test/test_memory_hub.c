@@ -58,6 +58,14 @@ static jimm_status ask(const char *name) {
   return jimm_hub_ask(REPO, name, &options, &info);
 }
 
+static jimm_status ask_model(const char *name) {
+  jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
+  jimm_hub_info info = JIMM_HUB_INFO_INIT;
+  options.cache = cache(true);
+  options.token = "a-token";
+  return jimm_hub_ask_model(name, &options, &info);
+}
+
 static jimm_status fetch(const char *name) {
   char url[256];
   snprintf(url, sizeof url, "%s/ns/public/resolve/main/%s", hub_endpoint(1), name);
@@ -88,6 +96,7 @@ static const memory_walk rows[] = {
     {"fetch", fetch, "public.txt", JIMM_OK, FOREIGN_IGNORED},
     {"fetch what its name promises", fetch, HASHED, JIMM_OK, FOREIGN_IGNORED},
     {"a repository's weights", locate, "hf://" REPO, JIMM_OK, FOREIGN_IGNORED},
+    {"a repository that is asked about", ask_model, "hf://" REPO, JIMM_OK, FOREIGN_IGNORED},
     {"a repository's other weights", locate, "hf://ns/other@main", JIMM_OK, FOREIGN_IGNORED},
 };
 

@@ -41,8 +41,9 @@ typedef enum jimm_repo_type {
 /* How far a download is. */
 typedef struct jimm_hub_progress {
   const char *name;      /* what is downloaded: the file's name in its repository, or the url */
-  int64_t bytes, total;  /* bytes that are there; of how many, -1 when the server does not say */
+  int64_t bytes, total;  /* bytes that are there; of how many, -1 when it is not known */
   const char *waits_for; /* the lock file that another process holds; NULL: nothing */
+  double retry_seconds;  /* until a request that has failed is made again; 0: none is */
 } jimm_hub_progress;
 
 typedef struct jimm_hub_options {
@@ -78,13 +79,15 @@ JIMM_API jimm_status jimm_hub_download(const char *repo, const char *filename,
 /* What a download would do. */
 typedef struct jimm_hub_info {
   size_t size;
+  char repo[200]; /* where the file is; "" when it is at an url */
   char commit[41];
-  char etag[201]; /* "" when the cache answered without the hub */
-  int64_t bytes;  /* of the file; -1 when the server does not say */
-  bool cached;    /* no download would be needed */
+  char etag[201];  /* "" when the cache answered without the hub, and for several files */
+  int64_t bytes;   /* of all files; -1 when the server does not say */
+  int64_t missing; /* of those that are not in the cache; -1 when the server does not say */
+  bool cached;     /* no download would be needed */
 } jimm_hub_info;
 #define JIMM_HUB_INFO_INIT \
-  { sizeof(jimm_hub_info), "", "", -1, false }
+  { sizeof(jimm_hub_info), "", "", "", -1, -1, false }
 
 /* Asks what jimm_hub_download would find, and writes nothing (one HEAD, or none as above). */
 JIMM_API jimm_status jimm_hub_ask(const char *repo, const char *filename,
@@ -111,6 +114,11 @@ JIMM_API jimm_status jimm_hub_fetch(const char *url, const char *path,
  * downloaded, nothing for a registered tag. */
 JIMM_API jimm_status jimm_hub_locate(const char *name, const jimm_hub_options *options,
                                      char **weights, char **folder);
+/* Asks what jimm_hub_locate would find for `name`, and writes nothing: the sums over its files.
+ * What is at an url is not asked about, and so of unknown size, unless it is there. When it fails,
+ * too, info->repo is where it looked. */
+JIMM_API jimm_status jimm_hub_ask_model(const char *name, const jimm_hub_options *options,
+                                        jimm_hub_info *info);
 /* Whether `name` begins with "hf://", "hf-hub:" or "hf_hub:". */
 JIMM_API bool jimm_hub_is_named(const char *name);
 /* The same, and it is not one of timm's own tags ("hf-hub:timm/resnet50.a1_in1k"): only its
@@ -167,10 +175,13 @@ JIMM_API jimm_status jimm_cache_verify(const jimm_cached_file *file,
 
 /* Removes the files `files` of the cache: pointers, then blobs that no pointer leads to any more,
  * then folders and refs that stand for nothing. *freed (may be NULL) is the sum of the blobs'
- * bytes. Downloads that run at the same time are waited for. */
+ * bytes. Downloads that run at the same time are waited for: `progress` (may be NULL) is told so,
+ * with the repository's name, and may cancel; what is removed by then stays removed. */
 JIMM_API jimm_status jimm_cache_remove(const jimm_cache *cache,
                                        const jimm_cached_file *const *files, int64_t count,
-                                       int64_t *freed);
+                                       bool (*progress)(void *context,
+                                                        const jimm_hub_progress *progress),
+                                       void *context, int64_t *freed);
 
 #ifdef __cplusplus
 }

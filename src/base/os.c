@@ -330,3 +330,9 @@ int jimm_os_processors(void) {
   count = quota != 0 && quota < count ? quota : count;
   return count < 1 ? 1 : count;
 }
+
+double jimm_os_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}

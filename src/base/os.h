@@ -62,6 +62,8 @@ int jimm_os_processors(void); /* affinity mask cut to the control group's quota,
 /* The processors that the control group's quota allows, rounded up; 0 when there is no quota. The
  * files are looked for below `root`: "" on a live system, a folder in tests. */
 int jimm_os_quota(const char *root);
+/* Seconds of a clock that only goes forward. */
+JIMM_SIBLING double jimm_os_seconds(void);
 /* Random bytes for hash keys and names of temporary files; not for cryptography. */
 JIMM_SIBLING void jimm_os_random(void *bytes, size_t size);
 

@@ -9,6 +9,7 @@
 
 #include "base/locale.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/os.h"
 #include "base/temporary.h"
 #include "hub/hub.h"
@@ -22,7 +23,7 @@ jimm_status jimm_hub_file_begin(jimm_hub_call *call, const char *repo, const cha
   *file = (jimm_hub_file){.repo = repo,
                           .filename = filename,
                           .revision = revision == NULL || revision[0] == 0 ? "main" : revision};
-  call->name = filename;
+  call->teller.now = (jimm_hub_progress){.name = filename, .total = -1};
   jimm_status status = jimm_hub_check_repo(repo);
   if (status == JIMM_OK) {
     status = jimm_hub_check_filename(filename);
@@ -34,11 +35,10 @@ jimm_status jimm_hub_file_begin(jimm_hub_call *call, const char *repo, const cha
     return status;
   }
   file->folder = jimm_hub_repo_folder(&call->arena, call->options.repo_type, repo);
-  file->url = jimm_hub_url(call, &call->arena, repo, file->revision, filename);
   file->storage = file->folder == NULL
                       ? NULL
                       : jimm_arena_format(&call->arena, "%s/%s", call->cache, file->folder);
-  return file->storage == NULL || file->url == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
+  return file->storage == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
 }
 
 /* ---- the blob ---- */
@@ -50,11 +50,12 @@ typedef struct blob {
 } blob;
 
 /* The signed url has expired: asks for a new one, which must be for the same bytes. */
-static jimm_status renew(void *context, const char **url) {
+static jimm_status renew(void *context, const char **url, bool *passing) {
   const blob *b = context;
   jimm_hub_metadata fresh;
   jimm_hub_trouble trouble;
   const jimm_status status = jimm_hub_head(b->call, b->file, &fresh, &trouble);
+  *passing = trouble.transient;
   if (status != JIMM_OK) {
     return status;
   }
@@ -181,9 +182,9 @@ static jimm_status store(jimm_hub_call *call, const jimm_hub_file *file,
   if (status != JIMM_OK) {
     return status;
   }
-  const jimm_hub_progress progress = {file->filename, 0, metadata->size, NULL};
   jimm_hub_lock lock;
-  status = jimm_hub_lock_take(call, lock_path, &progress, &lock);
+  call->teller.now.total = metadata->size;
+  status = jimm_hub_lock_take(&call->teller, lock_path, &lock);
   if (status == JIMM_OK) {
     blob b = {call, file, metadata};
     status = complete(&b, path, pointer);
@@ -220,12 +221,26 @@ static jimm_status fall_back(jimm_hub_call *call, const jimm_hub_file *file, jim
   return status;
 }
 
+/* Where the hub has the file. */
+static jimm_status address(jimm_hub_call *call, jimm_hub_file *file) {
+  const jimm_status status = jimm_hub_address(call);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  file->url = jimm_hub_url(call, &call->arena, file->repo, file->revision, file->filename);
+  return file->url == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
+}
+
 /* The hub's answer. *cached: the hub can't be asked, and this is what the cache has. */
-static jimm_status consult(jimm_hub_call *call, const jimm_hub_file *file,
-                           jimm_hub_metadata *metadata, const char **cached) {
+static jimm_status consult(jimm_hub_call *call, jimm_hub_file *file, jimm_hub_metadata *metadata,
+                           const char **cached) {
   jimm_hub_trouble trouble = {.stale_ok = true, .wait = -1};
   double wait = call->retry_seconds;
   *cached = NULL;
+  const jimm_status addressed = address(call, file);
+  if (addressed != JIMM_OK) {
+    return addressed;
+  }
   for (int attempt = 0;; attempt++) {
     const jimm_status status = jimm_hub_head(call, file, metadata, &trouble);
     if (status == JIMM_OK || status == JIMM_ERROR_OUT_OF_MEMORY) {
@@ -247,8 +262,7 @@ static jimm_status consult(jimm_hub_call *call, const jimm_hub_file *file,
     if (!trouble.transient || attempt == HEAD_RETRIES) {
       return fall_back(call, file, status, &trouble);
     }
-    const jimm_hub_progress progress = {file->filename, 0, -1, NULL};
-    if (!jimm_hub_wait(call, trouble.wait >= 0 ? trouble.wait : wait, &progress)) {
+    if (!jimm_hub_wait_to_retry(&call->teller, trouble.wait >= 0 ? trouble.wait : wait)) {
       return jimm_hub_cancelled(file->filename);
     }
     wait = 2 * wait < HEAD_WAIT_LONGEST ? 2 * wait : HEAD_WAIT_LONGEST;
@@ -276,7 +290,7 @@ static jimm_status look(jimm_hub_call *call, const jimm_hub_file *file, const ch
   return status == JIMM_OK && call->offline && *path == NULL ? not_cached(call, file) : status;
 }
 
-static jimm_status find(jimm_hub_call *call, const jimm_hub_file *file, const char **path) {
+static jimm_status find(jimm_hub_call *call, jimm_hub_file *file, const char **path) {
   jimm_status status = look(call, file, path);
   if (status != JIMM_OK || *path != NULL) {
     return status;
@@ -328,13 +342,14 @@ jimm_status jimm_hub_download(const char *repo, const char *filename,
 
 static void describe(jimm_hub_info *info, const char *commit, const char *etag, int64_t bytes,
                      bool cached) {
+  info->bytes = bytes;
+  info->missing = cached ? 0 : bytes;
+  info->cached = cached;
   jimm_snprintf(info->commit, sizeof info->commit, "%s", commit == NULL ? "" : commit);
   jimm_snprintf(info->etag, sizeof info->etag, "%s", etag == NULL ? "" : etag);
-  info->bytes = bytes;
-  info->cached = cached;
 }
 
-static jimm_status ask(jimm_hub_call *call, const jimm_hub_file *file, jimm_hub_info *info) {
+static jimm_status ask(jimm_hub_call *call, jimm_hub_file *file, jimm_hub_info *info) {
   const char *path = NULL;
   const char *commit = NULL;
   jimm_hub_metadata metadata = {.size = -1};
@@ -369,14 +384,20 @@ jimm_status jimm_hub_ask(const char *repo, const char *filename, const jimm_hub_
   }
   jimm_hub_call call;
   jimm_hub_file file;
-  jimm_status status = jimm_hub_call_begin(&call, options);
+  jimm_hub_info found = JIMM_HUB_INFO_INIT;
+  jimm_status status = jimm_copy_result("jimm_hub_info", &found, sizeof found, info);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  status = jimm_hub_call_begin(&call, options);
   call.asks = true;
   if (status == JIMM_OK) {
     status = jimm_hub_file_begin(&call, repo, filename, &file);
   }
   if (status == JIMM_OK) {
-    status = ask(&call, &file, info);
+    jimm_snprintf(found.repo, sizeof found.repo, "%s", repo);
+    status = ask(&call, &file, &found);
   }
   jimm_hub_call_end(&call);
-  return status;
+  return status == JIMM_OK ? jimm_copy_result("jimm_hub_info", &found, sizeof found, info) : status;
 }

@@ -1,5 +1,6 @@
 /* jimm_hub_fetch: a file from any url. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/os.h"
 #include "hub/hub.h"
@@ -55,6 +56,18 @@ static jimm_status fetch(jimm_hub_call *call, const char *url, const char *path)
   return status;
 }
 
+/* Whether the file is there, and so nothing is to be fetched. */
+static jimm_status look(const jimm_hub_call *call, const char *path, bool *is_there) {
+  *is_there = !call->options.force && jimm_os_exists(path);
+  if (*is_there && jimm_os_is_folder(path)) {
+    return jimm_fail(JIMM_ERROR_IO, "%s: expected a file's name, found a folder", path);
+  }
+  return *is_there || !call->offline
+             ? JIMM_OK
+             : jimm_fail(JIMM_ERROR_NOT_CACHED, "%s does not exist, and nothing is fetched offline",
+                         path);
+}
+
 jimm_status jimm_hub_fetch(const char *url, const char *path, const jimm_hub_options *options) {
   if (url == NULL || path == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_hub_fetch: url or path is NULL");
@@ -63,18 +76,29 @@ jimm_status jimm_hub_fetch(const char *url, const char *path, const jimm_hub_opt
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "%s: expected a url of http or https", url);
   }
   jimm_hub_call call;
+  bool is_there = false;
   jimm_status status = jimm_hub_call_begin(&call, options);
-  const bool is_there = !call.options.force && jimm_os_exists(path);
-  if (status == JIMM_OK && is_there && jimm_os_is_folder(path)) {
-    status = jimm_fail(JIMM_ERROR_IO, "%s: expected a file's name, found a folder", path);
-  }
-  if (status == JIMM_OK && !is_there && call.offline) {
-    status =
-        jimm_fail(JIMM_ERROR_NOT_CACHED, "%s does not exist, and nothing is fetched offline", path);
+  if (status == JIMM_OK) {
+    status = look(&call, path, &is_there);
   }
   if (status == JIMM_OK && !is_there) {
     status = fetch(&call, url, path);
   }
+  jimm_hub_call_end(&call);
+  return status;
+}
+
+jimm_status jimm_hub_ask_fetch(const char *path, const jimm_hub_options *options,
+                               jimm_hub_info *info) {
+  jimm_hub_call call;
+  struct stat details;
+  jimm_status status = jimm_hub_call_begin(&call, options);
+  if (status == JIMM_OK) {
+    status = look(&call, path, &info->cached);
+  }
+  const bool known = status == JIMM_OK && info->cached && stat(path, &details) == 0;
+  info->bytes = known ? (int64_t)details.st_size : -1;
+  info->missing = known ? 0 : -1;
   jimm_hub_call_end(&call);
   return status;
 }

@@ -2,31 +2,46 @@
 #ifndef JIMM_HUB_HUB_H
 #define JIMM_HUB_HUB_H
 
-#include <time.h>
-
 #include <jimm/hub.h>
 
 #include "base/alloc.h"
 #include "net/http.h"
+
+/* ---- progress.c ---- */
+
+/* What the caller's callback is told: `now`, kept up to date by who works. */
+typedef struct jimm_hub_teller {
+  bool (*tell)(void *context, const jimm_hub_progress *progress); /* NULL: nobody listens */
+  void *context;
+  jimm_hub_progress now;
+  double told;    /* when it was told last; 0: never */
+  bool cancelled; /* it wants no more */
+} jimm_hub_teller;
+/* Tells, if it is time (`always`: in any case). False when it wants no more. */
+bool jimm_hub_tell(jimm_hub_teller *teller, bool always);
+/* Waits, telling. False when it wants no more. */
+bool jimm_hub_wait(jimm_hub_teller *teller, double seconds);
+/* The same before a request is made again, which is told. */
+bool jimm_hub_wait_to_retry(jimm_hub_teller *teller, double seconds);
+/* CANCELLED, with what was. */
+jimm_status jimm_hub_cancelled(const char *what);
 
 /* ---- settings.c: what the options and the environment say, for one call ---- */
 
 typedef struct jimm_hub_call {
   jimm_arena arena; /* holds every text below */
   jimm_hub_options options;
-  const char *endpoint; /* "https://host", without a slash at its end */
   const char *cache;    /* absolute, without a slash at its end */
-  const char *token;    /* NULL: none */
+  const char *endpoint; /* "https://host", without a slash at its end; NULL until it is needed */
+  const char *token;    /* NULL: none, or not needed yet */
   bool offline;
   bool asks;               /* jimm_hub_ask: nothing is written */
   bool no_symlinks;        /* HF_HUB_DISABLE_SYMLINKS */
   double etag_seconds;     /* for a HEAD in all */
   double download_seconds; /* without data */
   double retry_seconds;    /* the first wait before the hub is asked again */
-  const char *name;        /* of the file, for progress */
   jimm_http *http;         /* NULL until the first request */
-  struct timespec told;    /* when the progress callback was called last */
-  bool cancelled;          /* it said so */
+  jimm_hub_teller teller;
 } jimm_hub_call;
 
 /* Resolves `options` (may be NULL). Ended in any case by jimm_hub_call_end. */
@@ -36,14 +51,10 @@ void jimm_hub_call_end(jimm_hub_call *call);
 jimm_status jimm_hub_cache_folder(const char *option, jimm_arena *arena, const char **path);
 /* torch's cache of downloads: "$TORCH_HOME/hub/checkpoints". */
 jimm_status jimm_hub_torch_folder(jimm_arena *arena, const char **path);
+/* Finds endpoint and token, which what the cache answers alone does without. */
+jimm_status jimm_hub_address(jimm_hub_call *call);
 /* The connection, opened when it is needed first. */
 jimm_status jimm_hub_connect(jimm_hub_call *call);
-/* Tells the callback, if it is time (`always`: in any case). False, and call->cancelled, when it
- * wants no more. */
-bool jimm_hub_tell(jimm_hub_call *call, const jimm_hub_progress *progress, bool always);
-/* Waits, telling the callback. False when it wants no more. */
-bool jimm_hub_wait(jimm_hub_call *call, double seconds, const jimm_hub_progress *progress);
-jimm_status jimm_hub_cancelled(const char *what);
 
 /* ---- names.c: what may become a part of a path or a url ---- */
 
@@ -64,7 +75,7 @@ char *jimm_hub_url(const jimm_hub_call *call, jimm_arena *arena, const char *rep
 /* A file of a repository, as the cache sees it. Paths are absolute, in the call's arena. */
 typedef struct jimm_hub_file {
   const char *repo, *filename, *revision;
-  const char *url;     /* of the resolve endpoint */
+  const char *url;     /* of the resolve endpoint; NULL until the hub is asked */
   const char *storage; /* CACHE/models--ns--name */
   const char *folder;  /* models--ns--name */
 } jimm_hub_file;
@@ -97,10 +108,9 @@ jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const cha
 typedef struct jimm_hub_lock {
   int descriptor; /* -1: none */
 } jimm_hub_lock;
-/* Takes the lock file `path` (made if need be) as the Python client does, and waits for it, telling
- * the call's callback. On a file system without locks it goes on without. */
-jimm_status jimm_hub_lock_take(jimm_hub_call *call, const char *path,
-                               const jimm_hub_progress *progress, jimm_hub_lock *lock);
+/* Takes the lock file `path` (made if need be) as the Python client does, and waits for it,
+ * telling. On a file system without locks it goes on without. */
+jimm_status jimm_hub_lock_take(jimm_hub_teller *teller, const char *path, jimm_hub_lock *lock);
 void jimm_hub_lock_give(jimm_hub_lock *lock);
 /* CACHE/.locks/FOLDER/ETAG.lock in the arena. */
 char *jimm_hub_lock_path(jimm_arena *arena, const char *cache, const char *folder,
@@ -128,7 +138,19 @@ bool jimm_hash_add(jimm_hash *hash, const void *data, size_t size);
 bool jimm_hash_end(jimm_hash *hash, char text[JIMM_HASH_TEXT]);
 void jimm_hash_close(jimm_hash *hash);
 
+/* ---- redirect.c ---- */
+
+#define JIMM_HUB_REDIRECTS_MOST 20
+bool jimm_hub_is_redirect(int status);
+/* Where the answer at `url` leads with `location`: *next, from jimm_alloc. NETWORK when that is
+ * from https to http. `what` begins the messages. */
+jimm_status jimm_hub_follow(const char *what, const char *url, const char *location, char **next);
+/* More than JIMM_HUB_REDIRECTS_MOST of them. */
+jimm_status jimm_hub_too_many_redirects(const char *what);
+
 /* ---- metadata.c: what the hub says of a file ---- */
+
+#define JIMM_HUB_SIZE_LARGEST INT64_C(1125899906842624) /* of a file: a pebibyte */
 
 typedef struct jimm_hub_metadata {
   const char *commit, *etag; /* checked: fit for paths */
@@ -169,9 +191,9 @@ typedef struct jimm_hub_transfer {
   int64_t size;        /* -1: unknown */
   int descriptor;      /* of an empty file */
   const char *path;    /* of that file, for messages */
-  /* Asks anew where the bytes are, when `url` has expired: a new url in *url, or an error. NULL:
-   * there is nobody to ask. */
-  jimm_status (*renew)(void *context, const char **url);
+  /* Asks anew where the bytes are, when `url` has expired: a new url in *url, or an error;
+   * *passing: another time may go better. NULL: there is nobody to ask. */
+  jimm_status (*renew)(void *context, const char **url, bool *passing);
   void *context;
 } jimm_hub_transfer;
 jimm_status jimm_hub_transfer_run(jimm_hub_call *call, const jimm_hub_transfer *transfer);
@@ -180,5 +202,11 @@ jimm_status jimm_hub_transfer_run(jimm_hub_call *call, const jimm_hub_transfer *
 
 jimm_status jimm_hub_file_begin(jimm_hub_call *call, const char *repo, const char *filename,
                                 jimm_hub_file *file);
+
+/* ---- fetch.c ---- */
+
+/* What jimm_hub_fetch to that path would do; *info is filled but for `repo`. */
+jimm_status jimm_hub_ask_fetch(const char *path, const jimm_hub_options *options,
+                               jimm_hub_info *info);
 
 #endif

@@ -1,6 +1,9 @@
 /* Weights by a model's name, as timm.models.load_pretrained finds them. */
 #include <string.h>
 
+#include "base/locale.h"
+#include "base/log.h"
+#include "base/options.h"
 #include "base/os.h"
 #include "hub/hub.h"
 
@@ -64,15 +67,45 @@ bool jimm_hub_is_repo(const char *name) {
   return repo;
 }
 
+/* ---- what is done about files ---- */
+
+/* Adds what is known of one more file. */
+static void add_info(jimm_hub_info *sum, const jimm_hub_info *one) {
+  sum->bytes = sum->bytes < 0 || one->bytes < 0 ? -1 : sum->bytes + one->bytes;
+  sum->missing = sum->missing < 0 || one->missing < 0 ? -1 : sum->missing + one->missing;
+  sum->cached = sum->cached && one->cached;
+  memcpy(sum->commit, one->commit, sizeof sum->commit);
+}
+
+static void name_repo(jimm_hub_info *sum, const char *repo) {
+  if (sum != NULL) {
+    jimm_snprintf(sum->repo, sizeof sum->repo, "%s", repo);
+  }
+}
+
+/* Downloads the file, and *path is where; with `sum` only asks, and *path stays NULL. */
+static jimm_status take_file(const char *repo, const char *filename,
+                             const jimm_hub_options *options, jimm_hub_info *sum, char **path) {
+  if (sum == NULL) {
+    return jimm_hub_download(repo, filename, options, path);
+  }
+  jimm_hub_info one = JIMM_HUB_INFO_INIT;
+  const jimm_status status = jimm_hub_ask(repo, filename, options, &one);
+  if (status == JIMM_OK) {
+    add_info(sum, &one);
+  }
+  return status;
+}
+
 /* The first of the weights' names that the repository has. A hub that could not be reached for one
  * name is not waited for again: the cache may have the other. */
-static jimm_status download_weights(const char *repo, const jimm_hub_options *options,
-                                    char **path) {
+static jimm_status take_weights(const char *repo, const jimm_hub_options *options,
+                                jimm_hub_info *sum, char **path) {
   jimm_status first = JIMM_OK;
   jimm_hub_options settings = *options;
   char *reason = NULL;
   for (size_t i = 0; i < WEIGHTS_NAMES; i++) {
-    const jimm_status status = jimm_hub_download(repo, weights_names[i], &settings, path);
+    const jimm_status status = take_file(repo, weights_names[i], &settings, sum, path);
     if (status != JIMM_ERROR_ENTRY_NOT_FOUND && status != JIMM_ERROR_NOT_CACHED) {
       jimm_free(reason);
       return status;
@@ -97,7 +130,8 @@ static jimm_status download_weights(const char *repo, const jimm_hub_options *op
 /* ---- registered tags ---- */
 
 /* torch's cache of downloads: torch.hub.load_state_dict_from_url. */
-static jimm_status fetch_url(const char *url, const jimm_hub_options *options, char **path) {
+static jimm_status take_url(const char *url, const jimm_hub_options *options, jimm_hub_info *sum,
+                            char **path) {
   jimm_arena arena = {0};
   const char *folder = NULL;
   const int length = jimm_http_shown(url);
@@ -109,14 +143,14 @@ static jimm_status fetch_url(const char *url, const jimm_hub_options *options, c
   char *file =
       status == JIMM_OK ? jimm_format("%s/%.*s", folder, (int)(url + length - name), name) : NULL;
   status = status == JIMM_OK && file == NULL ? JIMM_ERROR_OUT_OF_MEMORY : status;
-  if (status == JIMM_OK && !jimm_os_exists(file)) {
-    status = jimm_hub_make_parents(file);
-  }
-  if (status == JIMM_OK) {
-    status = jimm_hub_fetch(url, file, options);
+  if (status == JIMM_OK && sum != NULL) {
+    status = jimm_hub_ask_fetch(file, options, sum);
+  } else if (status == JIMM_OK) {
+    status = jimm_os_exists(file) ? JIMM_OK : jimm_hub_make_parents(file);
+    status = status == JIMM_OK ? jimm_hub_fetch(url, file, options) : status;
   }
   jimm_arena_close(&arena);
-  if (status != JIMM_OK) {
+  if (status != JIMM_OK || sum != NULL) {
     jimm_free(file);
     return status;
   }
@@ -125,7 +159,7 @@ static jimm_status fetch_url(const char *url, const jimm_hub_options *options, c
 }
 
 static jimm_status locate_variant(const jimm_model_name *name, const jimm_hub_options *options,
-                                  char **weights) {
+                                  jimm_hub_info *sum, char **weights) {
   const jimm_variant *variant = name->variant;
   if (!variant->has_weights || (variant->hub_id == NULL && variant->url == NULL)) {
     return jimm_fail(JIMM_ERROR_NOT_FOUND,
@@ -134,7 +168,8 @@ static jimm_status locate_variant(const jimm_model_name *name, const jimm_hub_op
   }
   jimm_status status = JIMM_ERROR_ENTRY_NOT_FOUND;
   if (variant->hub_id != NULL) {
-    status = download_weights(variant->hub_id, options, weights);
+    name_repo(sum, variant->hub_id);
+    status = take_weights(variant->hub_id, options, sum, weights);
   }
   /* The url is where the weights were before they came to the hub. */
   if ((status == JIMM_ERROR_ENTRY_NOT_FOUND || status == JIMM_ERROR_NOT_CACHED ||
@@ -144,7 +179,14 @@ static jimm_status locate_variant(const jimm_model_name *name, const jimm_hub_op
     if (reason == NULL) {
       return JIMM_ERROR_OUT_OF_MEMORY;
     }
-    const jimm_status fetched = fetch_url(variant->url, options, weights);
+    const jimm_status fetched = take_url(variant->url, options, sum, weights);
+    if (sum != NULL && fetched == JIMM_OK) {
+      name_repo(sum, "");
+      if (status == JIMM_ERROR_NOT_CACHED && !sum->cached) {
+        jimm_log(JIMM_LOG_WARNING, "%s; the weights would come from %.*s", reason,
+                 jimm_http_shown(variant->url), variant->url);
+      }
+    }
     if (fetched == JIMM_OK || fetched == JIMM_ERROR_OUT_OF_MEMORY ||
         fetched == JIMM_ERROR_CANCELLED || variant->hub_id == NULL) {
       status = fetched;
@@ -158,10 +200,18 @@ static jimm_status locate_variant(const jimm_model_name *name, const jimm_hub_op
 
 /* ---- repositories in timm's format ---- */
 
+static jimm_status ask_repo(const char *repo, const jimm_hub_options *options, jimm_hub_info *sum) {
+  jimm_hub_options pinned = *options;
+  name_repo(sum, repo);
+  const jimm_status status = take_file(repo, "config.json", options, sum, NULL);
+  pinned.revision = sum->commit[0] == 0 ? pinned.revision : sum->commit;
+  return status == JIMM_OK ? take_weights(repo, &pinned, sum, NULL) : status;
+}
+
 static jimm_status locate_repo(const char *repo, const jimm_hub_options *options, char **weights,
                                char **folder) {
   char *config = NULL;
-  jimm_status status = jimm_hub_download(repo, "config.json", options, &config);
+  jimm_status status = take_file(repo, "config.json", options, NULL, &config);
   if (status != JIMM_OK) {
     return status;
   }
@@ -171,7 +221,7 @@ static jimm_status locate_repo(const char *repo, const jimm_hub_options *options
   jimm_hub_options pinned = *options;
   pinned.revision = strrchr(config, '/') + 1;
   if (weights != NULL) {
-    status = download_weights(repo, &pinned, weights);
+    status = take_weights(repo, &pinned, NULL, weights);
   }
   if (status != JIMM_OK) {
     jimm_free(config);
@@ -181,8 +231,9 @@ static jimm_status locate_repo(const char *repo, const jimm_hub_options *options
   return JIMM_OK;
 }
 
-static jimm_status locate(const char *name, jimm_hub_options *options, char **weights,
-                          char **folder) {
+/* With `sum` only asks. */
+static jimm_status locate(const char *name, jimm_hub_options *options, jimm_hub_info *sum,
+                          char **weights, char **folder) {
   jimm_arena arena = {0};
   parts found = {0};
   jimm_model_name model;
@@ -190,15 +241,23 @@ static jimm_status locate(const char *name, jimm_hub_options *options, char **we
   if (status == JIMM_OK) {
     options->revision = found.revision != NULL ? found.revision : options->revision;
     if (is_repo(&found)) {
-      status = locate_repo(found.name, options, weights, folder);
+      status = sum != NULL ? ask_repo(found.name, options, sum)
+                           : locate_repo(found.name, options, weights, folder);
     } else {
       status = jimm_model_find(found.name, &model);
-      if (status == JIMM_OK && weights != NULL) {
-        status = locate_variant(&model, options, weights);
+      if (status == JIMM_OK && (sum != NULL || weights != NULL)) {
+        status = locate_variant(&model, options, sum, weights);
       }
     }
   }
   jimm_arena_close(&arena);
+  return status;
+}
+
+static jimm_status take_options(const jimm_hub_options *given, jimm_hub_options *options) {
+  *options = (jimm_hub_options)JIMM_HUB_OPTIONS_INIT;
+  const jimm_status status = jimm_copy_options("jimm_hub_options", given, options, sizeof *options);
+  options->repo_type = JIMM_REPO_MODEL;
   return status;
 }
 
@@ -207,20 +266,44 @@ jimm_status jimm_hub_locate(const char *name, const jimm_hub_options *options, c
   if (name == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_hub_locate: name is NULL");
   }
-  jimm_hub_options settings = JIMM_HUB_OPTIONS_INIT;
-  if (options != NULL) {
-    settings = *options;
-  }
-  settings.repo_type = JIMM_REPO_MODEL;
   char *place = NULL;
   if (weights != NULL) {
     *weights = NULL;
   }
-  const jimm_status status = locate(name, &settings, weights, &place);
+  jimm_hub_options settings;
+  jimm_status status = take_options(options, &settings);
+  if (status == JIMM_OK) {
+    status = locate(name, &settings, NULL, weights, &place);
+  }
   if (folder != NULL) {
     *folder = place;
   } else {
     jimm_free(place);
   }
   return status;
+}
+
+jimm_status jimm_hub_ask_model(const char *name, const jimm_hub_options *options,
+                               jimm_hub_info *info) {
+  if (name == NULL || info == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_hub_ask_model: name or info is NULL");
+  }
+  jimm_hub_info sum = JIMM_HUB_INFO_INIT;
+  jimm_status status = jimm_copy_result("jimm_hub_info", &sum, sizeof sum, info);
+  jimm_hub_options settings;
+  if (status == JIMM_OK) {
+    status = take_options(options, &settings);
+  }
+  if (status != JIMM_OK) {
+    return status;
+  }
+  sum.bytes = sum.missing = 0;
+  sum.cached = true;
+  status = locate(name, &settings, &sum, NULL, NULL);
+  if (status != JIMM_OK) {
+    sum.bytes = sum.missing = -1;
+    sum.cached = false;
+  }
+  const jimm_status copied = jimm_copy_result("jimm_hub_info", &sum, sizeof sum, info);
+  return status == JIMM_OK ? copied : status;
 }

@@ -69,15 +69,11 @@ static attempt try_lock(const char *path, int *descriptor) {
   return error == EWOULDBLOCK || error == EINTR ? HELD : without ? WITHOUT : FAILED;
 }
 
-jimm_status jimm_hub_lock_take(jimm_hub_call *call, const char *path,
-                               const jimm_hub_progress *progress, jimm_hub_lock *lock) {
-  lock->descriptor = -1;
-  jimm_hub_progress waiting = *progress;
-  waiting.waits_for = path;
+static jimm_status take(jimm_hub_teller *teller, const char *path, jimm_hub_lock *lock) {
   double waited = 0;
   double said = 0;
   for (;;) {
-    jimm_status status = jimm_hub_make_parents(path);
+    const jimm_status status = jimm_hub_make_parents(path);
     if (status != JIMM_OK) {
       return status;
     }
@@ -98,11 +94,19 @@ jimm_status jimm_hub_lock_take(jimm_hub_call *call, const char *path,
       jimm_log(JIMM_LOG_INFO, "waiting for another download of the same file (%s, %.0f s)", path,
                waited);
     }
-    if (!jimm_hub_wait(call, POLL_SECONDS, &waiting)) {
-      return jimm_hub_cancelled(progress->name);
+    teller->now.waits_for = path;
+    if (!jimm_hub_wait(teller, POLL_SECONDS)) {
+      return jimm_hub_cancelled(teller->now.name);
     }
     waited += POLL_SECONDS;
   }
+}
+
+jimm_status jimm_hub_lock_take(jimm_hub_teller *teller, const char *path, jimm_hub_lock *lock) {
+  lock->descriptor = -1;
+  const jimm_status status = take(teller, path, lock);
+  teller->now.waits_for = NULL;
+  return status;
 }
 
 void jimm_hub_lock_give(jimm_hub_lock *lock) {

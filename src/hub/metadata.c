@@ -5,8 +5,6 @@
 #include "base/locale.h"
 #include "hub/hub.h"
 
-#define REDIRECTS_MOST 20
-#define SIZE_LARGEST INT64_C(1125899906842624) /* a pebibyte */
 #define RETRY_AFTER_LONGEST 300
 
 static char *shown_value(char buffer[JIMM_SHOW_TEXT], const char *value) {
@@ -21,26 +19,10 @@ bool jimm_hub_status_is_passing(int status) {
          status == 504;
 }
 
-/* A decimal number of at most `largest`; -1 when it is none. */
-static int64_t read_number(const char *text, int64_t largest) {
-  int64_t value = 0;
-  if (text == NULL || text[0] == 0 || strspn(text, "0123456789") != strlen(text)) {
-    return -1;
-  }
-  for (const char *c = text; *c != 0; c++) {
-    if (value > (largest - (*c - '0')) / 10) {
-      return -1;
-    }
-    value = 10 * value + (*c - '0');
-  }
-  return value;
-}
-
 double jimm_hub_retry_after(const jimm_http_response *response) {
   bool conflict = false;
-  const int64_t seconds =
-      read_number(jimm_http_field(response, "Retry-After", &conflict), RETRY_AFTER_LONGEST);
-  return (double)seconds;
+  const char *text = jimm_http_field(response, "Retry-After", &conflict);
+  return text == NULL ? -1 : (double)jimm_http_number(text, RETRY_AFTER_LONGEST);
 }
 
 static bool is_text(const char *value, const char *expected) {
@@ -124,10 +106,6 @@ static const char *strip_etag(jimm_arena *arena, const char *etag) {
   return jimm_arena_format(arena, "%.*s", (int)length, etag);
 }
 
-static bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 static jimm_status read_etag(jimm_hub_call *call, const jimm_http_response *response,
                              const char *what, jimm_hub_metadata *metadata) {
   jimm_status status = JIMM_OK;
@@ -153,14 +131,21 @@ static jimm_status read_etag(jimm_hub_call *call, const jimm_http_response *resp
                          shown_value(shown, etag));
 }
 
+/* `location`: where the answer leads; NULL: nowhere. */
 static jimm_status read_commit(jimm_hub_call *call, const jimm_http_response *response,
-                               const char *what, const char **commit) {
+                               const char *what, const char *location, const char **commit) {
   jimm_status status = JIMM_OK;
   char shown[JIMM_SHOW_TEXT];
   const char *value = field(response, "X-Repo-Commit", what, &status);
   *commit = NULL;
   if (status != JIMM_OK) {
     return status;
+  }
+  if (value == NULL && location != NULL) {
+    return jimm_fail(JIMM_ERROR_FORMAT,
+                     "%s: the answer has no X-Repo-Commit, and leads to %.*s: is %s the hub's own "
+                     "address?",
+                     what, jimm_http_shown(location), location, call->endpoint);
   }
   if (value == NULL) {
     return jimm_fail(JIMM_ERROR_FORMAT, "%s: the answer has no X-Repo-Commit: is %s a hub?", what,
@@ -180,7 +165,8 @@ static jimm_status read_size(const jimm_http_response *response, const char *wha
   char shown[JIMM_SHOW_TEXT];
   const char *text = field(response, "X-Linked-Size", what, &status);
   const char *encoding = field(response, "Content-Encoding", what, &status);
-  if (text == NULL && !is_redirect(response->status) &&
+  text = text != NULL && text[0] == 0 ? NULL : text;
+  if (text == NULL && !jimm_hub_is_redirect(response->status) &&
       (encoding == NULL || strcmp(encoding, "identity") == 0)) {
     text = field(response, "Content-Length", what, &status);
   }
@@ -188,7 +174,7 @@ static jimm_status read_size(const jimm_http_response *response, const char *wha
   if (status != JIMM_OK || text == NULL) {
     return status;
   }
-  metadata->size = read_number(text, SIZE_LARGEST);
+  metadata->size = jimm_http_number(text, JIMM_HUB_SIZE_LARGEST);
   return metadata->size >= 0
              ? JIMM_OK
              : jimm_fail(JIMM_ERROR_FORMAT, "%s: size %s: expected a number of bytes", what,
@@ -198,7 +184,7 @@ static jimm_status read_size(const jimm_http_response *response, const char *wha
 static jimm_status read_metadata(jimm_hub_call *call, const jimm_http_response *response,
                                  const char *what, const char *url, const char *location,
                                  jimm_hub_metadata *metadata) {
-  jimm_status status = read_commit(call, response, what, &metadata->commit);
+  jimm_status status = read_commit(call, response, what, location, &metadata->commit);
   if (status == JIMM_OK) {
     status = read_etag(call, response, what, metadata);
   }
@@ -216,8 +202,7 @@ static jimm_status read_metadata(jimm_hub_call *call, const jimm_http_response *
 
 static bool tick(void *context) {
   jimm_hub_call *call = context;
-  const jimm_hub_progress progress = {call->name, 0, -1, NULL};
-  return jimm_hub_tell(call, &progress, false);
+  return jimm_hub_tell(&call->teller, false);
 }
 
 /* Whether `location` says no host of its own. */
@@ -232,7 +217,7 @@ jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file,
   const char *what = file->url;
   jimm_status status = JIMM_OK;
   *next = NULL;
-  if (is_redirect(response->status)) {
+  if (jimm_hub_is_redirect(response->status)) {
     const char *location = field(response, "Location", what, &status);
     if (status != JIMM_OK) {
       return status;
@@ -242,7 +227,7 @@ jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file,
                        response->status);
     }
     char *absolute = NULL;
-    status = jimm_http_join(url, location, &absolute);
+    status = jimm_hub_follow(what, url, location, &absolute);
     if (status != JIMM_OK) {
       return status;
     }
@@ -261,10 +246,6 @@ jimm_status jimm_hub_read_answer(jimm_hub_call *call, const jimm_hub_file *file,
     if (stays) {
       *next = absolute;
       return JIMM_OK;
-    }
-    if (jimm_http_is_secure(url) && !jimm_http_is_secure(absolute)) {
-      jimm_free(absolute);
-      return jimm_fail(JIMM_ERROR_NETWORK, "%s: leads from https to http", what);
     }
     const char *kept = jimm_arena_strdup(&call->arena, absolute);
     jimm_free(absolute);
@@ -339,9 +320,8 @@ jimm_status jimm_hub_head(jimm_hub_call *call, const jimm_hub_file *file,
   for (int hop = 0; status == JIMM_OK && url != NULL; hop++) {
     char *next = NULL;
     status = ask(call, file, url, metadata, trouble, &next);
-    if (status == JIMM_OK && next != NULL && hop >= REDIRECTS_MOST) {
-      status =
-          jimm_fail(JIMM_ERROR_NETWORK, "%s: more than %d redirects", file->url, REDIRECTS_MOST);
+    if (status == JIMM_OK && next != NULL && hop >= JIMM_HUB_REDIRECTS_MOST) {
+      status = jimm_hub_too_many_redirects(file->url);
     }
     jimm_free(url);
     url = next;

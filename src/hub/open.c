@@ -1,11 +1,13 @@
 /* jimm_model_open: a model with its weights, by name. */
 #include <string.h>
 
+#include "base/options.h"
 #include "base/os.h"
 #include "hub/hub.h"
 
 /* What is opened, on its way. */
 typedef struct opening {
+  jimm_open_options asked;
   jimm_model_name name;
   jimm_model_options options;
   jimm_weights_options weights;
@@ -14,34 +16,44 @@ typedef struct opening {
 } opening;
 
 /* The folder says what it holds. What the caller's options leave open is as the folder has it. */
-static jimm_status take_folder(opening *o, const char *path, const jimm_model_options *wanted) {
+static jimm_status take_folder(opening *o, const char *path) {
   const jimm_status status = jimm_folder_open(path, &o->folder);
   if (status != JIMM_OK) {
     return status;
   }
   o->name = *jimm_folder_model(o->folder);
-  o->options = *jimm_folder_options(o->folder);
-  if (wanted != NULL) {
-    const jimm_model_options own = o->options;
-    o->options = *wanted;
-    o->options.num_classes = wanted->num_classes < 0 ? own.num_classes : wanted->num_classes;
-    o->options.in_chans = wanted->in_chans < 0 ? own.in_chans : wanted->in_chans;
-    o->options.global_pool = wanted->global_pool == NULL ? own.global_pool : wanted->global_pool;
+  const jimm_model_options *own = jimm_folder_options(o->folder);
+  jimm_model_options *wanted = &o->options;
+  if (o->asked.model == NULL) {
+    *wanted = *own;
   }
+  wanted->num_classes = wanted->num_classes < 0 ? own->num_classes : wanted->num_classes;
+  wanted->in_chans = wanted->in_chans < 0 ? own->in_chans : wanted->in_chans;
+  wanted->global_pool = wanted->global_pool == NULL ? own->global_pool : wanted->global_pool;
   return JIMM_OK;
 }
 
-static jimm_status resolve(const char *name, const jimm_open_options *options, opening *o) {
+static jimm_status take_options(opening *o, const jimm_open_options *given) {
+  o->asked = (jimm_open_options)JIMM_OPEN_OPTIONS_INIT;
   o->options = (jimm_model_options)JIMM_MODEL_OPTIONS_INIT;
-  if (options->model != NULL) {
-    o->options = *options->model;
+  o->weights = (jimm_weights_options)JIMM_WEIGHTS_OPTIONS_INIT;
+  jimm_status status = jimm_copy_options("jimm_open_options", given, &o->asked, sizeof o->asked);
+  if (status == JIMM_OK) {
+    status =
+        jimm_copy_options("jimm_model_options", o->asked.model, &o->options, sizeof o->options);
   }
+  return status == JIMM_OK ? jimm_copy_options("jimm_weights_options", o->asked.weights,
+                                               &o->weights, sizeof o->weights)
+                           : status;
+}
+
+static jimm_status resolve(opening *o, const char *name) {
   if (jimm_os_is_folder(name)) {
-    return take_folder(o, name, options->model);
+    return take_folder(o, name);
   }
-  jimm_status status = jimm_hub_locate(name, options->hub, &o->weights_path, &o->folder_path);
+  jimm_status status = jimm_hub_locate(name, o->asked.hub, &o->weights_path, &o->folder_path);
   if (status == JIMM_OK && o->folder_path != NULL) {
-    return take_folder(o, o->folder_path, options->model);
+    return take_folder(o, o->folder_path);
   }
   if (status == JIMM_OK) {
     char *plain = jimm_strndup(name, strcspn(name, "@"));
@@ -79,14 +91,13 @@ jimm_status jimm_model_open(const char *name, const jimm_open_options *options, 
   if (folder != NULL) {
     *folder = NULL;
   }
-  const jimm_open_options standard = JIMM_OPEN_OPTIONS_INIT;
-  opening o = {.weights = JIMM_WEIGHTS_OPTIONS_INIT};
-  options = options == NULL ? &standard : options;
-  jimm_status status = resolve(name, options, &o);
+  opening o = {.weights_path = NULL};
+  jimm_status status = take_options(&o, options);
   if (status == JIMM_OK) {
-    if (options->weights != NULL) {
-      o.weights = *options->weights;
-    } else {
+    status = resolve(&o, name);
+  }
+  if (status == JIMM_OK) {
+    if (o.asked.weights == NULL) {
       /* As timm: another number of classes than the weights have starts with a fresh head. */
       const int64_t classes = o.options.num_classes;
       o.weights.reset_head = classes >= 0 && classes != o.name.variant->num_classes;

@@ -20,6 +20,7 @@
 /* One call, and the repository that it is at. */
 typedef struct removal {
   const jimm_cache *cache;
+  jimm_hub_teller teller;
   int root, repository; /* open folders */
   const char *folder;   /* the repository's name in the cache */
   jimm_arena arena;
@@ -150,14 +151,12 @@ static jimm_status walk_snapshots(removal *r,
 
 /* Takes the locks in the order of their names, as every other removal does. */
 static jimm_status lock_batch(batch *b) {
-  jimm_hub_call call = {.options = JIMM_HUB_OPTIONS_INIT};
   for (; b->locked < b->count; b->locked++) {
     const char *path =
         jimm_hub_lock_path(&b->r->arena, b->r->cache->path, b->r->folder, b->etags[b->locked]);
-    const jimm_hub_progress progress = {b->etags[b->locked], 0, -1, NULL};
-    const jimm_status status =
-        path == NULL ? JIMM_ERROR_OUT_OF_MEMORY
-                     : jimm_hub_lock_take(&call, path, &progress, &b->locks[b->locked]);
+    const jimm_status status = path == NULL
+                                   ? JIMM_ERROR_OUT_OF_MEMORY
+                                   : jimm_hub_lock_take(&b->r->teller, path, &b->locks[b->locked]);
     if (status != JIMM_OK) {
       return status;
     }
@@ -215,10 +214,9 @@ static bool is_busy(removal *r, jimm_status *status) {
   bool busy = false;
   const char *path = jimm_arena_format(&r->arena, ".locks/%s", r->folder);
   const int folder = path == NULL ? -1 : jimm_walk_open(r->root, path);
-  const int copy = folder < 0 ? -1 : dup(folder);
   *status = path == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
-  if (copy >= 0) {
-    *status = jimm_walk_list(copy, path, &r->arena, &names, &count);
+  if (folder >= 0) {
+    *status = jimm_walk_list(folder, path, &r->arena, &names, &count);
   }
   for (size_t i = 0; !busy && i < count; i++) {
     const int file = openat(folder, names[i], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -297,6 +295,9 @@ static jimm_status clear_blobs(removal *r) {
     if (status == JIMM_OK && r->swept_count == BATCH) {
       status = sweep(r);
     }
+  }
+  if (folder >= 0) {
+    close(folder);
   }
   status = status == JIMM_OK ? sweep(r) : status;
   return status == JIMM_OK ? remove_path(r, "blobs", AT_REMOVEDIR, NULL) : status;
@@ -383,6 +384,7 @@ static int compare_entries(const void *a, const void *b) {
 
 static jimm_status remove_from_repository(removal *r, size_t first, size_t end) {
   r->folder = r->entries[first]->folder;
+  r->teller.now = (jimm_hub_progress){.name = r->entries[first]->file.repo, .total = -1};
   r->repository = jimm_walk_open(r->root, r->folder);
   if (r->repository < 0) {
     return errno == ENOENT ? JIMM_OK : fail_at(r, "", "open", errno);
@@ -414,8 +416,10 @@ static jimm_status remove_sorted(removal *r, size_t count) {
 }
 
 jimm_status jimm_cache_remove(const jimm_cache *cache, const jimm_cached_file *const *files,
-                              int64_t count, int64_t *freed) {
-  removal r = {.cache = cache};
+                              int64_t count,
+                              bool (*progress)(void *context, const jimm_hub_progress *progress),
+                              void *context, int64_t *freed) {
+  removal r = {.cache = cache, .teller = {.tell = progress, .context = context}};
   if (freed != NULL) {
     *freed = 0;
   }

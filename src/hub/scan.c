@@ -226,6 +226,7 @@ static jimm_status scan_snapshots(scan *s) {
       status = s->commit == NULL ? JIMM_ERROR_OUT_OF_MEMORY : scan_snapshot(s);
     }
   }
+  close(folder);
   return status;
 }
 
@@ -287,9 +288,7 @@ static jimm_status scan_cache(jimm_cache *cache) {
   }
   const char **names = NULL;
   size_t count = 0;
-  const int copy = dup(s.root);
-  jimm_status status = copy < 0 ? jimm_walk_fail(cache->path, "read the cache", errno)
-                                : jimm_walk_list(copy, cache->path, &s.arena, &names, &count);
+  jimm_status status = jimm_walk_list(s.root, cache->path, &s.arena, &names, &count);
   if (status == JIMM_OK && realpath(cache->path, real) != NULL) {
     cache->real = jimm_arena_strdup(&cache->arena, real);
     status = cache->real == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;

@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include "base/locale.h"
+#include "base/options.h"
 #include "base/os.h"
 #include "hub/hub.h"
 
 #define PUBLIC_HUB "https://huggingface.co"
 #define TOKEN_LIMIT ((size_t)4096)
 #define SECONDS_DEFAULT 10.0
-#define TELL_SECONDS 0.1
 
 /* A variable's value; NULL when it is unset or empty. */
 static const char *variable(const char *name) {
@@ -45,13 +45,31 @@ static double seconds_of(const char *name, double standard, double least) {
 
 /* ---- paths ---- */
 
-static const char *home_folder(void) {
-  const char *home = variable("HOME");
+/* Appends the home folder of the user whose name has `length` bytes at `name`; of who runs the
+ * program when that is none. False when there is no such user. */
+static bool append_home(const char *name, size_t length, jimm_text *out) {
+  enum { BYTES = 16384 };
+  const char *home = length == 0 ? variable("HOME") : NULL;
   if (home != NULL) {
-    return home;
+    jimm_text_append_bytes(out, home, strlen(home));
+    return true;
   }
-  const struct passwd *user = getpwuid(getuid()); /* without HOME: daemons, which have one thread */
-  return user == NULL || user->pw_dir == NULL ? "/" : user->pw_dir;
+  char *buffer = jimm_alloc(BYTES);
+  char *user = jimm_strndup(name, length);
+  struct passwd entry, *found = NULL;
+  if (buffer == NULL || user == NULL) {
+    out->failed = 1;
+  } else if (length == 0) {
+    (void)getpwuid_r(getuid(), &entry, buffer, BYTES, &found);
+  } else {
+    (void)getpwnam_r(user, &entry, buffer, BYTES, &found);
+  }
+  if (found != NULL && found->pw_dir != NULL) {
+    jimm_text_append_bytes(out, found->pw_dir, strlen(found->pw_dir));
+  }
+  jimm_free(user);
+  jimm_free(buffer);
+  return found != NULL && found->pw_dir != NULL;
 }
 
 /* Appends the value of the variable that `text` begins with after its "$"; returns its length, 0
@@ -80,15 +98,12 @@ static size_t expand_variable(const char *text, jimm_text *out) {
   return length + 1 + 2 * (size_t)braces;
 }
 
-/* An absolute path without a slash at its end: "~" and variables expanded. */
+/* An absolute path without a slash at its end: "~", "~user" and variables expanded. */
 static const char *expand(jimm_arena *arena, const char *path) {
   jimm_text out = {0};
-  if (path[0] == '~' && (path[1] == '/' || path[1] == 0)) {
-    jimm_text_append_bytes(&out, home_folder(), strlen(home_folder()));
-    path++;
-  } else if (path[0] != '/' && path[0] != '$') {
-    char here[PATH_MAX];
-    jimm_text_append(&out, "%s/", getcwd(here, sizeof here) == NULL ? "." : here);
+  if (path[0] == '~') {
+    const size_t user = strcspn(path + 1, "/");
+    path += append_home(path + 1, user, &out) ? 1 + user : 0;
   }
   while (*path != 0) {
     const size_t length = *path == '$' ? expand_variable(path, &out) : 0;
@@ -105,7 +120,10 @@ static const char *expand(jimm_arena *arena, const char *path) {
   while (length > 1 && text[length - 1] == '/') {
     text[--length] = 0;
   }
-  const char *kept = jimm_arena_strdup(arena, text);
+  char here[PATH_MAX];
+  const bool absolute = text[0] == '/' || getcwd(here, sizeof here) == NULL;
+  const char *kept =
+      absolute ? jimm_arena_strdup(arena, text) : jimm_arena_format(arena, "%s/%s", here, text);
   jimm_free(text);
   return kept;
 }
@@ -233,9 +251,13 @@ static jimm_status find_endpoint(jimm_hub_call *call) {
 
 jimm_status jimm_hub_call_begin(jimm_hub_call *call, const jimm_hub_options *options) {
   *call = (jimm_hub_call){.options = JIMM_HUB_OPTIONS_INIT};
-  if (options != NULL) {
-    call->options = *options;
+  jimm_status status =
+      jimm_copy_options("jimm_hub_options", options, &call->options, sizeof call->options);
+  if (status != JIMM_OK) {
+    return status;
   }
+  call->teller.tell = call->options.progress;
+  call->teller.context = call->options.context;
   const int32_t type = call->options.repo_type;
   if (type < JIMM_REPO_MODEL || type > JIMM_REPO_SPACE) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
@@ -248,10 +270,11 @@ jimm_status jimm_hub_call_begin(jimm_hub_call *call, const jimm_hub_options *opt
   call->etag_seconds = seconds_of("HF_HUB_ETAG_TIMEOUT", SECONDS_DEFAULT, 0.001);
   call->download_seconds = seconds_of("HF_HUB_DOWNLOAD_TIMEOUT", SECONDS_DEFAULT, 0.001);
   call->retry_seconds = seconds_of("JIMM_HUB_RETRY_SECONDS", 1.0, 0);
-  jimm_status status = jimm_hub_cache_folder(call->options.cache, &call->arena, &call->cache);
-  if (status == JIMM_OK) {
-    status = find_endpoint(call);
-  }
+  return jimm_hub_cache_folder(call->options.cache, &call->arena, &call->cache);
+}
+
+jimm_status jimm_hub_address(jimm_hub_call *call) {
+  const jimm_status status = find_endpoint(call);
   return status == JIMM_OK ? find_token(call) : status;
 }
 
@@ -262,45 +285,4 @@ void jimm_hub_call_end(jimm_hub_call *call) {
 
 jimm_status jimm_hub_connect(jimm_hub_call *call) {
   return call->http != NULL ? JIMM_OK : jimm_http_open(&call->http);
-}
-
-/* ---- progress ---- */
-
-static double seconds_between(const struct timespec *from, const struct timespec *to) {
-  return (double)(to->tv_sec - from->tv_sec) + 1e-9 * (double)(to->tv_nsec - from->tv_nsec);
-}
-
-bool jimm_hub_tell(jimm_hub_call *call, const jimm_hub_progress *progress, bool always) {
-  if (call->options.progress == NULL || call->cancelled) {
-    return !call->cancelled;
-  }
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  if (always || seconds_between(&call->told, &now) >= TELL_SECONDS) {
-    call->told = now;
-    call->cancelled = call->options.progress(call->options.context, progress);
-  }
-  return !call->cancelled;
-}
-
-bool jimm_hub_wait(jimm_hub_call *call, double seconds, const jimm_hub_progress *progress) {
-  struct timespec start, now;
-  clock_gettime(CLOCK_MONOTONIC, &start);
-  for (;;) {
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const double left = seconds - seconds_between(&start, &now);
-    if (!jimm_hub_tell(call, progress, false)) {
-      return false;
-    }
-    if (left <= 0) {
-      return true;
-    }
-    const double nap = left < 0.05 ? left : 0.05;
-    const struct timespec time = {0, (long)(nap * 1e9)};
-    nanosleep(&time, NULL);
-  }
-}
-
-jimm_status jimm_hub_cancelled(const char *what) {
-  return jimm_fail(JIMM_ERROR_CANCELLED, "%s: the download was cancelled", what);
 }

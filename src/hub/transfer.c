@@ -10,7 +10,6 @@
 #include "base/os.h"
 #include "hub/hub.h"
 
-#define REDIRECTS_MOST 20
 #define ATTEMPTS 5
 #define WAIT_LONGEST 8.0
 /* What an attempt must bring to count as progress. */
@@ -34,8 +33,12 @@ typedef struct state {
   double wait;          /* seconds that the server asks for; -1: none */
 } state;
 
-static jimm_hub_progress progress_of(const state *s) {
-  return (jimm_hub_progress){s->transfer->name, s->written, s->size, NULL};
+/* Tells how far it is. */
+static bool tell(state *s, bool always) {
+  jimm_hub_teller *teller = &s->call->teller;
+  teller->now.bytes = s->written;
+  teller->now.total = s->size;
+  return jimm_hub_tell(teller, always);
 }
 
 /* ---- the file ---- */
@@ -92,34 +95,15 @@ static bool receive(void *context, const void *data, size_t size) {
     return fail(s, jimm_fail(JIMM_ERROR_INTERNAL, "OpenSSL cannot hash"));
   }
   s->written += (int64_t)size;
-  const jimm_hub_progress progress = progress_of(s);
-  return jimm_hub_tell(s->call, &progress, false) || fail(s, jimm_hub_cancelled(transfer->name));
+  return tell(s, false) || fail(s, jimm_hub_cancelled(transfer->name));
 }
 
 static bool tick(void *context) {
   state *s = context;
-  const jimm_hub_progress progress = progress_of(s);
-  return jimm_hub_tell(s->call, &progress, false) || fail(s, jimm_hub_cancelled(s->transfer->name));
+  return tell(s, false) || fail(s, jimm_hub_cancelled(s->transfer->name));
 }
 
 /* ---- the answer's header ---- */
-
-/* A decimal number at *text, which moves behind it; -1 when there is none, or one of more than 18
- * digits. */
-static int64_t read_number(const char **text) {
-  const size_t digits = strspn(*text, "0123456789");
-  int64_t value = digits == 0 || digits > 18 ? -1 : 0;
-  for (size_t i = 0; i < digits && value >= 0; i++) {
-    value = 10 * value + ((*text)[i] - '0');
-  }
-  *text += digits;
-  return value;
-}
-
-static int64_t read_size(const char *text) {
-  const int64_t value = read_number(&text);
-  return *text == 0 ? value : -1;
-}
 
 /* "bytes FIRST-LAST/TOTAL" must continue what is there, up to the end. */
 static bool continues(state *s, const char *range) {
@@ -128,13 +112,13 @@ static bool continues(state *s, const char *range) {
     return false;
   }
   range += sizeof unit - 1;
-  const int64_t first = read_number(&range);
+  const int64_t first = jimm_http_read_number(&range, JIMM_HUB_SIZE_LARGEST);
   const bool dash = *range == '-';
   range += dash;
-  const int64_t last = read_number(&range);
+  const int64_t last = jimm_http_read_number(&range, JIMM_HUB_SIZE_LARGEST);
   const bool slash = *range == '/';
   range += slash;
-  const int64_t total = read_size(range);
+  const int64_t total = jimm_http_number(range, JIMM_HUB_SIZE_LARGEST);
   return dash && slash && first == s->written && last >= first && last == total - 1 &&
          (s->size < 0 || total == s->size);
 }
@@ -142,7 +126,7 @@ static bool continues(state *s, const char *range) {
 static bool begin_whole(state *s, const jimm_http_response *response) {
   bool conflict = false;
   const char *text = jimm_http_field(response, "Content-Length", &conflict);
-  const int64_t length = text == NULL ? -1 : read_size(text);
+  const int64_t length = text == NULL ? -1 : jimm_http_number(text, JIMM_HUB_SIZE_LARGEST);
   if (conflict || (text != NULL && length < 0)) {
     return fail(s, jimm_fail(JIMM_ERROR_FORMAT, "%s: the answer's Content-Length is no number",
                              s->transfer->name));
@@ -185,24 +169,15 @@ static bool begin_error(state *s, const jimm_http_response *response) {
 static bool begin(void *context, const jimm_http_response *response) {
   state *s = context;
   bool conflict = false;
-  switch (response->status) {
-    case 200:
-    case 206:
-      break;
-    case 301:
-    case 302:
-    case 303:
-    case 307:
-    case 308:
-      return begin_redirect(s, response);
-    case 416:
-      if (s->asked > 0) {
-        s->again = true;
-        return false;
-      }
-      return begin_error(s, response);
-    default:
-      return begin_error(s, response);
+  if (jimm_hub_is_redirect(response->status)) {
+    return begin_redirect(s, response);
+  }
+  if (response->status == 416 && s->asked > 0) {
+    s->again = true;
+    return false;
+  }
+  if (response->status != 200 && response->status != 206) {
+    return begin_error(s, response);
   }
   const char *encoding = jimm_http_field(response, "Content-Encoding", &conflict);
   if (encoding != NULL && (conflict || strcasecmp(encoding, "identity") != 0)) {
@@ -279,7 +254,7 @@ static jimm_http_outcome attempt(state *s, const char *start, jimm_status *statu
     }
   }
   const char *url = start;
-  for (int hop = 0; hop <= REDIRECTS_MOST; hop++) {
+  for (int hop = 0; hop <= JIMM_HUB_REDIRECTS_MOST; hop++) {
     const jimm_http_outcome outcome = request_once(s, url, trusted, status);
     if (transfer->etag != NULL && (outcome == JIMM_HTTP_BROKEN || outcome == JIMM_HTTP_REFUSED)) {
       jimm_fail_context(*status, "%s", transfer->name);
@@ -288,13 +263,8 @@ static jimm_http_outcome attempt(state *s, const char *start, jimm_status *statu
       return outcome;
     }
     char *next = NULL;
-    *status = jimm_http_join(url, s->location, &next);
+    *status = jimm_hub_follow(transfer->name, url, s->location, &next);
     if (*status != JIMM_OK) {
-      return JIMM_HTTP_REFUSED;
-    }
-    if (jimm_http_is_secure(url) && !jimm_http_is_secure(next)) {
-      jimm_free(next);
-      *status = jimm_fail(JIMM_ERROR_NETWORK, "%s: leads from https to http", transfer->name);
       return JIMM_HTTP_REFUSED;
     }
     bool same = false;
@@ -307,8 +277,7 @@ static jimm_http_outcome attempt(state *s, const char *start, jimm_status *statu
       return JIMM_HTTP_REFUSED;
     }
   }
-  *status =
-      jimm_fail(JIMM_ERROR_NETWORK, "%s: more than %d redirects", transfer->name, REDIRECTS_MOST);
+  *status = jimm_hub_too_many_redirects(transfer->name);
   return JIMM_HTTP_REFUSED;
 }
 
@@ -361,14 +330,19 @@ static jimm_status get_all(state *s) {
     if (what == GIVE_UP) {
       return status;
     }
+    if (what == RENEW && renewals++ == ATTEMPTS) {
+      return status;
+    }
     if (what == RENEW) {
+      /* A hub that has its troubles, too, is asked again after the next attempt. */
       const char *fresh = NULL;
-      const jimm_status renewed =
-          renewals++ < ATTEMPTS ? transfer->renew(transfer->context, &fresh) : status;
-      if (renewed != JIMM_OK) {
+      bool passing = false;
+      const jimm_status renewed = transfer->renew(transfer->context, &fresh, &passing);
+      if (renewed != JIMM_OK && !passing) {
         return renewed;
       }
-      url = fresh;
+      url = renewed == JIMM_OK ? fresh : url;
+      status = renewed == JIMM_OK ? status : renewed;
     }
     const bool fruit = s->written - before >= PROGRESS_BYTES;
     fruitless = fruit ? 0 : fruitless + 1;
@@ -377,8 +351,7 @@ static jimm_status get_all(state *s) {
     }
     jimm_log(JIMM_LOG_INFO, "%s; trying again", jimm_error_message());
     const double pause = s->wait >= 0 ? s->wait : wait;
-    const jimm_hub_progress progress = progress_of(s);
-    if (!jimm_hub_wait(s->call, pause, &progress)) {
+    if (!tell(s, false) || !jimm_hub_wait_to_retry(&s->call->teller, pause)) {
       return jimm_hub_cancelled(transfer->name);
     }
     const double next = wait <= 0 ? s->call->retry_seconds : 2 * wait;
@@ -426,6 +399,7 @@ static jimm_status verify(state *s) {
 
 jimm_status jimm_hub_transfer_run(jimm_hub_call *call, const jimm_hub_transfer *transfer) {
   state s = {.call = call, .transfer = transfer, .size = transfer->size};
+  call->teller.now = (jimm_hub_progress){.name = transfer->name, .total = transfer->size};
   jimm_status status = jimm_hub_connect(call);
   /* Wrong bytes may be a server's passing fault: once more, from the start. */
   for (int round = 0; round < 2 && status == JIMM_OK; round++) {
@@ -446,11 +420,5 @@ jimm_status jimm_hub_transfer_run(jimm_hub_call *call, const jimm_hub_transfer *
     }
   }
   jimm_hash_close(&s.hash);
-  if (status == JIMM_OK) {
-    const jimm_hub_progress progress = progress_of(&s);
-    if (!jimm_hub_tell(call, &progress, true)) {
-      status = jimm_hub_cancelled(transfer->name);
-    }
-  }
-  return status;
+  return status == JIMM_OK && !tell(&s, true) ? jimm_hub_cancelled(transfer->name) : status;
 }

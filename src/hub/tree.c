@@ -272,5 +272,11 @@ jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const cha
   if (!fresh) {
     return copy_blob(blob, pointer);
   }
-  return rename(blob, pointer) == 0 ? JIMM_OK : jimm_os_fail(pointer, "write", errno);
+  if (rename(blob, pointer) == 0) {
+    return JIMM_OK;
+  }
+  /* Where there are no locks, either, another process may have moved the same bytes there. */
+  const int error = errno;
+  return error == ENOENT && jimm_hub_exists(pointer) ? JIMM_OK
+                                                     : jimm_os_fail(pointer, "write", error);
 }

@@ -3,39 +3,20 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hub/hub.h"
 #include "hub/walk.h"
 
 #define BLOCK_BYTES ((size_t)1 << 18)
-#define TELL_SECONDS 0.1
 
 typedef struct check {
   const jimm_cached_file *file;
-  bool (*tell)(void *context, const jimm_hub_progress *progress);
-  void *context;
-  jimm_hub_progress progress;
-  struct timespec told;
+  jimm_hub_teller teller;
 } check;
 
-/* Tells the callback, if it is time (`last`: in any case). CANCELLED when it wants no more. */
 static jimm_status go_on(check *c, bool last) {
-  struct timespec now;
-  if (c->tell == NULL) {
-    return JIMM_OK;
-  }
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  const double passed =
-      (double)(now.tv_sec - c->told.tv_sec) + 1e-9 * (double)(now.tv_nsec - c->told.tv_nsec);
-  if (!last && passed < TELL_SECONDS) {
-    return JIMM_OK;
-  }
-  c->told = now;
-  return c->tell(c->context, &c->progress)
-             ? jimm_fail(JIMM_ERROR_CANCELLED, "%s: the check was cancelled", c->file->path)
-             : JIMM_OK;
+  return jimm_hub_tell(&c->teller, last) ? JIMM_OK : jimm_hub_cancelled(c->file->path);
 }
 
 /* Reads the file to its end into the hash. */
@@ -50,7 +31,7 @@ static jimm_status hash_file(check *c, int descriptor, jimm_hash *hash) {
     } else if (got > 0 && !jimm_hash_add(hash, block, (size_t)got)) {
       status = jimm_fail(JIMM_ERROR_INTERNAL, "%s: OpenSSL cannot hash", c->file->blob);
     } else if (got > 0) {
-      c->progress.bytes += got;
+      c->teller.now.bytes += got;
       status = go_on(c, false);
     }
   }
@@ -62,7 +43,7 @@ static jimm_status compare_hash(check *c, int descriptor, const char *etag) {
   char found[JIMM_HASH_TEXT];
   jimm_hash hash = {JIMM_HASH_NONE, NULL};
   const jimm_hash_type type = jimm_hash_of_etag(etag);
-  jimm_status status = jimm_hash_begin(&hash, type, c->progress.total);
+  jimm_status status = jimm_hash_begin(&hash, type, c->teller.now.total);
   if (status == JIMM_OK) {
     status = hash_file(c, descriptor, &hash);
   }
@@ -74,7 +55,7 @@ static jimm_status compare_hash(check *c, int descriptor, const char *etag) {
     status = jimm_fail(JIMM_ERROR_INTEGRITY,
                        "%s: damaged: expected the %s %s, got %s (%lld bytes in %s)", c->file->path,
                        type == JIMM_HASH_GIT ? "git hash" : "SHA-256", etag, found,
-                       (long long)c->progress.bytes, c->file->blob);
+                       (long long)c->teller.now.bytes, c->file->blob);
   }
   return status;
 }
@@ -109,8 +90,8 @@ jimm_status jimm_cache_verify(const jimm_cached_file *file,
     status = jimm_fail(JIMM_ERROR_INTEGRITY,
                        "%s: damaged: expected a regular file, found something else", file->blob);
   } else {
-    check c = {.file = file, .tell = progress, .context = context};
-    c.progress = (jimm_hub_progress){file->name, 0, (int64_t)info.st_size, NULL};
+    check c = {.file = file, .teller = {.tell = progress, .context = context}};
+    c.teller.now = (jimm_hub_progress){.name = file->name, .total = (int64_t)info.st_size};
     status = compare_hash(&c, descriptor, etag);
   }
   close(descriptor);

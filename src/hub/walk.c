@@ -156,10 +156,13 @@ jimm_status jimm_walk_list(int folder, const char *shown, jimm_arena *arena, con
   text_list list = {NULL, 0, 0};
   *names = NULL;
   *count = 0;
-  DIR *stream = fdopendir(folder);
+  const int copy = fcntl(folder, F_DUPFD_CLOEXEC, 0); /* the stream's own */
+  DIR *stream = copy < 0 ? NULL : fdopendir(copy);
   if (stream == NULL) {
     const int error = errno;
-    close(folder);
+    if (copy >= 0) {
+      close(copy);
+    }
     return jimm_walk_tolerate(shown, "", error);
   }
   jimm_status status = read_names(stream, shown, arena, &list);
@@ -212,15 +215,10 @@ static jimm_status visit_folder(walk *w, const char *path) {
   const char **names = NULL;
   size_t count = 0;
   const int folder = jimm_walk_open(w->top, path);
-  const int copy = folder < 0 ? -1 : dup(folder);
-  if (copy < 0) {
-    const int error = errno;
-    if (folder >= 0) {
-      close(folder);
-    }
-    return jimm_walk_tolerate(w->shown, path, error);
+  if (folder < 0) {
+    return jimm_walk_tolerate(w->shown, path, errno);
   }
-  jimm_status status = jimm_walk_list(copy, w->shown, w->arena, &names, &count);
+  jimm_status status = jimm_walk_list(folder, w->shown, w->arena, &names, &count);
   for (size_t i = 0; status == JIMM_OK && i < count; i++) {
     status = visit_entry(w, folder, path, names[i]);
   }

@@ -31,7 +31,7 @@ int jimm_walk_open_parent(int folder, const char *path, const char **name);
  * it; -1 with errno when it is no such file or longer. */
 long jimm_walk_read(int folder, const char *name, char *text, size_t size);
 
-/* The names in the open folder, which it closes, in the order of their bytes; they live as long as
+/* The names in the open folder, which stays open, in the order of their bytes; they live as long as
  * the arena. `shown` is the folder's path for messages. What cannot be read has no names. */
 jimm_status jimm_walk_list(int folder, const char *shown, jimm_arena *arena, const char ***names,
                            size_t *count);

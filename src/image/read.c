@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/options.h"
 #include "base/os.h"
 #include "image/image.h"
 
@@ -106,21 +107,14 @@ jimm_status jimm_image_begin(const jimm_image_file *file, const char *format, in
 static jimm_status resolve_options(const jimm_image_options *options,
                                    jimm_image_options *resolved) {
   *resolved = (jimm_image_options)JIMM_IMAGE_OPTIONS_INIT;
-  if (options == NULL) {
-    return JIMM_OK;
-  }
-  if (options->size < sizeof(options->size)) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "jimm_image_options: size is %zu; initialise it with JIMM_IMAGE_OPTIONS_INIT",
-                     options->size);
-  }
-  memcpy(resolved, options, options->size < sizeof(*resolved) ? options->size : sizeof(*resolved));
-  if (resolved->max_pixels < 1) {
+  const jimm_status status =
+      jimm_copy_options("jimm_image_options", options, resolved, sizeof *resolved);
+  if (status == JIMM_OK && resolved->max_pixels < 1) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
                      "jimm_image_options: max_pixels is %" PRId64 ", expected at least 1",
                      resolved->max_pixels);
   }
-  return JIMM_OK;
+  return status;
 }
 
 static jimm_status fail_unknown(const uint8_t *data, size_t size, const char *name) {

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "model/bind.h"
 #include "model/registry.h"
 #include "state/state.h"

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/options.h"
 #include "graph/part.h"
 
 /* A test builds this file with another table (test/toy). */
@@ -122,22 +123,6 @@ jimm_status jimm_family_register(const jimm_family *family) {
   }
   registered = grown;
   registered[registered_count++] = family;
-  return JIMM_OK;
-}
-
-jimm_status jimm_copy_options(const char *what, const void *given, void *resolved, size_t size) {
-  if (given == NULL) {
-    return JIMM_OK;
-  }
-  size_t given_size;
-  memcpy(&given_size, given, sizeof given_size);
-  if (given_size <= sizeof(size_t) || given_size > 4096) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "%s: size is %zu: initialise options with their JIMM_..._INIT macro", what,
-                     given_size);
-  }
-  memcpy(resolved, given, given_size < size ? given_size : size);
-  memcpy(resolved, &size, sizeof size);
   return JIMM_OK;
 }
 

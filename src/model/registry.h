@@ -24,8 +24,4 @@ bool jimm_model_has_about(const jimm_arch *arch, int64_t elements);
 jimm_init jimm_init_constant(double value);
 jimm_init jimm_init_fan_out(const jimm_shape *weight);
 
-/* Copies the options that the caller's version of the struct has over the defaults in `resolved`;
- * `given` may be NULL. */
-jimm_status jimm_copy_options(const char *what, const void *given, void *resolved, size_t size);
-
 #endif

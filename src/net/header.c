@@ -26,6 +26,22 @@ const char *jimm_http_field(const jimm_http_response *response, const char *name
   return found;
 }
 
+int64_t jimm_http_read_number(const char **text, int64_t largest) {
+  const size_t digits = strspn(*text, "0123456789");
+  int64_t value = digits == 0 ? -1 : 0;
+  for (size_t i = 0; i < digits && value >= 0; i++) {
+    const int digit = (*text)[i] - '0';
+    value = value > (largest - digit) / 10 ? -1 : 10 * value + digit;
+  }
+  *text += digits;
+  return value;
+}
+
+int64_t jimm_http_number(const char *text, int64_t largest) {
+  const int64_t value = jimm_http_read_number(&text, largest);
+  return *text == 0 ? value : -1;
+}
+
 static bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }

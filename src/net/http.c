@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "base/os.h"
 #include "net/curl.h"
 
 #define SLOWEST 64 /* bytes a second */
@@ -24,7 +24,7 @@ typedef struct exchange {
   bool complete; /* the header is */
   bool stopped;  /* a callback wants no more */
   bool silent;   /* nothing came for idle_seconds */
-  struct timespec heard;
+  double heard;  /* when something came last */
 } exchange;
 
 jimm_status jimm_http_open(jimm_http **http) {
@@ -74,16 +74,10 @@ static void end_header(exchange *e) {
   }
 }
 
-static double seconds_since(const struct timespec *then) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) * 1e-9;
-}
-
 static size_t receive_field(char *line, size_t one, size_t size, void *context) {
   exchange *e = context;
   (void)one;
-  clock_gettime(CLOCK_MONOTONIC, &e->heard);
+  e->heard = jimm_os_seconds();
   if (e->complete) {
     return size; /* a trailer: nobody asked for one */
   }
@@ -102,7 +96,7 @@ static size_t receive_data(char *data, size_t one, size_t size, void *context) {
     e->stopped = true;
     return 0;
   }
-  clock_gettime(CLOCK_MONOTONIC, &e->heard); /* what the callback took was not the server's time */
+  e->heard = jimm_os_seconds(); /* what the callback took was not the server's time */
   return size;
 }
 
@@ -118,7 +112,7 @@ static int receive_tick(void *context, curl_off_t total, curl_off_t now, curl_of
     return 1;
   }
   /* libcurl's lowest speed is a mean over seconds: after a burst it sees a silence late. */
-  if (e->request->idle_seconds > 0 && seconds_since(&e->heard) > e->request->idle_seconds) {
+  if (e->request->idle_seconds > 0 && jimm_os_seconds() - e->heard > e->request->idle_seconds) {
     e->silent = true;
     return 1;
   }
@@ -262,7 +256,7 @@ jimm_http_outcome jimm_http_perform(jimm_http *http, const jimm_http_request *re
   }
   http->curl->easy_reset(http->easy); /* keeps the connections */
   http->message[0] = 0;
-  clock_gettime(CLOCK_MONOTONIC, &e.heard);
+  e.heard = jimm_os_seconds();
   if (!set_options(http, &e, fields)) {
     http->curl->slist_free_all(fields);
     *status = jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "out of memory: a request");

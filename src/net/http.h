@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jimm/status.h>
 
@@ -28,6 +29,10 @@ bool jimm_http_receive_line(jimm_http_response *response, const char *line, size
  * *conflict set when it is there several times with different values. */
 const char *jimm_http_field(const jimm_http_response *response, const char *name, bool *conflict);
 void jimm_http_response_close(jimm_http_response *response);
+/* The decimal number that `text` is; -1 when it is none, or more than `largest`. */
+int64_t jimm_http_number(const char *text, int64_t largest);
+/* The same at the beginning of *text, which moves behind the digits. */
+int64_t jimm_http_read_number(const char **text, int64_t largest);
 
 typedef struct jimm_http_request {
   const char *method;        /* "GET", "HEAD", "POST", ... */

@@ -1,22 +1,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "parity/check.h"
 
 jimm_status jimm_parity_options_read(const jimm_parity_options *given,
                                      jimm_parity_options *options) {
   *options = (jimm_parity_options)JIMM_PARITY_OPTIONS_INIT;
-  if (given == NULL) {
-    return JIMM_OK;
-  }
-  if (given->size == 0 || given->size > sizeof *options) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "jimm_parity_options: size is %zu, expected 1 to %zu: initialise options with "
-                     "JIMM_PARITY_OPTIONS_INIT",
-                     given->size, sizeof *options);
-  }
-  memcpy(options, given, given->size);
-  return JIMM_OK;
+  return jimm_copy_options("jimm_parity_options", given, options, sizeof *options);
 }
 
 static void close_book(jimm_parity_book *book) {

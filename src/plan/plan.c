@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/options.h"
 
 static jimm_status check_options(const jimm_plan_options *o) {
   if (o->batch < 0 || o->height < 1 || o->width < 1) {
@@ -142,16 +143,10 @@ jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options *options
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_create: model is NULL");
   }
   jimm_plan_options o = JIMM_PLAN_OPTIONS_INIT;
-  if (options != NULL) {
-    if (options->size == 0 || options->size > sizeof(o)) {
-      return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                       "jimm_plan_options: size is %zu, expected 1 to %zu: initialise options with "
-                       "JIMM_PLAN_OPTIONS_INIT",
-                       options->size, sizeof(o));
-    }
-    memcpy(&o, options, options->size);
+  jimm_status status = jimm_copy_options("jimm_plan_options", options, &o, sizeof o);
+  if (status == JIMM_OK) {
+    status = check_options(&o);
   }
-  jimm_status status = check_options(&o);
   if (status != JIMM_OK) {
     return status;
   }
@@ -206,12 +201,11 @@ jimm_status jimm_plan_output_shape(const jimm_plan *plan, int32_t index, jimm_sh
 }
 
 jimm_status jimm_plan_get_stats(const jimm_plan *plan, jimm_plan_stats *stats) {
-  if (plan == NULL || stats == NULL || stats->size == 0 || stats->size > sizeof(*stats)) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "jimm_plan_get_stats: a NULL, or stats without its size");
+  if (plan == NULL || stats == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_get_stats: plan or stats is NULL");
   }
   const jimm_plan_stats now = {
-      .size = stats->size,
+      .size = sizeof now,
       .arena_bytes = plan->arena_bytes,
       .packed_bytes = plan->packed_bytes,
       .steps = plan->step_count,
@@ -219,8 +213,7 @@ jimm_status jimm_plan_get_stats(const jimm_plan *plan, jimm_plan_stats *stats) {
       .isa = plan->isa,
       .threads = jimm_pool_threads(plan->pool),
   };
-  memcpy(stats, &now, stats->size);
-  return JIMM_OK;
+  return jimm_copy_result("jimm_plan_stats", &now, sizeof now, stats);
 }
 
 jimm_status jimm_plan_print(const jimm_plan *plan, char **text) {

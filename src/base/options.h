@@ -1,0 +1,20 @@
+/* Structs that begin with `size_t size`, so that they can grow: the caller may have been compiled
+ * with another version of them. `what` is the struct's name, for the message. */
+#ifndef JIMM_BASE_OPTIONS_H
+#define JIMM_BASE_OPTIONS_H
+
+#include <stddef.h>
+
+#include <jimm/base.h>
+
+/* Copies the options that the caller's version of the struct has over the defaults in `resolved`,
+ * which has `size` bytes; `given` may be NULL. INVALID_ARGUMENT when it was not initialised, or
+ * has fields that this version does not know. */
+JIMM_SIBLING jimm_status jimm_copy_options(const char *what, const void *given, void *resolved,
+                                           size_t size);
+/* The other way: gives the caller's `wanted` those fields of `found`, of `size` bytes, that it
+ * has. */
+JIMM_SIBLING jimm_status jimm_copy_result(const char *what, const void *found, size_t size,
+                                          void *wanted);
+
+#endif
