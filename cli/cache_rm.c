@@ -69,8 +69,12 @@ static bool show_wait(void *context, const jimm_hub_progress *progress) {
   char line[CLI_PROGRESS_LINE];
   const char *lines[] = {line};
   (void)context;
-  cli_hub_line(line, progress, -1);
-  cli_progress_draw(lines, 1);
+  if (progress->waits_for != NULL) {
+    cli_hub_line(line, progress, -1);
+    cli_progress_draw(lines, 1);
+  } else {
+    cli_progress_clear();
+  }
   return false;
 }
 

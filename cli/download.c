@@ -138,7 +138,7 @@ static download_sum add_up(const download_list *list) {
       sum.unknown++;
     } else {
       sum.missing += item->info.missing;
-      sum.cached += item->info.bytes - item->info.missing;
+      sum.cached += item->info.bytes < 0 ? 0 : item->info.bytes - item->info.missing;
       sum.fetched += !item->info.cached;
     }
   }

@@ -152,23 +152,37 @@ static jimm_hub_options options_of(download_job *job) {
   return options;
 }
 
-static void set_active(download_sweep *sweep, download_item *item, bool active) {
+static void begin_item(download_sweep *sweep, download_item *item) {
   pthread_mutex_lock(&sweep->mutex);
-  item->active = active;
+  item->active = true;
+  item->now = (jimm_hub_progress){.total = -1};
   pthread_mutex_unlock(&sweep->mutex);
+}
+
+/* `info`, unless NULL, is what the hub says of it. */
+static void end_item(download_sweep *sweep, download_item *item, const jimm_hub_info *info,
+                     jimm_status status) {
+  pthread_mutex_lock(&sweep->mutex);
+  item->active = false;
+  if (info != NULL) {
+    item->info = *info;
+    item->info.missing = status == JIMM_OK ? info->missing : 0; /* nothing will come */
+  }
+  pthread_mutex_unlock(&sweep->mutex);
+  if (status != JIMM_OK) {
+    fail_item(item, status);
+  }
 }
 
 static void ask_item(download_sweep *sweep, download_item *item) {
   download_job job = {sweep, item};
   const jimm_hub_options options = options_of(&job);
-  set_active(sweep, item, true);
+  jimm_hub_info info = JIMM_HUB_INFO_INIT;
+  begin_item(sweep, item);
   const jimm_status status = item->repo != NULL
-                                 ? jimm_hub_ask(item->repo, item->name, &options, &item->info)
-                                 : jimm_hub_ask_model(item->name, &options, &item->info);
-  set_active(sweep, item, false);
-  if (status != JIMM_OK) {
-    fail_item(item, status);
-  }
+                                 ? jimm_hub_ask(item->repo, item->name, &options, &info)
+                                 : jimm_hub_ask_model(item->name, &options, &info);
+  end_item(sweep, item, &info, status);
 }
 
 void download_ask(download_list *list, const download_values *values) {
@@ -181,14 +195,11 @@ void download_ask(download_list *list, const download_values *values) {
 static void download_one(download_sweep *sweep, download_item *item) {
   download_job job = {sweep, item};
   const jimm_hub_options options = options_of(&job);
-  set_active(sweep, item, true);
+  begin_item(sweep, item);
   const jimm_status status =
       item->repo != NULL ? jimm_hub_download(item->repo, item->name, &options, &item->path)
                          : jimm_hub_locate(item->name, &options, &item->path, &item->folder);
-  set_active(sweep, item, false);
-  if (status != JIMM_OK) {
-    fail_item(item, status);
-  }
+  end_item(sweep, item, NULL, status);
 }
 
 void download_run(download_list *list, const download_values *values) {

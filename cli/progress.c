@@ -202,10 +202,10 @@ char *cli_hub_line(char line[CLI_PROGRESS_LINE], const jimm_hub_progress *progre
   if (progress->waits_for != NULL) {
     snprintf(line, CLI_PROGRESS_LINE, "waiting for another process  %.400s", progress->name);
   } else if (progress->retry_seconds > 0) {
-    snprintf(line, CLI_PROGRESS_LINE, "no answer, again in %.0f s  %.400s",
+    snprintf(line, CLI_PROGRESS_LINE, "asking again in %.0f s  %.400s",
              progress->retry_seconds + 0.5, progress->name);
   } else if (progress->bytes == 0 && progress->total < 0) {
-    snprintf(line, CLI_PROGRESS_LINE, "asking the hub  %.400s", progress->name);
+    snprintf(line, CLI_PROGRESS_LINE, "asking  %.400s", progress->name);
   } else {
     cli_transfer_line(line, progress->name, progress->bytes, progress->total, rate);
   }

@@ -535,7 +535,7 @@ TEST(download_shows_what_it_waits_for) {
   terminal_open(TERMINAL_ERR, 76, "");
   TEST_CHECK_INT(RUN("download", "test_resnet")->status, 0);
   const char *shown = terminal_close();
-  TEST_CHECK_CONTAINS(shown, "no answer, again in 1 s  test_resnet\033[K");
+  TEST_CHECK_CONTAINS(shown, "asking again in 1 s  test_resnet\033[K");
   TEST_CHECK_STR(terminal_seen(shown, NULL), "");
   publish(RESNET18, "model.safetensors", 2000);
   hub_rule_add(&(hub_rule){.method = "HEAD",
@@ -546,7 +546,19 @@ TEST(download_shows_what_it_waits_for) {
                            .headers = "Retry-After: 1\r\n"});
   terminal_open(TERMINAL_ERR, 76, "");
   TEST_CHECK_INT(RUN("predict", "-m", "resnet18.a1_in1k", "none.png")->status, 1);
-  TEST_CHECK_CONTAINS(terminal_close(), "no answer, again in 1 s  model.safetensors\033[K");
+  TEST_CHECK_CONTAINS(terminal_close(), "asking again in 1 s  model.safetensors\033[K");
+}
+
+/* What fails does not make the rest unknown. */
+TEST(download_knows_the_rest_without_what_failed) {
+  begin();
+  publish(RESNET, "model.safetensors", 600000);
+  slow_down(500000);
+  terminal_open(TERMINAL_ERR, 100, "");
+  TEST_CHECK_INT(RUN("download", "test_resnet", "nosuch")->status, 1);
+  const char *shown = terminal_close();
+  TEST_CHECK_CONTAINS(shown, " of 600.0 kB, ");
+  TEST_CHECK_CONTAINS(shown, " s left ");
 }
 
 TEST(download_is_silent_when_told) {

@@ -224,6 +224,7 @@ TEST(fetch_that_fails_leaves_nothing) {
               {"http://127.0.0.1:1/a", "a", JIMM_ERROR_NETWORK},
               {"http://nobody.invalid/a", "a", JIMM_ERROR_NETWORK},
               {"@/404", "a", JIMM_ERROR_ENTRY_NOT_FOUND},
+              {"@/401", "a", JIMM_ERROR_UNAUTHORIZED},
               {"@/500", "a", JIMM_ERROR_NETWORK},
               {"@/cut", "a", JIMM_ERROR_NETWORK},
               {"@/ok", "none/a", JIMM_ERROR_NOT_FOUND}};
@@ -232,6 +233,7 @@ TEST(fetch_that_fails_leaves_nothing) {
     snprintf(name, sizeof name, "fails%zu", i);
     begin(name);
     hub_rule_add(&(hub_rule){.target = "/404", .status = 404});
+    hub_rule_add(&(hub_rule){.target = "/401", .status = 401});
     hub_rule_add(&(hub_rule){.target = "/500", .status = 500});
     hub_rule_add(&(hub_rule){.target = "/cut", .size = 1000, .cut = 10, .range = "refuse"});
     hub_rule_add(&(hub_rule){.target = "/ok", .body = "ok"});
@@ -240,6 +242,7 @@ TEST(fetch_that_fails_leaves_nothing) {
         rows[i].url != NULL && rows[i].url[0] == '@' ? url(1, rows[i].url + 1) : rows[i].url;
     const jimm_status status = jimm_hub_fetch(where, rows[i].path, NULL);
     TEST_CHECK_MSG(status == rows[i].want, "row %zu: %d: %s", i, (int)status, jimm_error_message());
+    TEST_CHECK(strstr(jimm_error_message(), "HF_TOKEN") == NULL); /* it is not sent */
     char *after = hub_tree(hub_path("."));
     TEST_CHECK_STR(after, before);
     free(before);

@@ -18,8 +18,10 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "hub/hub.h"
 #include "hub_case.h"
 #include "hub_server.h"
 
@@ -109,18 +111,36 @@ TEST(clients_at_once_get_one_blob_once) {
 
 /* ---- 8: no locks ---- */
 
-/* flock fails as on a file system without it. */
-static void forbid_flock(void *context) {
-  (void)context;
+/* The system call fails with that error from now on. */
+static void forbid(long number, int error) {
   struct sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_flock, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
   const struct sock_fprog whole = {sizeof program / sizeof program[0], program};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole) != 0 || flock(0, LOCK_SH) == 0 ||
-      errno != ENOSYS) {
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole) != 0) {
+    _exit(77);
+  }
+}
+
+/* As on a file system without locks. */
+static void forbid_flock(void *context) {
+  (void)context;
+  forbid(SYS_flock, ENOSYS);
+  if (flock(0, LOCK_SH) == 0 || errno != ENOSYS) {
+    _exit(77);
+  }
+}
+
+/* As on one without links. */
+static void forbid_links(void) {
+#ifdef SYS_symlink
+  forbid(SYS_symlink, EPERM);
+#endif
+  forbid(SYS_symlinkat, EPERM);
+  if (symlink("x", "never") == 0 || errno != EPERM) {
     _exit(77);
   }
 }
@@ -129,6 +149,46 @@ static void forbid_flock(void *context) {
 static void forbid_flock_and_links(void *context) {
   forbid_flock(context);
   setenv("HF_HUB_DISABLE_SYMLINKS", "1", 1);
+}
+
+/* The blob is gone because another client has moved it to where it belongs. */
+TEST(blobs_that_another_client_has_moved_are_there) {
+  jimm_hub_call call = {.no_symlinks = true};
+  char blob[1200], pointer[1200];
+  hub_begin("moved");
+  TEST_REQUIRE(
+      system("mkdir -p ../cache/models--ns--name/blobs ../cache/models--ns--name/snapshots") == 0);
+  snprintf(blob, sizeof blob, "%s", hub_path(REPO "/blobs/abc"));
+  snprintf(pointer, sizeof pointer, "%s", hub_path(REPO "/snapshots/a.txt"));
+  for (int fresh = 0; fresh < 2; fresh++) {
+    (void)unlink(pointer);
+    TEST_CHECK(jimm_hub_link(&call, blob, pointer, fresh == 1) != JIMM_OK);
+    hub_write_file(pointer, "hello", 5);
+    TEST_CHECK_INT(jimm_hub_link(&call, blob, pointer, fresh == 1), JIMM_OK);
+    TEST_CHECK(hub_file_equals(pointer, "hello", 5));
+  }
+  /* And where the disk has no links, the file of the other client stays. */
+  fflush(NULL);
+  const pid_t child = fork();
+  TEST_REQUIRE(child >= 0);
+  if (child == 0) {
+    forbid_links();
+    call.no_symlinks = false;
+    _exit(jimm_hub_link(&call, blob, pointer, true) == JIMM_OK ? 0 : 1);
+  }
+  int state = 0;
+  TEST_REQUIRE(waitpid(child, &state, 0) == child && WIFEXITED(state));
+  if (WEXITSTATUS(state) == 77) {
+    TEST_SKIP("this system lets no process refuse system calls to itself");
+  }
+  TEST_CHECK_INT(WEXITSTATUS(state), 0);
+  TEST_CHECK(hub_file_equals(pointer, "hello", 5));
+  /* With links it becomes one. */
+  call.no_symlinks = false;
+  hub_write_file(blob, "world", 5);
+  TEST_CHECK_INT(jimm_hub_link(&call, blob, pointer, true), JIMM_OK);
+  TEST_CHECK(hub_file_equals(pointer, "world", 5));
+  TEST_CHECK_INT(hub_count_files(hub_path(REPO "/snapshots"), ""), 1);
 }
 
 TEST(clients_without_locks_and_links_both_succeed) {

@@ -126,6 +126,19 @@ TEST(transfer_asks_again_for_a_new_url) {
   check_whole();
   TEST_CHECK_STR(ranges(), "- bytes=70000- bytes=70000- bytes=70000- bytes=70000-");
   TEST_CHECK_INT(hub_count("HEAD", NULL), 4);
+  hub_begin("expired_with_a_wait");
+  rule((hub_rule){.times = 2, .status = 403, .body = "Request has expired"});
+  hub_rule_add(
+      &(hub_rule){.method = "HEAD", .target = "/ns/", .prefix = true, .times = 1, .hub = true});
+  hub_rule_add(&(hub_rule){.method = "HEAD",
+                           .target = "/ns/",
+                           .prefix = true,
+                           .times = 1,
+                           .status = 429,
+                           .headers = "Retry-After: 1\r\n"});
+  const double start = hub_clock();
+  check_whole();
+  TEST_CHECK(hub_clock() - start > 1);
   hub_begin("expired_for_good");
   rule((hub_rule){.status = 403, .body = "Request has expired"});
   hub_rule_add(

@@ -79,9 +79,9 @@ JIMM_API jimm_status jimm_hub_download(const char *repo, const char *filename,
 /* What a download would do. */
 typedef struct jimm_hub_info {
   size_t size;
-  char repo[200]; /* where the file is; "" when it is at an url */
+  char repo[200]; /* where the hub is asked for it; "" when there is only an url */
   char commit[41];
-  char etag[201];  /* "" when the cache answered without the hub, and for several files */
+  char etag[201];  /* of the file, or a model's weights; "" when the hub did not say */
   int64_t bytes;   /* of all files; -1 when the server does not say */
   int64_t missing; /* of those that are not in the cache; -1 when the server does not say */
   bool cached;     /* no download would be needed */
@@ -116,7 +116,7 @@ JIMM_API jimm_status jimm_hub_locate(const char *name, const jimm_hub_options *o
                                      char **weights, char **folder);
 /* Asks what jimm_hub_locate would find for `name`, and writes nothing: the sums over its files.
  * What is at an url is not asked about, and so of unknown size, unless it is there. When it fails,
- * too, info->repo is where it looked. */
+ * info->repo is where it looked. */
 JIMM_API jimm_status jimm_hub_ask_model(const char *name, const jimm_hub_options *options,
                                         jimm_hub_info *info);
 /* Whether `name` begins with "hf://", "hf-hub:" or "hf_hub:". */

@@ -50,12 +50,13 @@ typedef struct blob {
 } blob;
 
 /* The signed url has expired: asks for a new one, which must be for the same bytes. */
-static jimm_status renew(void *context, const char **url, bool *passing) {
+static jimm_status renew(void *context, const char **url, bool *passing, double *wait) {
   const blob *b = context;
   jimm_hub_metadata fresh;
   jimm_hub_trouble trouble;
   const jimm_status status = jimm_hub_head(b->call, b->file, &fresh, &trouble);
   *passing = trouble.transient;
+  *wait = trouble.wait;
   if (status != JIMM_OK) {
     return status;
   }
@@ -372,8 +373,10 @@ static jimm_status ask(jimm_hub_call *call, jimm_hub_file *file, jimm_hub_info *
   if (pointer == NULL || blob_path == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  describe(info, metadata.commit, metadata.etag, metadata.size,
-           !call->options.force && (jimm_hub_exists(pointer) || jimm_hub_exists(blob_path)));
+  const bool cached =
+      !call->options.force && (stat(pointer, &details) == 0 || stat(blob_path, &details) == 0);
+  describe(info, metadata.commit, metadata.etag,
+           metadata.size < 0 && cached ? (int64_t)details.st_size : metadata.size, cached);
   return JIMM_OK;
 }
 

@@ -192,8 +192,9 @@ typedef struct jimm_hub_transfer {
   int descriptor;      /* of an empty file */
   const char *path;    /* of that file, for messages */
   /* Asks anew where the bytes are, when `url` has expired: a new url in *url, or an error;
-   * *passing: another time may go better. NULL: there is nobody to ask. */
-  jimm_status (*renew)(void *context, const char **url, bool *passing);
+   * *passing: another time may go better, after *wait seconds (-1: not said). NULL: there is nobody
+   * to ask. */
+  jimm_status (*renew)(void *context, const char **url, bool *passing, double *wait);
   void *context;
 } jimm_hub_transfer;
 jimm_status jimm_hub_transfer_run(jimm_hub_call *call, const jimm_hub_transfer *transfer);
@@ -205,7 +206,7 @@ jimm_status jimm_hub_file_begin(jimm_hub_call *call, const char *repo, const cha
 
 /* ---- fetch.c ---- */
 
-/* What jimm_hub_fetch to that path would do; *info is filled but for `repo`. */
+/* What jimm_hub_fetch to that path would do: bytes, missing and cached of *info. */
 jimm_status jimm_hub_ask_fetch(const char *path, const jimm_hub_options *options,
                                jimm_hub_info *info);
 

@@ -75,6 +75,7 @@ static void add_info(jimm_hub_info *sum, const jimm_hub_info *one) {
   sum->missing = sum->missing < 0 || one->missing < 0 ? -1 : sum->missing + one->missing;
   sum->cached = sum->cached && one->cached;
   memcpy(sum->commit, one->commit, sizeof sum->commit);
+  memcpy(sum->etag, one->etag, sizeof sum->etag);
 }
 
 static void name_repo(jimm_hub_info *sum, const char *repo) {
@@ -180,12 +181,9 @@ static jimm_status locate_variant(const jimm_model_name *name, const jimm_hub_op
       return JIMM_ERROR_OUT_OF_MEMORY;
     }
     const jimm_status fetched = take_url(variant->url, options, sum, weights);
-    if (sum != NULL && fetched == JIMM_OK) {
-      name_repo(sum, "");
-      if (status == JIMM_ERROR_NOT_CACHED && !sum->cached) {
-        jimm_log(JIMM_LOG_WARNING, "%s; the weights would come from %.*s", reason,
-                 jimm_http_shown(variant->url), variant->url);
-      }
+    if (sum != NULL && fetched == JIMM_OK && status == JIMM_ERROR_NOT_CACHED && !sum->cached) {
+      jimm_log(JIMM_LOG_WARNING, "%s; the weights would come from %.*s", reason,
+               jimm_http_shown(variant->url), variant->url);
     }
     if (fetched == JIMM_OK || fetched == JIMM_ERROR_OUT_OF_MEMORY ||
         fetched == JIMM_ERROR_CANCELLED || variant->hub_id == NULL) {

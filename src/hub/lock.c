@@ -69,6 +69,14 @@ static attempt try_lock(const char *path, int *descriptor) {
   return error == EWOULDBLOCK || error == EINTR ? HELD : without ? WITHOUT : FAILED;
 }
 
+void jimm_hub_lock_give(jimm_hub_lock *lock) {
+  if (lock->descriptor >= 0) {
+    (void)flock(lock->descriptor, LOCK_UN);
+    close(lock->descriptor);
+    lock->descriptor = -1;
+  }
+}
+
 static jimm_status take(jimm_hub_teller *teller, const char *path, jimm_hub_lock *lock) {
   double waited = 0;
   double said = 0;
@@ -79,7 +87,12 @@ static jimm_status take(jimm_hub_teller *teller, const char *path, jimm_hub_lock
     }
     switch (try_lock(path, &lock->descriptor)) {
       case TAKEN:
-        return JIMM_OK;
+        teller->now.waits_for = NULL;
+        if (waited <= 0 || jimm_hub_tell(teller, true)) {
+          return JIMM_OK;
+        }
+        jimm_hub_lock_give(lock);
+        return jimm_hub_cancelled(teller->now.name);
       case WITHOUT:
         /* Each download has a file of its own and renames it, so that two are only slower. */
         jimm_log(JIMM_LOG_WARNING, "%s: this file system has no locks; going on without", path);
@@ -107,12 +120,4 @@ jimm_status jimm_hub_lock_take(jimm_hub_teller *teller, const char *path, jimm_h
   const jimm_status status = take(teller, path, lock);
   teller->now.waits_for = NULL;
   return status;
-}
-
-void jimm_hub_lock_give(jimm_hub_lock *lock) {
-  if (lock->descriptor >= 0) {
-    (void)flock(lock->descriptor, LOCK_UN);
-    close(lock->descriptor);
-    lock->descriptor = -1;
-  }
 }

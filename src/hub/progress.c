@@ -19,15 +19,15 @@ bool jimm_hub_tell(jimm_hub_teller *teller, bool always) {
   return !teller->cancelled;
 }
 
-/* `left`, unless NULL, counts down. */
-static bool wait(jimm_hub_teller *teller, double seconds, double *left_) {
+/* `counts`: retry_seconds counts down. */
+static bool wait(jimm_hub_teller *teller, double seconds, bool counts) {
   const double end = jimm_os_seconds() + seconds;
   for (;;) {
     const double left = end - jimm_os_seconds();
-    if (left_ != NULL) {
-      *left_ = left > 0 ? left : 0;
+    if (counts) {
+      teller->now.retry_seconds = left > 0 ? left : 0;
     }
-    if (!jimm_hub_tell(teller, false)) {
+    if (!jimm_hub_tell(teller, counts && left <= 0)) {
       return false;
     }
     if (left <= 0) {
@@ -40,11 +40,11 @@ static bool wait(jimm_hub_teller *teller, double seconds, double *left_) {
 }
 
 bool jimm_hub_wait(jimm_hub_teller *teller, double seconds) {
-  return wait(teller, seconds, NULL);
+  return wait(teller, seconds, false);
 }
 
 bool jimm_hub_wait_to_retry(jimm_hub_teller *teller, double seconds) {
-  return wait(teller, seconds, &teller->now.retry_seconds);
+  return wait(teller, seconds, true);
 }
 
 jimm_status jimm_hub_cancelled(const char *what) {

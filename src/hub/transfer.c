@@ -156,6 +156,15 @@ static bool begin_redirect(state *s, const jimm_http_response *response) {
   return s->location != NULL ? false : fail(s, JIMM_ERROR_OUT_OF_MEMORY);
 }
 
+/* What is at a plain url has no token that could help. */
+static jimm_status plain_error(const char *url, int status) {
+  const bool forbidden = status == 401 || status == 403;
+  return jimm_fail(status == 404 || status == 410 ? JIMM_ERROR_ENTRY_NOT_FOUND
+                   : forbidden                    ? JIMM_ERROR_UNAUTHORIZED
+                                                  : JIMM_ERROR_NETWORK,
+                   "%s: the server answers %d%s", url, status, forbidden ? ", forbidden" : "");
+}
+
 static bool begin_error(state *s, const jimm_http_response *response) {
   const int status = response->status;
   s->passing = jimm_hub_status_is_passing(status);
@@ -163,7 +172,10 @@ static bool begin_error(state *s, const jimm_http_response *response) {
   /* Signed urls are good for a while. */
   s->expired = s->transfer->renew != NULL &&
                (status == 400 || status == 401 || status == 403 || status == 404 || status == 410);
-  return fail(s, jimm_hub_status_error(response, s->transfer->name, "", s->call->token != NULL));
+  const jimm_hub_transfer *transfer = s->transfer;
+  return fail(s, transfer->trusted == NULL
+                     ? plain_error(transfer->name, status)
+                     : jimm_hub_status_error(response, transfer->name, "", s->call->token != NULL));
 }
 
 static bool begin(void *context, const jimm_http_response *response) {
@@ -337,12 +349,13 @@ static jimm_status get_all(state *s) {
       /* A hub that has its troubles, too, is asked again after the next attempt. */
       const char *fresh = NULL;
       bool passing = false;
-      const jimm_status renewed = transfer->renew(transfer->context, &fresh, &passing);
+      const jimm_status renewed = transfer->renew(transfer->context, &fresh, &passing, &s->wait);
       if (renewed != JIMM_OK && !passing) {
         return renewed;
       }
       url = renewed == JIMM_OK ? fresh : url;
       status = renewed == JIMM_OK ? status : renewed;
+      wait = renewed == JIMM_OK || wait > 0 ? wait : s->call->retry_seconds;
     }
     const bool fruit = s->written - before >= PROGRESS_BYTES;
     fruitless = fruit ? 0 : fruitless + 1;

@@ -191,12 +191,18 @@ static char *relative_blob(const jimm_hub_call *call, const char *blob, const ch
   return jimm_text_take(&text);
 }
 
+/* The blob could not be had. Where there are neither locks nor links, another process may have
+ * moved the same bytes to the pointer's place. */
+static jimm_status not_moved(const char *path, const char *doing, int error, const char *pointer) {
+  return error == ENOENT && jimm_hub_exists(pointer) ? JIMM_OK : jimm_os_fail(path, doing, error);
+}
+
 /* Copies the blob's bytes to the pointer's place, through a temporary. */
 static jimm_status copy_blob(const char *blob, const char *pointer) {
   jimm_writer writer;
   const int source = open(blob, O_RDONLY | O_CLOEXEC);
   if (source < 0) {
-    return jimm_os_fail(blob, "open", errno);
+    return not_moved(blob, "open", errno, pointer);
   }
   jimm_status status = jimm_writer_open(pointer, &writer);
   if (status == JIMM_OK) {
@@ -220,6 +226,30 @@ static jimm_status copy_blob(const char *blob, const char *pointer) {
   return status;
 }
 
+static bool says_no_links(int error) {
+  return error == EPERM || error == ENOTSUP || error == ENOSYS;
+}
+
+/* In place of a file, which stays until the link is there: without links it is somebody's. */
+static jimm_status replace_file(const char *target, const char *pointer, bool *possible) {
+  unsigned int number;
+  jimm_os_random(&number, sizeof number);
+  char *temporary = jimm_format("%s.%08x.tmp", pointer, number);
+  if (temporary == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  jimm_status status = JIMM_OK;
+  *possible = symlink(target, temporary) == 0;
+  if (!*possible) {
+    status = says_no_links(errno) ? JIMM_OK : jimm_os_fail(pointer, "link", errno);
+  } else if (rename(temporary, pointer) != 0) {
+    status = jimm_os_fail(pointer, "link", errno);
+    (void)unlink(temporary);
+  }
+  jimm_free(temporary);
+  return status;
+}
+
 static jimm_status make_link(const char *target, const char *pointer, bool *possible) {
   *possible = true;
   for (int attempt = 0; attempt < 2; attempt++) {
@@ -233,7 +263,7 @@ static jimm_status make_link(const char *target, const char *pointer, bool *poss
         return JIMM_OK;
       }
       (void)unlink(pointer);
-    } else if (error == EPERM || error == ENOTSUP || error == ENOSYS) {
+    } else if (says_no_links(error)) {
       *possible = false;
       return JIMM_OK;
     } else if (error != EEXIST) {
@@ -245,16 +275,17 @@ static jimm_status make_link(const char *target, const char *pointer, bool *poss
 
 jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const char *pointer,
                           bool fresh) {
-  bool possible = false;
+  bool possible = false, file = false;
   struct stat info, blob_info;
   if (lstat(pointer, &info) == 0) {
     const bool link = S_ISLNK(info.st_mode);
+    file = !link;
     if (link && stat(pointer, &info) == 0 && stat(blob, &blob_info) == 0 &&
         info.st_dev == blob_info.st_dev && info.st_ino == blob_info.st_ino) {
       return JIMM_OK;
     }
     /* A link that leads elsewhere must not be written through. */
-    if (link || !call->no_symlinks) {
+    if (link) {
       (void)unlink(pointer);
     }
   }
@@ -263,7 +294,8 @@ jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const cha
     if (target == NULL) {
       return JIMM_ERROR_OUT_OF_MEMORY;
     }
-    const jimm_status status = make_link(target, pointer, &possible);
+    const jimm_status status =
+        file ? replace_file(target, pointer, &possible) : make_link(target, pointer, &possible);
     jimm_free(target);
     if (status != JIMM_OK || possible) {
       return status;
@@ -272,11 +304,5 @@ jimm_status jimm_hub_link(const jimm_hub_call *call, const char *blob, const cha
   if (!fresh) {
     return copy_blob(blob, pointer);
   }
-  if (rename(blob, pointer) == 0) {
-    return JIMM_OK;
-  }
-  /* Where there are no locks, either, another process may have moved the same bytes there. */
-  const int error = errno;
-  return error == ENOENT && jimm_hub_exists(pointer) ? JIMM_OK
-                                                     : jimm_os_fail(pointer, "write", error);
+  return rename(blob, pointer) == 0 ? JIMM_OK : not_moved(pointer, "write", errno, pointer);
 }
