@@ -240,6 +240,7 @@ typedef struct jt_recompiled {
   const char *(*enzyme_jvp)(const jt_args *args, const jt_args *tangent, void *ctx, bool active,
                             double *derivative);
   const char *(*enzyme_vjp)(const jt_args *args, void *ctx, bool active, jt_args *gradient);
+  const char *enzyme_missing;    // why both are NULL though they were asked for; NULL: they were not
   struct jt_recompiled *next;  // the kit's
 } jt_recompiled;
 // Called before main. The struct is borrowed for good.
