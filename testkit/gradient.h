@@ -60,6 +60,10 @@ void jti_tree_free(jti_tree *tree);
 void jti_tree_put(jti_tree *tree, const jti_leaves *leaves, const double *x);
 void jti_tree_get(const jti_tree *tree, const jti_leaves *leaves, double *x);
 void jti_tree_clear(jti_tree *tree, const jti_leaves *leaves);
+// The first leaf that is no longer what it was: the inputs `x`, and elsewhere what `before` has.
+// NULL when there is none.
+const jti_leaf *jti_tree_change(const jti_tree *tree, const jti_tree *before,
+                                const jti_leaves *leaves, const double *x, size_t *element);
 // The first leaf whose elements, bit for bit, are not those of the other; NULL when there is none.
 const jti_leaf *jti_tree_difference(const jti_tree *a, const jti_tree *b, const jti_leaves *leaves,
                                     size_t *element);
@@ -172,7 +176,7 @@ typedef struct jti_slope {
   double left, right;   // one-sided
   bool kink;
 } jti_slope;
-jti_slope jti_slope_of(jti_evaluator *e, size_t input);
+jti_slope jti_slope_of(jti_evaluator *e, const double *direction, size_t input);
 
 // ---- gradient_backend.c -------------------------------------------------------------------------
 

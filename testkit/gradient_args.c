@@ -334,12 +334,40 @@ void jti_tree_clear(jti_tree *tree, const jti_leaves *leaves) {
   }
 }
 
+const jti_leaf *jti_tree_change(const jti_tree *tree, const jti_tree *before,
+                                const jti_leaves *leaves, const double *x, size_t *element) {
+  for (size_t i = 0; i < leaves->count; ++i) {
+    const jti_leaf *leaf = &leaves->items[i];
+    const jt_arg *arg = tree->leaves[i];
+    const void *want = leaf->has_tangent ? x + leaf->offset : before->leaves[i]->data;
+    bool narrow = leaf->has_tangent && arg->type == JT_F32;
+    for (size_t k = 0; k < arg->count && narrow; ++k) {
+      float there = ((const float *)arg->data)[k];
+      float expected = (float)x[leaf->offset + k];
+      if (memcmp(&there, &expected, sizeof there) != 0) {
+        *element = k;
+        return leaf;
+      }
+    }
+    if (narrow || !arg->count || memcmp(arg->data, want, arg->count * arg->width) == 0) {
+      continue;
+    }
+    for (*element = 0; memcmp((const char *)arg->data + *element * arg->width,
+                              (const char *)want + *element * arg->width, arg->width) == 0;) {
+      ++*element;
+    }
+    return leaf;
+  }
+  return NULL;
+}
+
 const jti_leaf *jti_tree_difference(const jti_tree *a, const jti_tree *b, const jti_leaves *leaves,
                                     size_t *element) {
   for (size_t i = 0; i < leaves->count; ++i) {
     const jt_arg *left = a->leaves[i];
     const jt_arg *right = b->leaves[i];
-    for (size_t k = 0; k < left->count; ++k) {
+    bool same = left->count == 0 || memcmp(left->data, right->data, left->count * left->width) == 0;
+    for (size_t k = 0; k < left->count && !same; ++k) {
       if (memcmp((const char *)left->data + k * left->width,
                  (const char *)right->data + k * right->width, left->width) != 0) {
         *element = k;

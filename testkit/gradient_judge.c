@@ -7,9 +7,10 @@
 
 enum { WORST = 10 };
 
-// An input whose derivatives differ.
+// An input, or a direction, whose derivatives differ.
 typedef struct mismatch {
   size_t input;
+  const double *direction;  // NULL: an input
   double got, want;
   double excess;  // the difference in units of what is allowed
   jti_slope slope;
@@ -68,7 +69,7 @@ static void look_closer(void *ctx, jti_shared *shared) {
   jti_evaluator e;
   jti_evaluator_open(&e, l->p, jti_truth_is_recompiled(l->p));
   for (size_t i = 0; i < l->count; ++i) {
-    jti_slope slope = jti_slope_of(&e, l->items[i].input);
+    jti_slope slope = jti_slope_of(&e, l->items[i].direction, l->items[i].input);
     memcpy(&shared->data[i * SLOPE_NUMBERS], &slope, sizeof slope);
   }
   if (e.problem) {
@@ -170,20 +171,31 @@ static void describe(const jti_gradient_problem *p, const mismatch *items, size_
   judgement->want = number(items[0].want);
 }
 
+static size_t find_mismatches(const jti_gradient_problem *p, const double *got, const double *want,
+                              size_t count, const double *directions, mismatch *items) {
+  size_t found = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (!agree(p, got[i], want[i])) {
+      double excess = fabs(got[i] - want[i]) / jti_gradient_tolerance(p, want[i]);
+      items[found++] =
+          (mismatch){.input = i,
+                     .direction = directions ? directions + i * p->leaves.inputs : NULL,
+                     .got = got[i],
+                     .want = want[i],
+                     .excess = excess,
+                     .verdict = JTI_WRONG};
+    }
+  }
+  return found;
+}
+
 // ---- Whole gradients ----------------------------------------------------------------------------
 
 jti_judgement jti_judge_gradient(const jti_gradient_problem *p, const double *got,
                                  const double *want) {
   jti_judgement judgement = {0};
   mismatch *items = jti_alloc((p->leaves.inputs + 1) * sizeof *items);
-  size_t count = 0;
-  for (size_t i = 0; i < p->leaves.inputs; ++i) {
-    if (!agree(p, got[i], want[i])) {
-      double excess = fabs(got[i] - want[i]) / jti_gradient_tolerance(p, want[i]);
-      items[count++] = (mismatch){
-          .input = i, .got = got[i], .want = want[i], .excess = excess, .verdict = JTI_WRONG};
-    }
-  }
+  size_t count = find_mismatches(p, got, want, p->leaves.inputs, NULL, items);
   judgement.problem = count ? examine(p, items, count) : NULL;
   if (count && !judgement.problem) {
     qsort(items, count, sizeof *items, by_excess);
@@ -241,7 +253,7 @@ static void search(void *ctx, jti_shared *shared) {
   char *problem = jti_backend_along(h->p, h->backend, h->p->x, part, 1, &shared->data[1]);
   free(problem);
   shared->value = (double)first;
-  jti_slope slope = jti_slope_of(&e, first);
+  jti_slope slope = jti_slope_of(&e, NULL, first);
   memcpy(&shared->data[2], &slope, sizeof slope);
   jti_evaluator_close(&e);
   free(part);
@@ -252,7 +264,9 @@ static void blame(const jti_gradient_problem *p, unsigned backend, const double 
   hunt h = {p, backend, direction};
   jti_shared *shared = jti_shared_make(2 + SLOPE_NUMBERS);
   char *problem = jti_gradient_run(p, search, &h, shared);
-  if (!problem) {
+  if (problem) {
+    jti_text_printf(text, "\n  (looking for the input: %s)", problem);
+  } else {
     mismatch m = {.input = (size_t)shared->value, .got = shared->data[1]};
     memcpy(&m.slope, &shared->data[2], sizeof m.slope);
     m.want = m.slope.value;
@@ -268,34 +282,49 @@ static void blame(const jti_gradient_problem *p, unsigned backend, const double 
   jti_shared_free(shared);
 }
 
+static void describe_directions(const jti_gradient_problem *p, unsigned backend,
+                                const mismatch *items, size_t found, size_t count,
+                                jti_judgement *judgement) {
+  jti_text text = {0};
+  size_t same = 0;
+  while (same < found && items[same].verdict == items[0].verdict) {
+    ++same;
+  }
+  judgement->verdict = items[0].verdict;
+  bool wrong = items[0].verdict == JTI_WRONG;
+  jti_text_printf(&text, "derivatives along %zu of %zu random directions of all %zu inputs %s",
+                  same, count, p->leaves.inputs,
+                  wrong
+                      ? "are wrong"
+                      : "cannot be told, for a kink or noise is there; this is no wrong gradient");
+  if (uses_differences(p) && wrong) {
+    blame(p, backend, items[0].direction, judgement, &text);
+  }
+  judgement->message = text.data;
+  judgement->got = number(items[0].got);
+  judgement->want = number(items[0].want);
+}
+
 jti_judgement jti_judge_along(const jti_gradient_problem *p, unsigned backend,
                               const double *directions, size_t count, const double *got,
                               const double *want) {
   jti_judgement judgement = {0};
-  size_t wrong = 0;
-  size_t worst = 0;
-  for (size_t k = 0; k < count; ++k) {
-    if (!agree(p, got[k], want[k])) {
-      double excess = fabs(got[k] - want[k]);
-      if (wrong == 0 || isnan(excess) || excess > fabs(got[worst] - want[worst])) {
-        worst = k;
-      }
-      ++wrong;
+  mismatch *items = jti_alloc((count + 1) * sizeof *items);
+  size_t found = find_mismatches(p, got, want, count, directions, items);
+  qsort(items, found, sizeof *items, by_excess);
+  // The worst first: one that is wrong is enough, and each look takes a hundred values.
+  for (size_t i = 0; i < found && !judgement.problem; ++i) {
+    judgement.problem = examine(p, &items[i], 1);
+    if (items[i].verdict == JTI_WRONG) {
+      break;
     }
   }
-  if (wrong == 0) {
-    return judgement;
+  if (found && !judgement.problem) {
+    qsort(items, found, sizeof *items, by_excess);
+    if (items[0].verdict != JTI_RIGHT) {
+      describe_directions(p, backend, items, found, count, &judgement);
+    }
   }
-  jti_text text = {0};
-  judgement.verdict = JTI_WRONG;
-  jti_text_printf(&text,
-                  "derivatives along %zu of %zu random directions of all %zu inputs are wrong",
-                  wrong, count, p->leaves.inputs);
-  if (uses_differences(p)) {
-    blame(p, backend, directions + worst * p->leaves.inputs, &judgement, &text);
-  }
-  judgement.message = text.data;
-  judgement.got = number(got[worst]);
-  judgement.want = number(want[worst]);
+  free(items);
   return judgement;
 }

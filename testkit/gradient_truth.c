@@ -64,10 +64,9 @@ static double call(jti_evaluator *e) {
 double jti_evaluate(jti_evaluator *e, const double *x) {
   const jti_leaves *leaves = &e->p->leaves;
   jti_tree_put(e->tree, leaves, x);
-  jti_tree_put(e->before, leaves, x);
   double value = call(e);
   size_t element;
-  const jti_leaf *changed = jti_tree_difference(e->tree, e->before, leaves, &element);
+  const jti_leaf *changed = jti_tree_change(e->tree, e->before, leaves, x, &element);
   if (changed) {
     note(e, "it wrote into its arguments: element %zu of \"%s\" has changed", element,
          changed->path);
@@ -139,58 +138,138 @@ double jti_central(jti_evaluator *e, const double *direction, size_t input) {
 
 enum { STEPS = 14 };
 
+typedef struct estimate {
+  double value, error;  // infinite: there is none
+} estimate;
+
+// How much the values scatter beside x: from sixth differences of values at close points, to which
+// a smooth function adds nothing (J. More, S. Wild, Estimating computational noise, SIAM J. Sci.
+// Comput. 33 (2011)).
+static double noise_at(jti_evaluator *e, const double *direction, size_t input, double step) {
+  enum { POINTS = 13, ORDER = 6 };
+  double values[POINTS];
+  for (int i = 0; i < POINTS; ++i) {
+    double moved;
+    values[i] = value_beside(e, direction, input, (i - POINTS / 2) * step, &moved);
+  }
+  for (int k = 1; k <= ORDER; ++k) {
+    for (int i = 0; i + k < POINTS; ++i) {
+      values[i] = values[i + 1] - values[i];
+    }
+  }
+  double sum = 0;
+  for (int i = 0; i + ORDER < POINTS; ++i) {
+    sum += values[i] * values[i];
+  }
+  const double factor = 518400.0 / 479001600.0;  // (6!)^2 / 12!
+  double noise = sqrt(factor * sum / (POINTS - ORDER));
+  return isfinite(noise) ? noise : 0;
+}
+
+// Beside a small input a function may bend within the usual step: what is left of the noise with a
+// step in proportion to it is noise.
+static double noise_of(jti_evaluator *e, const double *direction, size_t input) {
+  double step = e->p->truth_is_float ? 1e-3 : 1e-6;
+  double x = direction ? 0 : fabs(e->p->x[input]);
+  double noise = noise_at(e, direction, input, step * scale_of(e, direction, input));
+  return x > 0 && x < 1 ? fmin(noise, noise_at(e, direction, input, step * x)) : noise;
+}
+
 // C. J. F. Ridders, Accurate computation of F'(x) and F'(x) F''(x), Adv. Eng. Software 4 (1982):
-// central differences of steps that shrink, extrapolated to zero. All steps are taken: stopping
-// where the error first grows is cheaper and sometimes wrong.
-static void ridders(jti_evaluator *e, size_t input, jti_slope *slope) {
-  double shrink = 2;
+// central differences of steps that shrink from `h`, extrapolated to zero. All steps are taken:
+// stopping where the error first grows is cheaper and sometimes wrong. Values that scatter by
+// `noise` leave an error that entries which agree by chance do not show.
+static estimate ridders(jti_evaluator *e, const double *direction, size_t input, double h,
+                        double noise) {
+  const double shrink = 2;
   double table[STEPS][STEPS];
-  double h = 0.25 * scale_of(e, NULL, input);
-  slope->value = NAN;
-  slope->error = INFINITY;
-  for (int i = 0; i < 60 && !isfinite(difference(e, NULL, input, h)); ++i) {
+  estimate best = {NAN, INFINITY};
+  for (int i = 0; i < 60 && !isfinite(difference(e, direction, input, h)); ++i) {
     h /= shrink;
   }
   for (int i = 0; i < STEPS; ++i, h /= shrink) {
-    table[0][i] = difference(e, NULL, input, h);
+    table[0][i] = difference(e, direction, input, h);
     double factor = shrink * shrink;
     for (int k = 1; k <= i; ++k, factor *= shrink * shrink) {
       table[k][i] = (table[k - 1][i] * factor - table[k - 1][i - 1]) / (factor - 1);
       double error =
           fmax(fabs(table[k][i] - table[k - 1][i]), fabs(table[k][i] - table[k - 1][i - 1]));
-      if (error < slope->error) {
-        slope->error = error;
-        slope->value = table[k][i];
+      error = fmax(error, 2 * noise / h);
+      if (error < best.error) {
+        best = (estimate){table[k][i], error};
       }
     }
   }
+  return best;
+}
+
+static double allowed_for(const jti_evaluator *e, estimate one) {
+  return one.error + jti_gradient_tolerance(e->p, one.value);
+}
+
+// From wide steps and from narrow ones. Steps that reach across a pole or a kink agree among
+// themselves on what is not the derivative: where the narrow ones are sure, too, and disagree, they
+// are believed.
+static estimate extrapolate(jti_evaluator *e, const double *direction, size_t input) {
+  double scale = scale_of(e, direction, input);
+  double x = direction ? 0 : fabs(e->p->x[input]);
+  double starts[] = {0.25 * scale, 4e-3 * scale, 1e-5 * scale, 0.25 * x};
+  double noise = noise_of(e, direction, input);
+  estimate best = ridders(e, direction, input, starts[0], noise);
+  for (int i = 1; i < 4; ++i) {
+    if (starts[i] >= starts[i - 1] || starts[i] < 1e3 * DBL_MIN) {
+      continue;
+    }
+    estimate next = ridders(e, direction, input, starts[i], noise);
+    bool sure = next.error <= jti_gradient_tolerance(e->p, next.value);
+    bool apart = fabs(next.value - best.value) > allowed_for(e, next) + best.error;
+    if (next.error < best.error || !isfinite(best.value) || (sure && apart)) {
+      best = next;
+    }
+  }
+  return best;
 }
 
 // ---- One-sided slopes ---------------------------------------------------------------------------
 
-static double one_sided(jti_evaluator *e, double here, size_t input, double h) {
+// On one side, with a step and with a sixteenth of it.
+typedef struct side {
+  double wide, close;
+} side;
+
+static side look_to(jti_evaluator *e, const double *direction, size_t input, double here,
+                    double h) {
   double moved;
-  double beside = value_beside(e, NULL, input, h, &moved);
-  return (beside - here) / moved;
+  double beside = value_beside(e, direction, input, h, &moved);
+  side found = {.wide = (beside - here) / moved};
+  beside = value_beside(e, direction, input, h / 16, &moved);
+  found.close = (beside - here) / moved;
+  return found;
 }
 
-// Of a smooth function the two slopes grow equal as the step shrinks; at a kink they stay apart.
-static void look_for_kink(jti_evaluator *e, size_t input, jti_slope *slope) {
-  double h = sqrt(epsilon(e)) * 1e3 * scale_of(e, NULL, input);
+// Of a smooth function the slopes of the two sides grow equal as the step shrinks; at a kink they
+// stay apart, each with a limit of its own.
+static void look_for_kink(jti_evaluator *e, const double *direction, size_t input,
+                          jti_slope *slope) {
+  double h = sqrt(epsilon(e)) * 1e3 * scale_of(e, direction, input);
   double here = jti_evaluate(e, e->p->x);
-  double wide = one_sided(e, here, input, h) - one_sided(e, here, input, -h);
-  slope->right = one_sided(e, here, input, h / 16);
-  slope->left = one_sided(e, here, input, -h / 16);
-  double close = slope->right - slope->left;
-  double noise = 16 * epsilon(e) * fmax(fabs(here), DBL_MIN) / (h / 16);
+  side right = look_to(e, direction, input, here, h);
+  side left = look_to(e, direction, input, here, -h);
+  slope->right = right.close;
+  slope->left = left.close;
+  double apart = fabs(right.close - left.close);
+  double noise = 256 * epsilon(e) * fmax(fabs(here), DBL_MIN) / h;
   double steepest = fmax(fabs(slope->left), fabs(slope->right));
-  slope->kink = fabs(close) > fabs(wide) / 2 && fabs(close) > noise &&
-                fabs(close) > jti_gradient_tolerance(e->p, steepest);
+  bool steady =
+      fabs(right.close - right.wide) < apart / 4 && fabs(left.close - left.wide) < apart / 4;
+  slope->kink = steady && apart > noise && apart > jti_gradient_tolerance(e->p, steepest);
 }
 
-jti_slope jti_slope_of(jti_evaluator *e, size_t input) {
-  jti_slope slope = {.central = jti_central(e, NULL, input)};
-  ridders(e, input, &slope);
-  look_for_kink(e, input, &slope);
+jti_slope jti_slope_of(jti_evaluator *e, const double *direction, size_t input) {
+  jti_slope slope = {.central = jti_central(e, direction, input)};
+  estimate best = extrapolate(e, direction, input);
+  slope.value = best.value;
+  slope.error = best.error;
+  look_for_kink(e, direction, input, &slope);
   return slope;
 }
