@@ -50,8 +50,8 @@ bool jti_gradient_conclude(const jti_gradient_problem *p, unsigned backend, cons
   unsigned bit = option_bit(backend);
   bool soft = backend ? (o->soft_fail & bit) != 0 : o->soft_fail == JT_ALL;
   bool broken = !soft && (o->broken_backends & bit) != 0;
-  jti_count_check();
   if (outcome == JTI_PASS && !broken) {
+    jti_pass_check();
     return true;
   }
   if (outcome == JTI_PASS) {
@@ -61,6 +61,7 @@ bool jti_gradient_conclude(const jti_gradient_problem *p, unsigned backend, cons
     outcome = soft ? JTI_SOFT : broken ? JTI_BROKEN : JTI_FAIL;
   }
   jti_record record = {.outcome = outcome,
+                       .check = true,
                        .file = jti_copy(p->file),
                        .line = p->line,
                        .expr = title(p, backend, what),
@@ -148,7 +149,8 @@ static double draw_normal(uint64_t *state) {
 }
 
 void jti_gradient_direction(const jti_gradient_problem *p, uint64_t number, double *direction) {
-  uint64_t state = (p->options.seed ? p->options.seed : 1) * UINT64_C(0xD1342543DE82EF95) + number;
+  uint64_t seed = p->options.seed ? p->options.seed : jt_seed();
+  uint64_t state = seed * UINT64_C(0xD1342543DE82EF95) + number;
   double sum = 0;
   for (size_t i = 0; i < p->leaves.inputs; ++i) {
     direction[i] = draw_normal(&state);
@@ -322,7 +324,9 @@ static bool run_backends(plan *q, unsigned chosen) {
   bool good = true;
   for (int i = 0; i < BACKENDS; ++i) {
     if (chosen & backends[i]) {
+      jt_set set = jt_set_open(p->file, p->line, jti_backend_name(backends[i]));
       good = check_backend(q, backends[i], truth) && good;
+      jt_set_close(&set);
     }
   }
   jti_shared_free(truth);
@@ -376,6 +380,7 @@ static bool check_inputs(jti_gradient_problem *p) {
 
 static bool check(jti_gradient_problem *p, const jt_gradient_options *options) {
   char *problem = NULL;
+  jt_set set = jt_set_open(p->file, p->line, p->name);
   bool good = jti_leaves_read(&p->args, &p->leaves, &problem);
   set_options(p, options);
   if (!good) {
@@ -394,6 +399,7 @@ static bool check(jti_gradient_problem *p, const jt_gradient_options *options) {
   }
   free(problem);
   jti_leaves_free(&p->leaves);
+  jt_set_close(&set);
   return good;
 }
 
