@@ -220,6 +220,36 @@ static void *own(jti_tree *tree, size_t size) {
   return memory;
 }
 
+// Arrays lie between guards of a pattern that no function writes by chance.
+enum { GUARD = 64, PATTERN = 0xA5 };
+
+static void *own_array(jti_tree *tree, size_t size) {
+  char *memory = own(tree, size + 2 * GUARD);
+  memset(memory, PATTERN, GUARD);
+  memset(memory + GUARD + size, PATTERN, GUARD);
+  return memory + GUARD;
+}
+
+static bool is_guarded(const jt_arg *arg) {
+  const unsigned char *at = arg->data;
+  const unsigned char *end = at + arg->count * arg->width;
+  for (int i = 1; i <= GUARD; ++i) {
+    if (at[-i] != PATTERN || end[i - 1] != PATTERN) {
+      return false;
+    }
+  }
+  return true;
+}
+
+const jti_leaf *jti_tree_overrun(const jti_tree *tree, const jti_leaves *leaves) {
+  for (size_t i = 0; i < leaves->count; ++i) {
+    if (tree->leaves[i]->data && !is_guarded(tree->leaves[i])) {
+      return &leaves->items[i];
+    }
+  }
+  return NULL;
+}
+
 static bool is_tangent(jti_tree_type type) {
   return type == JTI_TREE_TANGENT || type == JTI_TREE_TANGENT_F64;
 }
@@ -247,7 +277,7 @@ static void make_leaf(maker *m, jt_arg *arg) {
     arg->count = 0;
     arg->rank = 0;
   } else {
-    arg->data = own(m->tree, arg->count * arg->width);
+    arg->data = own_array(m->tree, arg->count * arg->width);
     if (!is_tangent(m->type)) {
       copy_elements(&from, arg);
     }

@@ -128,6 +128,12 @@ static char *after_call(const caller *c, const char *why) {
   } else if (changed) {
     jti_text_printf(&text, "it wrote into its arguments: element %zu of \"%s\" has changed",
                     element, changed->path);
+  } else if (jti_tree_overrun(c->args, &c->p->leaves)) {
+    jti_text_printf(&text, "it wrote beyond the ends of its argument \"%s\"",
+                    jti_tree_overrun(c->args, &c->p->leaves)->path);
+  } else if (jti_tree_overrun(c->result, &c->p->leaves)) {
+    jti_text_printf(&text, "it wrote beyond the ends of the gradient of \"%s\"",
+                    jti_tree_overrun(c->result, &c->p->leaves)->path);
   }
   return text.data;
 }

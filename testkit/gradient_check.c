@@ -222,15 +222,34 @@ static void work_on_truth(void *ctx, jti_shared *shared) {
   jti_evaluator_close(&e);
 }
 
+static char *differentiate(const plan *q, size_t count, double *derivatives) {
+  return q->directions
+             ? jti_backend_along(q->p, q->backend, q->p->x, q->directions, count, derivatives)
+             : jti_backend_gradient(q->p, q->backend, q->p->x, derivatives);
+}
+
+// Twice: what differs from one time to the next is no derivative.
 static void work_on_backend(void *ctx, jti_shared *shared) {
   const plan *q = ctx;
-  char *problem = q->directions ? jti_backend_along(q->p, q->backend, q->p->x, q->directions,
-                                                    q->count, shared->data)
-                                : jti_backend_gradient(q->p, q->backend, q->p->x, shared->data);
+  char *problem = differentiate(q, q->count, shared->data);
+  size_t count = q->directions ? 1 : q->count;
+  double *again = jti_alloc((q->count + 1) * sizeof *again);
+  if (!problem) {
+    problem = differentiate(q, count, again);
+  }
+  for (size_t i = 0; i < count && !problem; ++i) {
+    if (memcmp(&again[i], &shared->data[i], sizeof *again) != 0) {
+      jti_text text = {0};
+      jti_text_printf(&text, "it is not deterministic: derivative %zu is %.17g, then %.17g", i,
+                      shared->data[i], again[i]);
+      problem = text.data;
+    }
+  }
   if (problem) {
     jti_shared_say(shared, "%s", problem);
     free(problem);
   }
+  free(again);
 }
 
 // NULL: the truth is not to be had, and why has been said.

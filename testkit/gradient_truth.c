@@ -72,6 +72,11 @@ double jti_evaluate(jti_evaluator *e, const double *x) {
          changed->path);
     return NAN;
   }
+  const jti_leaf *overrun = jti_tree_overrun(e->tree, leaves);
+  if (overrun) {
+    note(e, "it wrote beyond the ends of \"%s\"", overrun->path);
+    return NAN;
+  }
   return value;
 }
 

@@ -1,0 +1,268 @@
+// Gradients that are wrong on purpose, and functions that cannot be differentiated or tested.
+// test_gradients runs this program with --filter and reads its report; nothing here is meant to
+// pass as a whole.
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gradient_defects.h"
+#include "gradient_problems.h"
+
+// ---- Seeded defects -----------------------------------------------------------------------------
+
+typedef struct seeded {
+  const char *name, *function;
+  int defect;
+} seeded;
+
+static const seeded rows[] = {
+#define DEFECT(name, function, what, finding) {#name, #function, name},
+#include "gradient_defects.def"
+#undef DEFECT
+};
+
+static void run_seeded(void *row) {
+  const seeded *s = row;
+  gradient_defect = s->defect;
+  check_sample(s->function);
+}
+
+TEST_SETUP() {
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    jt_add(rows[i].name, run_seeded, (void *)(uintptr_t)&rows[i], NULL);
+  }
+}
+
+// ---- Outcomes -----------------------------------------------------------------------------------
+
+static double square(const double *x, size_t n, void *ctx) {
+  (void)ctx;
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    sum += x[i] * x[i];
+  }
+  return sum;
+}
+
+static void square_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)ctx;
+  for (size_t i = 0; i < n; i++) {
+    gradient[i] = 2 * x[i];
+  }
+}
+
+static void wrong_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  square_gradient(x, n, ctx, gradient);
+  gradient[n - 1] += 1;
+}
+
+static const double three[] = {1, 2, 3};
+
+TEST(no_backend) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL);
+}
+TEST(nothing_to_differentiate) {
+  TEST_GRADIENTS_FLAT(square, three, 0, NULL, .flat_gradient = square_gradient);
+}
+TEST(skipped_backend) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .skip_backends = JT_OWN);
+}
+TEST(soft_wrong) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = wrong_gradient, .soft_fail = JT_OWN);
+}
+TEST(soft_over_broken) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = wrong_gradient, .soft_fail = JT_ALL,
+                      .broken_backends = JT_OWN);
+}
+TEST(broken_wrong) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = wrong_gradient,
+                      .broken_backends = JT_OWN);
+}
+TEST(broken_right) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .broken_backends = JT_OWN);
+}
+static void crashing_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)x, (void)n, (void)ctx, (void)gradient;
+  abort();
+}
+TEST(soft_crash) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = crashing_gradient,
+                      .soft_fail = JT_ALL);
+}
+
+// ---- Options that are refused -------------------------------------------------------------------
+
+TEST(skipped_and_broken) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .skip_backends = JT_OWN | JT_TAPE, .broken_backends = JT_OWN);
+}
+TEST(unknown_backend) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .skip_backends = 4096);
+}
+TEST(negative_tolerance) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient, .rtol = -1);
+}
+TEST(no_such_truth) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .ground_truth = JT_TAPE);
+}
+static double of_args(const jt_args *args) {
+  return *(const double *)jt_data(args, "x") * (double)jt_count(args, "nobody");
+}
+static void of_args_gradient(const jt_args *args, jt_args *gradient) {
+  (void)args, (void)gradient;
+}
+TEST(path_that_is_not_there) {
+  double x = 1;
+  TEST_GRADIENTS(of_args, JT_ARGS(JT_DOUBLE("x", x)), .gradient = of_args_gradient);
+}
+TEST(same_names) {
+  double x = 1;
+  TEST_GRADIENTS(of_args, JT_ARGS(JT_DOUBLE("x", x), JT_DOUBLE("x", x)),
+                 .gradient = of_args_gradient);
+}
+TEST(wrong_shape) {
+  double x = 1;
+  TEST_GRADIENTS(of_args, JT_ARGS(JT_SHAPED(JT_DOUBLE("x", x), 2, 2)),
+                 .gradient = of_args_gradient);
+}
+TEST(null_data) {
+  TEST_GRADIENTS(of_args, JT_ARGS(JT_DOUBLES("x", NULL, 2)), .gradient = of_args_gradient);
+}
+
+// ---- Functions ----------------------------------------------------------------------------------
+
+static double kink(const double *x, size_t n, void *ctx) {
+  (void)ctx;
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    sum += x[i] > 0 ? x[i] : 0;
+  }
+  return sum;
+}
+static void kink_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)ctx;
+  for (size_t i = 0; i < n; i++) {
+    gradient[i] = x[i] > 0;
+  }
+}
+TEST(at_a_kink) {
+  TEST_GRADIENTS_FLAT(kink, ((const double[]){1, 0, -1}), 3, NULL, .flat_gradient = kink_gradient);
+}
+static double rough(const double *x, size_t n, void *ctx) {
+  return (double)(float)square(x, n, ctx);
+}
+TEST(in_noise) {
+  TEST_GRADIENTS_FLAT(rough, three, 3, NULL, .flat_gradient = square_gradient);
+}
+TEST(wrong_in_noise) {
+  TEST_GRADIENTS_FLAT(rough, three, 3, NULL, .flat_gradient = wrong_gradient);
+}
+static double step(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return floor(x[0]);
+}
+static void zero_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)x, (void)n, (void)ctx, (void)gradient;
+}
+TEST(at_a_jump) {
+  TEST_GRADIENTS_FLAT(step, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double not_finite(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return sqrt(-x[0]);
+}
+TEST(value_is_nan) {
+  TEST_GRADIENTS_FLAT(not_finite, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double infinite(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return -1 / (x[0] - 1);
+}
+TEST(value_is_infinite) {
+  TEST_GRADIENTS_FLAT(infinite, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double at_the_edge(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return sqrt(x[0]);
+}
+static void edge_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)n, (void)ctx;
+  gradient[0] = 0.5 / sqrt(x[0]);
+}
+TEST(edge_of_a_domain) {
+  TEST_GRADIENTS_FLAT(at_the_edge, (&(const double){0}), 1, NULL, .flat_gradient = edge_gradient);
+}
+static double random_value(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return x[0] + 1e-9 * rand();
+}
+TEST(not_deterministic) {
+  TEST_GRADIENTS_FLAT(random_value, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double writes(const double *x, size_t n, void *ctx) {
+  (void)ctx;
+  ((double *)(uintptr_t)x)[n - 1] += 1;
+  return x[0];
+}
+TEST(writes_its_input) {
+  TEST_GRADIENTS_FLAT(writes, three, 3, NULL, .flat_gradient = zero_gradient);
+}
+static double crashes(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return x[0] > 1 ? *(volatile double *)(uintptr_t)16 : x[0];
+}
+TEST(crashes_beside_x) {
+  TEST_GRADIENTS_FLAT(crashes, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double hangs(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  for (volatile int i = 0; x[0] < 1;) {
+    i = i + 1;
+  }
+  return x[0];
+}
+TEST(hangs_beside_x) {
+  TEST_GRADIENTS_FLAT(hangs, three, 1, NULL, .flat_gradient = zero_gradient, .timeout = 0.3);
+}
+static float narrow(const float *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return x[0] * x[0];
+}
+static void narrow_gradient(const float *x, size_t n, void *ctx, float *gradient) {
+  (void)n, (void)ctx;
+  gradient[0] = 2 * x[0];
+}
+TEST(float_without_truth) {
+  TEST_GRADIENTS_FLAT(narrow, (&(const float){2}), 1, NULL, .flat_gradient_f = narrow_gradient);
+}
+static void narrow_wrong(const float *x, size_t n, void *ctx, float *gradient) {
+  (void)n, (void)ctx;
+  gradient[0] = 2.01f * x[0];
+}
+TEST(float_wrong) {
+  TEST_GRADIENTS_FLAT(narrow, (&(const float){2}), 1, NULL, .flat_gradient_f = narrow_wrong,
+                      .ground_truth_dtype = JT_F32);
+}
+enum { MANY = 100000 };
+static double many[MANY];
+static void one_of_many_wrong(const double *x, size_t n, void *ctx, double *gradient) {
+  square_gradient(x, n, ctx, gradient);
+  gradient[77777] = 0;
+}
+TEST(one_of_many) {
+  for (int i = 0; i < MANY; i++) {
+    many[i] = 1 + i % 7;
+  }
+  TEST_GRADIENTS_FLAT(square, many, MANY, NULL, .flat_gradient = one_of_many_wrong);
+}
+TEST(more_than_ten) {
+  double x[30] = {0};
+  TEST_GRADIENTS_FLAT(square, x, 30, NULL, .flat_gradient = many_wrong_gradient);
+}
+
+TEST_MAIN()
