@@ -223,16 +223,22 @@ static bool same(double a, double b) {
   return fabs(a - b) <= 1e-9 + 1e-6 * fmax(fabs(a), fabs(b));
 }
 
+// Where an input's own derivative is not finite, forward mode makes 0 x NaN of the others.
+static bool excused(double got, double want, double own_got, double own_want) {
+  return (isnan(got) || isnan(want)) && !isfinite(own_got) && !isfinite(own_want);
+}
+
 static bool compare_special(const job *j, unsigned first, const double *got, const double *want) {
   const jti_gradient_problem *p = j->p;
   size_t n = p->leaves.inputs;
   size_t differ = 0;
   jti_text text = {0};
   for (size_t i = 0; i < j->count * n; ++i) {
-    if (same(got[i], want[i]) || ++differ > 10) {
+    size_t point = i / n;
+    size_t own = point * n + point / SPECIALS;
+    if (same(got[i], want[i]) || excused(got[i], want[i], got[own], want[own]) || ++differ > 10) {
       continue;
     }
-    size_t point = i / n;
     char *moved = jti_leaves_name(&p->leaves, point / SPECIALS);
     char *input = jti_leaves_name(&p->leaves, i % n);
     jti_text_printf(&text, "%sat %s = %g the derivative of %s is %.10g, of backend \"%s\" %.10g",
