@@ -1,4 +1,5 @@
 // Errors for the analyser: one function each.
+#define _DEFAULT_SOURCE
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,8 +59,8 @@ int leak_on_one_path(const char *text) {
 }
 
 void double_free(size_t n) {
-  char *p = malloc(n);  // BAD allocation
-  if (p && n > 10) {
+  char *p = take_memory(n);
+  if (n > 10) {
     free(p);  // BAD allocation
   }
   free(p);  // BAD allocation // BAD unix.Malloc
@@ -112,13 +113,7 @@ int *address_of_local(void) {
   return p;  // BAD core.StackAddressEscape
 }
 
-int bad_size(void) {
+void *bad_size(void) {
   long *p = malloc(sizeof(short));  // BAD unix.MallocSizeof // BAD allocation
-  free(p);                          // BAD allocation
-  return 0;
-}
-
-int negative_shift(int x) {
-  int by = x > 0 ? 40 : 41;
-  return x << by;  // BAD core.UndefinedBinaryOperatorResult
+  return p;
 }

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 
 int *find_or_null(int *array, size_t n, int what) {
-  size_t at = 0;
-  for (size_t i = 0; i < n; ++i) {
-    at = array[i] == what ? i + 1 : at;
+  size_t i = 0;
+  while (i < n && array[i] != what) {  // BAD not-vectorised
+    ++i;
   }
-  return at ? &array[at - 1] : NULL;
+  return i < n ? &array[i] : NULL;
 }
 
 void release(void *p) {

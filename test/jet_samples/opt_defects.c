@@ -124,11 +124,7 @@ int mutual_recursion(unsigned n) {
 }
 
 unsigned inline_assembly(unsigned x) {
-#if defined(__x86_64__)
-  __asm__("bswap %0" : "+r"(x));  // BAD inline-asm
-#else
-  __asm__("rev %w0, %w0" : "+r"(x));  // BAD inline-asm
-#endif
+  __asm__("" : "+r"(x));  // BAD inline-asm
   return x;
 }
 
@@ -144,8 +140,8 @@ void dependent_loop(float *a, int n) {
 
 float float_sum(const float *a, int n) {
   float sum = 0;
-  for (int i = 0; i < n; ++i) {
-    sum += a[i];  // BAD not-vectorised
+  for (int i = 0; i < n; ++i) {  // BAD not-vectorised
+    sum += a[i];
   }
   return sum;
 }

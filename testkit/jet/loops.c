@@ -11,12 +11,13 @@
 typedef struct loop {
   const char *file;
   unsigned line, column;
+  bool calls;  // what stays a call
 } loop;
 
-static loop *calling;  // loops with calls that stay calls
-static size_t calling_count, calling_capacity;
+static loop *loops;
+static size_t loop_count, loop_capacity;
 
-// ---- Loops with calls ---------------------------------------------------------------------------
+// ---- Loops of the source ------------------------------------------------------------------------
 
 static LLVMMetadataRef start_of_loop(LLVMValueRef branch) {
   LLVMValueRef node =
@@ -96,45 +97,51 @@ static block_list loop_body(const jet_function *f, LLVMBasicBlockRef header,
   return body;
 }
 
-static void note_loop(const jet_function *f, LLVMMetadataRef start) {
-  if (calling_count == calling_capacity) {
-    size_t capacity = calling_capacity ? 2 * calling_capacity : 256;
+static void note_loop(const jet_function *f, LLVMMetadataRef start, bool calls) {
+  if (loop_count == loop_capacity) {
+    size_t capacity = loop_capacity ? 2 * loop_capacity : 256;
     loop *grown = jet_alloc(capacity * sizeof *grown);
-    if (calling_count) {
-      memcpy(grown, calling, calling_count * sizeof *grown);
+    if (loop_count) {
+      memcpy(grown, loops, loop_count * sizeof *grown);
     }
-    calling = grown;
-    calling_capacity = capacity;
+    loops = grown;
+    loop_capacity = capacity;
   }
-  calling[calling_count++] = (loop){.file = f->file,
-                                    .line = LLVMDILocationGetLine(start),
-                                    .column = LLVMDILocationGetColumn(start)};
+  loops[loop_count++] = (loop){.file = f->file,
+                               .line = LLVMDILocationGetLine(start),
+                               .column = LLVMDILocationGetColumn(start),
+                               .calls = calls};
 }
 
-static void find_calling_loops(const jet_function *f) {
+static void list_loops(const jet_function *f) {
   for (LLVMBasicBlockRef b = LLVMGetFirstBasicBlock(f->value); b; b = LLVMGetNextBasicBlock(b)) {
     LLVMValueRef branch = LLVMGetBasicBlockTerminator(b);
     LLVMMetadataRef start = f->file ? start_of_loop(branch) : NULL;
     for (unsigned s = 0; start && s < LLVMGetNumSuccessors(branch); ++s) {
       block_list body = loop_body(f, LLVMGetSuccessor(branch, s), b);
+      bool calls = false;
       for (size_t i = 0; i < body.count; ++i) {
-        if (block_calls(f, body.items[i])) {
-          note_loop(f, start);
-          break;
-        }
+        calls |= block_calls(f, body.items[i]);
+      }
+      if (body.count) {
+        note_loop(f, start, calls);
       }
     }
   }
 }
 
-static bool has_calls(const char *file, unsigned line, unsigned column) {
-  for (size_t i = 0; i < calling_count; ++i) {
-    if (calling[i].line == line && calling[i].column == column &&
-        strcmp(calling[i].file, file) == 0) {
-      return true;
+// A loop of the source, and without calls: LLVM makes loops of recursion, too.
+static bool is_plain_loop(const char *file, unsigned line, unsigned column) {
+  bool plain = false;
+  for (size_t i = 0; i < loop_count; ++i) {
+    if (loops[i].line == line && loops[i].column == column && strcmp(loops[i].file, file) == 0) {
+      if (loops[i].calls) {
+        return false;
+      }
+      plain = true;
     }
   }
-  return false;
+  return plain;
 }
 
 // ---- The record ---------------------------------------------------------------------------------
@@ -217,7 +224,7 @@ static const char *reason_of(const remark *r) {
 static void report_loop(const jet_unit *unit, const remark *r, const jet_list *reasons) {
   const char *file = jet_path(unit->directory, r->file);
   const jet_function *f = jet_reached_at(file, r->line);
-  if (!f || has_calls(file, r->line, r->column)) {
+  if (!f || !is_plain_loop(file, r->line, r->column)) {
     return;
   }
   const char *why = "";
@@ -293,7 +300,7 @@ static void make_records(size_t *numbers, size_t count, char **records) {
 
 void jet_find_loops(void) {
   for (size_t i = 0; i < jet.reached_count; ++i) {
-    find_calling_loops(jet.reached[i]);
+    list_loops(jet.reached[i]);
   }
   size_t *numbers = jet_alloc((jet.units.count + 1) * sizeof *numbers);
   char **records = jet_alloc((jet.units.count + 1) * sizeof *records);
