@@ -35,8 +35,13 @@ static int half(int x) {
   return x / 2;
 }
 
+// clean.c has one of this name, too.
+static int small_helper(int x) {
+  return abs(x);
+}
+
 int indirect_call(int x) {
-  return hook ? hook(x) : 0;  // BAD indirect-call
+  return hook ? hook(small_helper(x)) : 0;  // BAD indirect-call
 }
 
 void set_hook(int which) {

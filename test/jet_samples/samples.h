@@ -10,10 +10,10 @@ struct node {
   int value;
 };
 
-int *find_or_null(int *array, size_t n, int what);  // helper.c
-void release(void *p);                              // helper.c
-void *take_memory(size_t size);                     // helper.c
-int apply(int (*f)(int), int x);                    // helper.c
+int *find_or_null(int *array, size_t n, int what);  // deep/helper.c
+void release(void *p);                              // deep/helper.c
+void *take_memory(size_t size);                     // deep/helper.c
+int apply(int (*f)(int), int x);                    // deep/helper.c
 int unknown_to_all(int x);                          // in no file
 
 #endif  // JET_SAMPLES_H

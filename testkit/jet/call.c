@@ -11,6 +11,7 @@
 static void plan_tree(const jet_unit *unit, size_t number, jet_job *job) {
   *job = (jet_job){.directory = unit->directory, .output = jet_result(number, "log")};
   jet_add_clang(unit, job);
+  jet_add_all(&job->argv, &jet.options.call_args);
   jet_add(&job->argv, "-emit-ast");
   jet_add(&job->argv, "-o");
   jet_add(&job->argv, jet_result(number, "ast"));

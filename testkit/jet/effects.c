@@ -41,7 +41,8 @@ static const char built_in[] =
     "none uselocale nl_langinfo time clock clock_gettime clock_getres gettimeofday times\n"
     "none difftime mktime timegm gmtime gmtime_r localtime localtime_r asctime asctime_r ctime\n"
     "none ctime_r strftime getpid getppid gettid getuid geteuid getgid getegid getpgrp getpgid\n"
-    "none getsid sysconf getpagesize getauxval get_nprocs sched_getcpu sched_yield\n"
+    "none getsid sysconf getrlimit setrlimit getpagesize getauxval get_nprocs sched_getcpu "
+    "sched_yield\n"
     "none sched_getaffinity __sched_cpucount getrusage getrlimit feof ferror clearerr fileno\n"
     "none isatty umask pthread_self pthread_equal pthread_attr_* pthread_mutexattr_*\n"
     "none pthread_condattr_* pthread_rwlockattr_* pthread_barrierattr_* pthread_mutex_init\n"
@@ -207,7 +208,12 @@ static const char *plain_name(const char *name) {
 }
 
 jet_effect jet_find_effect(const char *function) {
-  return find(plain_name(function), false);
+  const char *name = plain_name(function);
+  jet_effect effect = find(name, false);
+  if (effect == JET_UNKNOWN && jet_ends(name, "64")) {  // for large files: openat64
+    return find(jet_format("%.*s", (int)strlen(name) - 2, name), false);
+  }
+  return effect;
 }
 
 jet_effect jet_find_given_effect(const char *function) {

@@ -216,11 +216,19 @@ static const char *near_matches(const char *name) {
   return text;
 }
 
-static void entry_is_missing(const char *name) {
+static void entry_is_missing(const char *entry, const char *name) JET_NORETURN;
+
+static void entry_is_missing(const char *entry, const char *name) {
   size_t count = jet.units.count;
+  for (const symbol *s = first_of(name); s && same_name(s, name); ++s) {
+    if (s->function) {
+      jet_fail("no function \"%s\"; there is one in %s", entry,
+               jet_shown(jet.units.items[s->unit].file));
+    }
+  }
   for (size_t i = 0; i < count; ++i) {
     LLVMValueRef f = LLVMGetNamedFunction(jet.units.items[i].module, name);
-    if (f) {
+    if (f && LLVMIsDeclaration(f)) {
       jet_fail("function \"%s\" is used in %s, but none of the %zu files of %s defines it%s", name,
                jet_shown(jet.units.items[i].file), count, jet_shown(jet.units.database),
                near_matches(name));
@@ -251,7 +259,7 @@ static const symbol *find_entry(const char *entry) {
     }
   }
   if (!best) {
-    entry_is_missing(name);
+    entry_is_missing(entry, name);
   }
   if (other) {
     const char *a = jet_shown(jet.units.items[best->unit].file);

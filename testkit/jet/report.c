@@ -183,9 +183,12 @@ static void print_text(void) {
   }
   const char *opt = jet.options.opt ? jet_format("%zu opt findings", count_kind(false)) : "";
   const char *call = jet.options.call ? jet_format("%zu call findings", count_kind(true)) : "";
-  printf("jimm-jet: %s%s%s in what %s reaches: %zu functions of %zu files (%.1f s)\n", opt,
-         *opt && *call ? ", " : "", call, jet.options.entries.items[0], jet.reached_count,
-         count_files(), seconds());
+  const jet_list *entries = &jet.options.entries;
+  const char *more =
+      entries->count > 1 ? jet_format(" and %zu more reach", entries->count - 1) : " reaches";
+  printf("jimm-jet: %s%s%s in what %s%s: %zu functions of %zu files (%.1f s)\n", opt,
+         *opt && *call ? ", " : "", call, entries->items[0], more, jet.reached_count, count_files(),
+         seconds());
 }
 
 // ---- JSON lines ---------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // What the other samples call: defects that are seen only across files.
-#include "samples.h"
+#include "../samples.h"
 
 #include <stdlib.h>
 
