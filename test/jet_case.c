@@ -132,20 +132,6 @@ static void write_database(void) {
   free(text);
 }
 
-static bool find_program(void) {
-  const char *given = getenv("JIMM_JET");
-  if (given) {
-    return realpath(given, program);
-  }
-  ssize_t size = readlink("/proc/self/exe", program, sizeof program - sizeof "jimm-jet");
-  program[size > 0 ? size : 0] = '\0';
-  char *slash = strrchr(program, '/');
-  if (slash) {
-    strcpy(slash + 1, "jimm-jet");
-  }
-  return slash && access(program, X_OK) == 0;
-}
-
 const char *jet_case_open(void) {
   const char *given = getenv("JIMM_JET_SAMPLES");
   const char *base = getenv("TMPDIR");
@@ -153,8 +139,9 @@ const char *jet_case_open(void) {
   if (!realpath(given ? given : "test/jet_samples", samples)) {
     return "no folder of samples (JIMM_JET_SAMPLES)";
   }
-  if (!find_program()) {
-    return "no jimm-jet (JIMM_JET)";
+  const char *jet = getenv("JIMM_JET");
+  if (!jet || !realpath(jet, program)) {
+    return "JIMM_JET does not say where jimm-jet is";
   }
   if (!mkdtemp(folder)) {
     return "cannot make a folder";
