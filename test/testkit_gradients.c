@@ -156,7 +156,7 @@ TEST(at_a_kink) {
 static double rough(const double *x, size_t n, void *ctx) {
   return (double)(float)square(x, n, ctx);
 }
-TEST(in_noise) {
+TEST(right_in_noise) {
   TEST_GRADIENTS_FLAT(rough, three, 3, NULL, .flat_gradient = square_gradient);
 }
 TEST(wrong_in_noise) {

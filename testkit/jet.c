@@ -293,18 +293,17 @@ static void read_lines(run *r) {
 
 // Skips the check, and goes on.
 static void skip_check(place at, const char *entry, const char *reason) {
-  jti_add_problem(JTI_SKIP, at.file, at.line, "%s: %s", entry, reason);
+  jt_skip_check(at.file, at.line, "%s: %s", entry, reason);
 }
 
 static bool fail_check(place at, const char *entry, const char *reason) {
-  jti_count_check();
   jti_add_problem(JTI_ERROR, at.file, at.line, "%s: %s", entry, reason);
   return false;
 }
 
 static bool conclude(place at, const char *entry, const run *r, kind k, bool broken) {
-  jti_count_check();
   if (!r->counts[k] && !broken) {
+    jti_pass_check();
     return true;
   }
   jti_text expr = {0};
@@ -322,6 +321,7 @@ static bool conclude(place at, const char *entry, const run *r, kind k, bool bro
   jti_record record = {.outcome = !r->counts[k] ? JTI_ERROR
                                   : broken      ? JTI_BROKEN
                                                 : JTI_FAIL,
+                       .check = true,
                        .file = jti_copy(at.file),
                        .line = at.line,
                        .expr = expr.data,
