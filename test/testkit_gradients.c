@@ -265,6 +265,96 @@ TEST(more_than_ten) {
   TEST_GRADIENTS_FLAT(square, x, 30, NULL, .flat_gradient = many_wrong_gradient);
 }
 
+static double inverse(const double *x, size_t n, void *ctx) {
+  (void)ctx;
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    sum += 1 / x[i];
+  }
+  return sum;
+}
+static void inverse_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)ctx;
+  for (size_t i = 0; i < n; i++) {
+    gradient[i] = -1 / (x[i] * x[i]);
+  }
+}
+TEST(beside_a_pole) {
+  TEST_GRADIENTS_FLAT(inverse, ((const double[]){1e-3, 1e-6, -2e-5, 30}), 4, NULL,
+                      .flat_gradient = inverse_gradient);
+}
+static double by_parts(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return x[0] < 1.0001 ? 3 * x[0] : 3.0003 + 5 * (x[0] - 1.0001);
+}
+static void five_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)x, (void)n, (void)ctx;
+  gradient[0] = 5;
+}
+TEST(wrong_beside_a_kink) {
+  TEST_GRADIENTS_FLAT(by_parts, three, 1, NULL, .flat_gradient = five_gradient);
+}
+
+// ---- Recompiled forms, as no compiler would make them -------------------------------------------
+
+static const char *another_value(const jt_args *args, void *ctx, double *value) {
+  const double *x = args->items[0].data;
+  (void)ctx;
+  *value = x[0] + 1;
+  return NULL;
+}
+static const char *plain_value(const jt_args *args, void *ctx, double *value) {
+  *value = square(args->items[0].data, args->items[0].count, ctx);
+  return NULL;
+}
+static const char *plain_jvp(const jt_args *args, const jt_args *tangent, void *ctx,
+                             double *derivative) {
+  const double *x = args->items[0].data, *v = tangent->items[0].data;
+  (void)ctx;
+  *derivative = 0;
+  for (size_t i = 0; i < args->items[0].count; i++) {
+    *derivative += 2 * x[i] * v[i];
+  }
+  return NULL;
+}
+static jt_recompiled changed = {.size = sizeof changed,
+                                .function = "changed_square",
+                                .form = JT_FORM_FLAT,
+                                .value = another_value,
+                                .dual_jvp = plain_jvp};
+static jt_recompiled faithful = {.size = sizeof faithful,
+                                 .function = "faithful_square",
+                                 .form = JT_FORM_FLAT,
+                                 .value = plain_value,
+                                 .dual_jvp = plain_jvp,
+                                 .enzyme_missing = "Enzyme's plugin was not found"};
+
+TEST_SETUP() {
+  jt_register_recompiled(&changed);
+  jt_register_recompiled(&faithful);
+}
+
+static double changed_square(const double *x, size_t n, void *ctx) {
+  return square(x, n, ctx);
+}
+static double faithful_square(const double *x, size_t n, void *ctx) {
+  return square(x, n, ctx);
+}
+TEST(recompiled_is_another) {
+  TEST_GRADIENTS_FLAT(changed_square, three, 3, NULL);
+}
+TEST(recompiled_without_enzyme) {
+  TEST_GRADIENTS_FLAT(faithful_square, three, 3, NULL, .enable_enzyme_reverse = true);
+}
+TEST(recompiled_with_a_context) {
+  int context = 1;
+  TEST_GRADIENTS_FLAT(faithful_square, three, 3, &context);
+}
+TEST(recompiled_with_a_plain_context) {
+  int context = 1;
+  TEST_GRADIENTS_FLAT(faithful_square, three, 3, &context, .ctx_has_no_floats = true);
+}
+
 // ---- Kinds --------------------------------------------------------------------------------------
 
 // sum(sin(a x)), with what can go wrong in a library's rules.

@@ -111,7 +111,9 @@ const char *jti_backend_name(unsigned backend);
 bool jti_truth_is_recompiled(const jti_gradient_problem *p);
 double jti_gradient_tolerance(const jti_gradient_problem *p, double want);
 
-// A random direction of length 1; the same for the same seed and number.
+// A random direction of length 1; the same for the same seed and number. Numbers in turn are along
+// each argument and along all; from JTI_ALL_TOGETHER on, along all.
+#define JTI_ALL_TOGETHER (UINT64_C(1) << 32)
 void jti_gradient_direction(const jti_gradient_problem *p, uint64_t number, double *direction);
 // One check of the problem is done: "loss: tape". `outcome` is JTI_PASS, JTI_FAIL or JTI_ERROR;
 // broken_backends and soft_fail make of it what it counts as. The texts are copied. Yields whether
@@ -176,6 +178,7 @@ typedef struct jti_slope {
   double central;       // as above
   double value, error;  // Ridders' extrapolation and what it thinks of itself
   double left, right;   // one-sided
+  double close_left, close_right, close_error;  // the same with the least step, and their rounding
   bool kink;
 } jti_slope;
 jti_slope jti_slope_of(jti_evaluator *e, const double *direction, size_t input);

@@ -41,6 +41,10 @@ static bool uses_differences(const jti_gradient_problem *p) {
 
 // What the slopes at an input say of a derivative that is not the central difference.
 static jti_verdict judge_slope(const jti_gradient_problem *p, double got, const jti_slope *slope) {
+  double near = jti_gradient_tolerance(p, got) + slope->close_error;
+  if (fabs(got - slope->close_left) <= near && fabs(got - slope->close_right) <= near) {
+    return JTI_RIGHT;
+  }
   if (!isfinite(got)) {
     return slope->kink || !isfinite(slope->value) ? JTI_UNTOLD : JTI_WRONG;
   }

@@ -62,7 +62,7 @@ static void work_on_dot(void *ctx, jti_shared *shared) {
   size_t n = j->p->leaves.inputs;
   double *direction = jti_alloc(2 * n * sizeof *direction);
   double *gradient = direction + n;
-  jti_gradient_direction(j->p, UINT64_C(1) << 32, direction);
+  jti_gradient_direction(j->p, JTI_ALL_TOGETHER, direction);
   say(shared, jti_backend_along(j->p, JT_FORWARD, j->p->x, direction, 1, &shared->data[0]));
   say(shared, jti_backend_gradient(j->p, JT_REVERSE, j->p->x, gradient));
   shared->data[1] = dot(gradient, direction, n);
@@ -126,8 +126,8 @@ static void work_on_products(void *ctx, jti_shared *shared) {
   double *u = jti_alloc(3 * n * sizeof *u);
   double *v = u + n;
   double *other = v + n;
-  jti_gradient_direction(j->p, (UINT64_C(1) << 32) + 1, u);
-  jti_gradient_direction(j->p, (UINT64_C(1) << 32) + 2, v);
+  jti_gradient_direction(j->p, JTI_ALL_TOGETHER + 1, u);
+  jti_gradient_direction(j->p, JTI_ALL_TOGETHER + 2, v);
   double *product = shared->data;
   say(shared, jti_backend_product(j->p, j->backend, j->p->x, u, product));
   say(shared, differences_of_gradients(j, u, product + n));

@@ -117,15 +117,20 @@ static double difference(jti_evaluator *e, const double *direction, size_t input
   return (above - below) / (right - left);
 }
 
-static double scale_of(const jti_evaluator *e, const double *direction, size_t input) {
+// How large the input is, or those that the direction moves are together.
+static double size_of(const jti_evaluator *e, const double *direction, size_t input) {
   if (!direction) {
-    return fmax(1, fabs(e->p->x[input]));
+    return fabs(e->p->x[input]);
   }
   double sum = 0;
   for (size_t i = 0; i < e->p->leaves.inputs; ++i) {
-    sum += e->p->x[i] * e->p->x[i];
+    sum += fabs(direction[i]) > 0 ? e->p->x[i] * e->p->x[i] : 0;
   }
-  return fmax(1, sqrt(sum));
+  return sqrt(sum);
+}
+
+static double scale_of(const jti_evaluator *e, const double *direction, size_t input) {
+  return fmax(1, size_of(e, direction, input));
 }
 
 double jti_central(jti_evaluator *e, const double *direction, size_t input) {
@@ -175,7 +180,7 @@ static double noise_at(jti_evaluator *e, const double *direction, size_t input, 
 // step in proportion to it is noise.
 static double noise_of(jti_evaluator *e, const double *direction, size_t input) {
   double step = e->p->truth_is_float ? 1e-3 : 1e-6;
-  double x = direction ? 0 : fabs(e->p->x[input]);
+  double x = size_of(e, direction, input);
   double noise = noise_at(e, direction, input, step * scale_of(e, direction, input));
   return x > 0 && x < 1 ? fmin(noise, noise_at(e, direction, input, step * x)) : noise;
 }
@@ -217,7 +222,7 @@ static double allowed_for(const jti_evaluator *e, estimate one) {
 // are believed.
 static estimate extrapolate(jti_evaluator *e, const double *direction, size_t input) {
   double scale = scale_of(e, direction, input);
-  double x = direction ? 0 : fabs(e->p->x[input]);
+  double x = size_of(e, direction, input);
   double starts[] = {0.25 * scale, 4e-3 * scale, 1e-5 * scale, 0.25 * x};
   double noise = noise_of(e, direction, input);
   estimate best = ridders(e, direction, input, starts[0], noise);
@@ -270,11 +275,25 @@ static void look_for_kink(jti_evaluator *e, const double *direction, size_t inpu
   slope->kink = steady && apart > noise && apart > jti_gradient_tolerance(e->p, steepest);
 }
 
+// Close to a kink, too, the function is smooth for a step that is small enough.
+static void look_closely(jti_evaluator *e, const double *direction, size_t input,
+                         jti_slope *slope) {
+  double h = epsilon(e) * 5e7 * scale_of(e, direction, input);
+  double here = jti_evaluate(e, e->p->x);
+  double moved;
+  double beside = value_beside(e, direction, input, h, &moved);
+  slope->close_right = (beside - here) / moved;
+  beside = value_beside(e, direction, input, -h, &moved);
+  slope->close_left = (beside - here) / moved;
+  slope->close_error = 8 * epsilon(e) * fabs(here) / h;
+}
+
 jti_slope jti_slope_of(jti_evaluator *e, const double *direction, size_t input) {
   jti_slope slope = {.central = jti_central(e, direction, input)};
   estimate best = extrapolate(e, direction, input);
   slope.value = best.value;
   slope.error = best.error;
   look_for_kink(e, direction, input, &slope);
+  look_closely(e, direction, input, &slope);
   return slope;
 }

@@ -175,7 +175,7 @@ typedef struct jt_gradient_options {
   void (*flat_gradient_f)(const float *x, size_t n, void *ctx, float *gradient);
   // Inputs above which not each derivative is compared, but those along random directions; 0: 1000.
   size_t fast_above;
-  size_t directions;    // how many; 0: 16
+  size_t directions;    // how many; 0: 16, or two for each argument and all together
   bool second_order;    // also products with the second derivative, of backends that have them
   bool special_values;  // also at 0, -0, denormals, infinities and NaN: backends beside each other
   double timeout;       // seconds for each backend; 0: 60
@@ -240,7 +240,7 @@ typedef struct jt_recompiled {
   const char *(*enzyme_jvp)(const jt_args *args, const jt_args *tangent, void *ctx, bool active,
                             double *derivative);
   const char *(*enzyme_vjp)(const jt_args *args, void *ctx, bool active, jt_args *gradient);
-  const char *enzyme_missing;    // why both are NULL though they were asked for; NULL: they were not
+  const char *enzyme_missing;  // why both are NULL though they were asked for; NULL: they were not
   struct jt_recompiled *next;  // the kit's
 } jt_recompiled;
 // Called before main. The struct is borrowed for good.
