@@ -101,6 +101,7 @@ static const expectation expectations[] = {
    {": said in the child\n"}, "no checks executed"},
   {"unmade_and_soft", 0, "\nnot ok 1 - unmade_and_soft # " TO_DO " broken: soft: zero == 1\n",
    SOFT("3 checks, 1 of them skipped"), {": no camera\n"}, "SKIP"},
+  {"soft_kinds", 0, "\nok 1 - soft_kinds\n", PASSED("8 checks"), {0}, "---"},
   {"unmade_many", 0, "\nok 1 - unmade_many\n", PASSED("27 checks, 25 of them skipped"),
    {": reason 19\n# skipped checks with other reasons: 5\n"}, "reason 20"},
 };

@@ -285,6 +285,25 @@ TEST(unmade_many) {
   }
 }
 
+// ---- Booleans of every kind ---------------------------------------------------------------------
+
+TEST(soft_kinds) {
+  enum listed { NO, YES } listed = YES;
+  struct {
+    unsigned one : 1;
+    bool yes : 1;
+  } flags = {1, true};
+  const bool constant = true;
+  volatile bool moving = true;
+  TEST_SOFTFAIL(listed);
+  TEST_SOFTFAIL(listed == YES);
+  TEST_SOFTFAIL(flags.one);
+  TEST_SOFTFAIL(flags.yes);
+  TEST_SOFTFAIL(constant);
+  TEST_SOFTFAIL(moving);
+  TEST_SOFTFAIL(zero == 0 || listed == NO);
+}
+
 // ---- Seeds and orders ---------------------------------------------------------------------------
 
 TEST(seed_drawn) {
@@ -329,6 +348,10 @@ static void odd_death(void *unused) {
 TEST_SETUP() {
   jt_add("odd text <a b='c' d=\"e\"> &amp; \x01\n\xff", odd_text, NULL, NULL);
   jt_add("odd death", odd_death, NULL, &JT_OPTIONS(.isolate = true));
+  const char *removed = getenv("VICTIM_REMOVES");
+  if (removed) {
+    rmdir(removed);
+  }
   const char *wanted = getenv("VICTIM_SETUP");
   if (wanted && strcmp(wanted, "set") == 0) {
     TEST_SET("prepared") {

@@ -203,6 +203,9 @@ static char *absolute(const char *path) {
 bool jti_junit_open(const char *path) {
   junit.path = absolute(path);
   struct stat there;
+  if (!*path) {
+    return complain(ENOENT);
+  }
   bool exists = stat(junit.path, &there) == 0;
   if (exists && !S_ISREG(there.st_mode)) {
     return complain(S_ISDIR(there.st_mode) ? EISDIR : EINVAL);
