@@ -159,8 +159,8 @@ JT_API unsigned long long jt_seed(void);
 // out: its end, break and continue (which leave the set, and not a loop around it), return, goto,
 // an exception, and the end of the test. Only the thread that runs the test can open sets;
 // elsewhere (another thread, a process forked by the test, outside any test) it is an error, and
-// the checks inside belong to what is open there. One
-// inside another on the same line makes compilers warn of shadowing.
+// the checks inside belong to what is open there. Put inner sets on lines of their own, or
+// compilers warn of shadowing.
 #define TEST_SET(name) JT_SET_AT_(__LINE__, name)
 
 // The same as functions, for code whose sets do not follow its blocks. `file` and `name` are
