@@ -29,7 +29,7 @@ static bool is_nonexistent(const unsigned char *s, size_t length) {
          (length == 3 && s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe);
 }
 
-static void escape(jti_text *out, const char *s) {
+static void escape(jti_text *out, const char *s, const char *special) {
   for (const unsigned char *p = (const unsigned char *)s; *p;) {
     size_t length = jti_utf8_length(p);
     if (is_nonexistent(p, length)) {
@@ -37,7 +37,7 @@ static void escape(jti_text *out, const char *s) {
       for (size_t i = 0; i < length; ++i) {
         jti_text_printf(out, "\\x%02x", p[i]);
       }
-    } else if (strchr("&<>\"'\t\n\r", *p)) {
+    } else if (strchr(special, *p)) {
       jti_text_printf(out, "&#%d;", *p);
     } else {
       jti_text_add(out, (const char *)p, length);
@@ -48,7 +48,7 @@ static void escape(jti_text *out, const char *s) {
 
 static void attribute(jti_text *out, const char *name, const char *value) {
   jti_text_printf(out, " %s=\"", name);
-  escape(out, value);
+  escape(out, value, "&<>\"\t\n\r");
   jti_text_printf(out, "\"");
 }
 
@@ -63,7 +63,7 @@ static void content(jti_text *out, const char *s) {
   while (*s) {
     size_t size = strcspn(s, "\n");
     char *line = strndup(s, size);
-    escape(out, line ? line : "");
+    escape(out, line ? line : "", "&<>\r");
     free(line);
     s += size;
     if (*s) {
@@ -203,6 +203,9 @@ static char *absolute(const char *path) {
 bool jti_junit_open(const char *path) {
   junit.path = absolute(path);
   struct stat there;
+  if (!*path) {
+    return complain(ENOENT);
+  }
   bool exists = stat(junit.path, &there) == 0;
   if (exists && !S_ISREG(there.st_mode)) {
     return complain(S_ISDIR(there.st_mode) ? EISDIR : EINVAL);

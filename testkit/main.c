@@ -22,10 +22,12 @@ static size_t count_selected(const jti_settings *s) {
 static void run_setups(jti_result *result) {
   static const char line[] = "1..1\nnot ok 1 - setup\n";
   jti_crash_line(line);
+  double start = jti_clock();
   const jti_test_list *setups = jti_setups();
   for (size_t i = 0; i < setups->count && result->outcome != JTI_SKIP; ++i) {
     jti_run_body(&setups->items[i], result);
   }
+  result->seconds = jti_clock() - start;
   jti_crash_line(NULL);
 }
 

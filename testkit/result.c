@@ -111,13 +111,11 @@ void jti_add_locked(jti_record *record) {
   }
   result->counts.told += record->check;
   result->counts.records[record->outcome]++;
-  if (!record->set) {
-    record->set = jti_copy(result->path);
-  }
-  if (jti_now.wire >= 0) {
+  if (jti_now.wire >= 0) {  // the parent knows the path
     jti_wire_record(jti_now.wire, record);
     jti_free_record(record);
   } else {
+    record->set = jti_copy(result->path);
     keep(result, record);
   }
 }

@@ -50,7 +50,6 @@ void jti_wire_record(int fd, const jti_record *record) {
   put_string(&payload, record->got);
   put_string(&payload, record->want);
   put_string(&payload, record->message);
-  put_string(&payload, record->set);
   send_frame(fd, RECORD, &payload);
   jti_text_free(&payload);
 }
@@ -130,7 +129,6 @@ static bool read_record(cursor c) {
   record.got = take_string(&c);
   record.want = take_string(&c);
   record.message = take_string(&c);
-  record.set = take_string(&c);
   if (c.bad || c.left) {
     jti_free_record(&record);
     return false;
