@@ -152,14 +152,15 @@ static char *find_program(void) {
     return jti_copy(given);
   }
   char path[PATH_MAX] = "";
-  ssize_t size = readlink("/proc/self/exe", path, sizeof path - sizeof "/jimm-jet");
+  ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
   if (size > 0) {
     path[size] = '\0';
     drop_last(path);
-    strcat(path, "/jimm-jet");
-    if (access(path, X_OK) == 0) {
-      return jti_copy(path);
+    char *beside = joined(path, "/jimm-jet");
+    if (access(beside, X_OK) == 0) {
+      return beside;
     }
+    free(beside);
   }
   return jti_copy("jimm-jet");  // by PATH
 }

@@ -41,12 +41,13 @@ typedef struct hashed {
   struct hashed *next;
 } hashed;
 
-static hashed *seen[4096];
+enum { SLOTS = 4096 };
+static hashed *seen[SLOTS];
 
 static const char *hash_file(const char *path) {
   jet_hash name = {0};
   jet_hash_text(&name, path);
-  hashed **slot = &seen[name.b % (sizeof seen / sizeof *seen)];
+  hashed **slot = &seen[name.b % SLOTS];
   for (hashed *h = *slot; h; h = h->next) {
     if (strcmp(h->path, path) == 0) {
       return h->hash;

@@ -129,25 +129,39 @@ static const char *make_key(void) {
   return jet_hash_name(&hash);
 }
 
-static json_t *cached_list(const jet_unit *unit, const char *key) {
+// What is kept of a unit: lists by their keys, for entries that need different files. The oldest
+// goes first.
+enum { KEPT_LISTS = 16 };
+
+static json_t *read_kept(const jet_unit *unit) {
   size_t size = 0;
   char *text = jet.options.cache ? jet_read(jet_cached(unit, "call"), &size) : NULL;
-  json_t *root = text ? json_loadb(text, size, 0, NULL) : NULL;
-  const char *told = json_string_value(json_object_get(root, "key"));
-  json_t *list = told && strcmp(told, key) == 0 ? json_object_get(root, "findings") : NULL;
-  json_incref(list);
-  json_decref(root);
+  json_t *kept = text ? json_loadb(text, size, 0, NULL) : NULL;
+  return kept ? kept : json_object();
+}
+
+static json_t *kept_list(const jet_unit *unit, const char *key) {
+  json_t *kept = read_kept(unit);
+  json_t *list = json_incref(json_object_get(kept, key));
+  json_decref(kept);
   return list;
 }
 
 static void keep_list(const jet_unit *unit, const char *key, json_t *list) {
-  json_t *root = json_pack("{s:s, s:O}", "key", key, "findings", list);
-  char *text = json_dumps(root, JSON_COMPACT);
-  if (jet.options.cache && text && !jet_write(jet_cached(unit, "call"), text, strlen(text))) {
+  if (!jet.options.cache) {
+    return;
+  }
+  json_t *kept = read_kept(unit);
+  while (json_object_size(kept) >= KEPT_LISTS) {
+    json_object_del(kept, json_object_iter_key(json_object_iter(kept)));
+  }
+  json_object_set(kept, key, list);
+  char *text = json_dumps(kept, JSON_COMPACT);
+  if (!text || !jet_write(jet_cached(unit, "call"), text, strlen(text))) {
     jet_note("cannot write %s", jet_cached(unit, "call"));
   }
   free(text);
-  json_decref(root);
+  json_decref(kept);
 }
 
 static void make_trees(void) {
@@ -173,7 +187,7 @@ void jet_analyse(void) {
     if (!jet.units.items[i].reached) {
       continue;
     }
-    json_t *list = cached_list(&jet.units.items[i], key);
+    json_t *list = kept_list(&jet.units.items[i], key);
     if (list) {
       report(list);
       json_decref(list);

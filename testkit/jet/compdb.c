@@ -108,10 +108,8 @@ static void read_arguments(const json_t *entry, jet_list *arguments) {
 
 static const char *find_target(const json_t *entry, const jet_list *arguments) {
   const char *output = json_string_value(json_object_get(entry, "output"));
-  for (size_t i = 0; !output && i + 1 < arguments->count; ++i) {
-    if (strcmp(arguments->items[i], "-o") == 0) {
-      output = arguments->items[i + 1];
-    }
+  for (char **item = arguments->items; !output && item && *item; ++item) {
+    output = strcmp(*item, "-o") == 0 ? item[1] : NULL;
   }
   char *target = jet_format("%s", output ? output : "");
   char *slash = strrchr(target, '/');

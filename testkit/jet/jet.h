@@ -17,6 +17,7 @@
 #define JIMM_TESTKIT_JET_H
 
 #include <llvm-c/Types.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,7 @@ typedef struct jet_list {
 
 void *jet_alloc(size_t size);  // zeroed; ends the program when there is no memory
 char *jet_format(const char *format, ...) JET_PRINTF(1, 2);
+char *jet_format_list(const char *format, va_list args) JET_PRINTF(1, 0);
 void jet_add(jet_list *list, const char *item);  // copies
 void jet_add_all(jet_list *list, const jet_list *items);
 bool jet_has(const jet_list *list, const char *item);

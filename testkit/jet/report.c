@@ -270,18 +270,6 @@ static void say(const char *kind, const char *text) {
   }
 }
 
-static char *formatted(const char *format, va_list args) JET_PRINTF(1, 0);
-
-static char *formatted(const char *format, va_list args) {
-  va_list again;
-  va_copy(again, args);
-  int size = vsnprintf(NULL, 0, format, args);
-  char *text = jet_alloc((size_t)size + 1);
-  vsnprintf(text, (size_t)size + 1, format, again);
-  va_end(again);
-  return text;
-}
-
 static void end(int status) JET_NORETURN;
 
 static void end(int status) {
@@ -293,14 +281,14 @@ static void end(int status) {
 void jet_note(const char *format, ...) {
   va_list args;
   va_start(args, format);
-  say("note", formatted(format, args));
+  say("note", jet_format_list(format, args));
   va_end(args);
 }
 
 void jet_fail(const char *format, ...) {
   va_list args;
   va_start(args, format);
-  say("error", formatted(format, args));
+  say("error", jet_format_list(format, args));
   va_end(args);
   end(JET_ERROR);
 }
@@ -308,7 +296,7 @@ void jet_fail(const char *format, ...) {
 void jet_skip(const char *format, ...) {
   va_list args;
   va_start(args, format);
-  say("skipped", formatted(format, args));
+  say("skipped", jet_format_list(format, args));
   va_end(args);
   end(JET_SKIPPED);
 }

@@ -37,14 +37,22 @@ void jet_free_all(void) {
   }
 }
 
+char *jet_format_list(const char *format, va_list args) {
+  va_list again;
+  va_copy(again, args);
+  int size = format ? vsnprintf(NULL, 0, format, args) : 0;
+  char *text = jet_alloc((size_t)size + 1);
+  if (format) {
+    vsnprintf(text, (size_t)size + 1, format, again);
+  }
+  va_end(again);
+  return text;
+}
+
 char *jet_format(const char *format, ...) {
   va_list args;
   va_start(args, format);
-  int size = vsnprintf(NULL, 0, format, args);
-  va_end(args);
-  char *text = jet_alloc((size_t)size + 1);
-  va_start(args, format);
-  vsnprintf(text, (size_t)size + 1, format, args);
+  char *text = jet_format_list(format, args);
   va_end(args);
   return text;
 }

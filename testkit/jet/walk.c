@@ -99,7 +99,7 @@ static void list_functions(void) {
     jet.function_count += LLVMIsDeclaration(f) == 0;
   }
   jet.functions = jet_alloc((jet.function_count + 1) * sizeof *jet.functions);
-  by_value = jet_alloc((jet.function_count + 1) * sizeof *by_value);
+  by_value = jet_alloc((jet.function_count + 1) * sizeof(jet_function *));
   jet.reached = jet_alloc((jet.function_count + 1) * sizeof(jet_function *));
   size_t n = 0;
   for (LLVMValueRef f = LLVMGetFirstFunction(jet.module); f; f = LLVMGetNextFunction(f)) {
@@ -109,7 +109,7 @@ static void list_functions(void) {
       ++n;
     }
   }
-  qsort(by_value, n, sizeof *by_value, by_address);
+  qsort(by_value, n, sizeof(jet_function *), by_address);
 }
 
 void jet_reach(jet_function *from, jet_function *to, jet_place place, bool certain) {
