@@ -488,6 +488,7 @@ TEST(the_same_in_cpp) {
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; ++i) {
     TEST_CHECK_CONTAINS(r.text, wanted[i]);
   }
+  TEST_CHECK_CONTAINS(r.text, "non-boolean: a floating-point number\"\n");
   TEST_CHECK_CONTAINS(r.text, "# 1 passed, 2 failed, 9 errors, 0 broken, 2 soft, 1 skipped (24 ch");
   free(r.text);
 }

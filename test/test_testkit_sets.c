@@ -84,6 +84,9 @@ static const expectation expectations[] = {
   {"set_jumped_over", 1, BAD("set_jumped_over"), FAILED("3 checks"),
    {"line: 5\n      message: \"after all sets\"\n",
     "\n#       inner             1       0       0       0     0        0    "}, 0},
+  {"set_meanwhile", 0, "\nok 2 - set_meanwhile_in_child\n", "# 2 passed, 0 failed",
+   {"\n#   set_meanwhile             2052 ", "\n#   set_meanwhile_in_child    2052 ",
+    ": by a thread (2 times)\n", "(4109 checks, 4 of them skipped)"}, "not ok"},
   // All of a hundred rows are shown; of more, those that have something to say.
   {"set_hundred", 1, BAD("set_hundred"), FAILED("100 checks"),
    {"\n#   set_hundred      98       1 ", "\n#     set 98          1       0 "}, " more, "},

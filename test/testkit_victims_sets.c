@@ -238,6 +238,37 @@ TEST(set_jumped_over) {
   jt_fail("place.c", 5, "after all sets");
 }
 
+// Other threads check while the test opens and closes sets: none of their checks is lost.
+static void *check_meanwhile(void *unused) {
+  for (int i = 0; i < 1000; ++i) {
+    TEST_CHECK(zero == 0);
+  }
+  TEST_SKIP_CHECK("by a thread");
+  return unused;
+}
+static void open_meanwhile(void) {
+  pthread_t workers[2];
+  for (int i = 0; i < 2; ++i) {
+    TEST_REQUIRE(pthread_create(&workers[i], NULL, check_meanwhile, NULL) == 0);
+  }
+  for (int i = 0; i < 50; ++i) {
+    TEST_SET("busy") {
+      TEST_SET("busier") {
+        TEST_CHECK(zero == 0);
+      }
+    }
+  }
+  for (int i = 0; i < 2; ++i) {
+    pthread_join(workers[i], NULL);
+  }
+}
+TEST(set_meanwhile) {
+  open_meanwhile();
+}
+TEST_OPTIONS(set_meanwhile_in_child, .isolate = true) {
+  open_meanwhile();
+}
+
 static void many_sets(int count) {
   for (int i = 0; i < count; ++i) {
     char name[32];

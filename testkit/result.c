@@ -205,7 +205,7 @@ void jt_note(const char *format, ...) {
 }
 
 void jt_end_test(void) {
-  if (!jti_now.result) {
+  if (!jti_running_test()) {
     fprintf(stderr, "jimm-test: a test was ended where none runs\n");
     abort();
   }
