@@ -170,9 +170,9 @@ static void check_first_order(trial *c) {
     double below = recompiled_value(c->f, &c->args, c->ctx);
     *c->x[i] = x;
     double difference = (above - below) / ((x + h) - (x - h));
-    TEST_CHECK_MSG(fabs(derivative - difference) <= 1e-8 * (fmax(1, fabs(value)) + fabs(difference)),
-                   "%s: d/dx%zu dual %.17g difference %.17g", c->f->function, i, derivative,
-                   difference);
+    TEST_CHECK_MSG(
+        fabs(derivative - difference) <= 1e-8 * (fmax(1, fabs(value)) + fabs(difference)),
+        "%s: d/dx%zu dual %.17g difference %.17g", c->f->function, i, derivative, difference);
   }
 }
 
@@ -204,9 +204,9 @@ static void check_second_order(trial *c) {
   for (size_t i = 0; i < c->n; ++i) {
     *c->x[i] = before[i];
     double difference = (*a[i] - *b[i]) / (2 * h);
-    TEST_CHECK_MSG(
-        fabs(*p[i] - difference) <= 3e-8 * (fmax(1, most) + fabs(difference)),
-        "%s: second derivative %zu: %.17g, difference %.17g", c->f->function, i, *p[i], difference);
+    TEST_CHECK_MSG(fabs(*p[i] - difference) <= 3e-8 * (fmax(1, most) + fabs(difference)),
+                   "%s: second derivative %zu: %.17g, difference %.17g", c->f->function, i, *p[i],
+                   difference);
   }
   free_gradient(&product);
   free_gradient(&above);

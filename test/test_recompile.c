@@ -23,8 +23,12 @@ typedef struct row {
 
 static int degrees[] = {0, 2, 3, 1, 4};
 
-#define ROW(name, ...) \
-  { #name, name, sizeof((double[]){__VA_ARGS__}) / sizeof(double), { __VA_ARGS__ } }
+#define ROW(name, ...)                                               \
+  {                                                                  \
+#name, name, sizeof((double[]){__VA_ARGS__}) / sizeof(double), { \
+      __VA_ARGS__                                                    \
+    }                                                                \
+  }
 static const row rows[] = {
     ROW(ternaries, 1.3, 0.7, 0.4),
     ROW(ternaries, -0.6, -1.2, 2.5),
@@ -66,7 +70,8 @@ static const row rows[] = {
     ROW(out_parameters, 1.3, 2.1),
     ROW(own_names, 1.3, 0.8),
     ROW(rosenbrock, 1.1, -0.6, 0.3, 0.8, 1.4, 0.2),
-    ROW(log_determinant, 0.3, 1.2, -0.7, 2, -1.1, 0.4, 0.9, 0.1, 1.7, -0.8, 0.5, 1, 0.2, 0.6, -2, 1),
+    ROW(log_determinant, 0.3, 1.2, -0.7, 2, -1.1, 0.4, 0.9, 0.1, 1.7, -0.8, 0.5, 1, 0.2, 0.6, -2,
+        1),
     ROW(newton_root, 1.5, 2.5),
     ROW(pendulum, 0.5, 1, 0.2),
     ROW(log_sum_exp, 0.4, -1.2, 2.3, 0.9, 3),
@@ -155,8 +160,7 @@ TEST(constants_and_others_have_no_gradient) {
   jt_arg er = JT_NODE("er", JT_DOUBLES("w", w, 3));
   jt_arg deep = JT_NODE("deep", er, JT_SHAPED(JT_DOUBLES("x", x, 3), 1, 3));
   jt_arg fixed = JT_CONSTANT(JT_NODE("fixed", JT_DOUBLES("c", c, 1)));
-  jt_args args =
-      JT_ARGS(JT_DOUBLES("nothing", none, 0), deep, fixed, JT_OTHERS("signs", signs, 3));
+  jt_args args = JT_ARGS(JT_DOUBLES("nothing", none, 0), deep, fixed, JT_OTHERS("signs", signs, 3));
   TEST_CHECK(same_bits(recompiled_value(recompiled("weighted"), &args, NULL), weighted(&args)));
   check_derivatives("weighted", args, NULL);
   jt_args gradient = gradient_like(&args);
@@ -223,6 +227,21 @@ TEST(nan_stays_where_it_belongs) {
     TEST_CHECK_MSG(agree(derivative, want, 1e-14), "%d: %g, tape %g", i, derivative, want);
     free_gradient(&tangent);
   }
+  free_gradient(&gradient);
+}
+
+// An infinite slope counts only where something depends on it.
+TEST(unused_infinities_do_not_count) {
+  double x[] = {4, 0}, *g[2], derivative = 0;
+  jt_args args = flat_args(x, 2), gradient = gradient_like(&args);
+  elements_of(&gradient, g, 2);
+  TEST_CHECK(!recompiled("larger_root")->tape_vjp(&args, NULL, &gradient));
+  TEST_CHECK_DOUBLE(*g[0], 3, 0, 1e-15);
+  TEST_CHECK(same_bits(*g[1], 0));
+  *g[0] = 2;
+  *g[1] = -0.0;
+  TEST_CHECK(!recompiled("root_sum")->dual_jvp(&args, &gradient, NULL, &derivative));
+  TEST_CHECK_DOUBLE(derivative, 0.5, 0, 1e-15);
   free_gradient(&gradient);
 }
 

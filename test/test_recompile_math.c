@@ -207,9 +207,9 @@ TEST(lgamma_everywhere) {
 
 // ---- Special values ---
 
-static const double specials[] = {0.0,    -0.0,    1,        -1,       0.5,       -0.5, 2,   -3,
-                                  5e-324, -5e-324, INFINITY, -INFINITY, NAN,       3,    -2,  2.5,
-                                  1e10,   -1e10,   DBL_MIN,  DBL_MAX,  -DBL_MAX,  709.5, 1e-9, -NAN};
+static const double specials[] = {
+    0.0, -0.0, 1,  -1,  0.5,  -0.5,  2,       -3,      5e-324,   -5e-324, INFINITY, -INFINITY,
+    NAN, 3,    -2, 2.5, 1e10, -1e10, DBL_MIN, DBL_MAX, -DBL_MAX, 709.5,   1e-9,     -NAN};
 // Without those whose sums and products overflow on the way, which depends on the order.
 enum { SMALL_SPECIALS = 13 };
 enum { SPECIALS = sizeof specials / sizeof specials[0] };
@@ -251,8 +251,8 @@ TEST(special_values_of_two_numbers) {
 TEST(special_values_in_programs) {
   static const char *const names[] = {"own_names",  "recursion", "double_pointers",
                                       "restricted", "fourier",   "log_sum_exp"};
-  jt_flat_function *const plain[] = {own_names, recursion, double_pointers, restricted,
-                                     fourier,   log_sum_exp};
+  jt_flat_function *const plain[] = {own_names,  recursion, double_pointers,
+                                     restricted, fourier,   log_sum_exp};
   for (int f = 0; f < 6; ++f) {
     for (int k = 0; k < SMALL_SPECIALS * SMALL_SPECIALS; ++k) {
       double x[4] = {specials[k / SMALL_SPECIALS], specials[k % SMALL_SPECIALS], 0.5, -2};
@@ -285,24 +285,29 @@ typedef struct kink {
 } kink;
 
 static const kink unary_kinks[] = {
-    {"sqrt", 0, 0, INFINITY, 0},   {"cbrt", 0, 0, INFINITY, 0},    {"log", 0, 0, INFINITY, 0},
-    {"fabs", 0, 0, 0, 0},          {"fabs", -0.0, 0, 0, 0},        {"asin", 1, 0, INFINITY, 0},
-    {"acos", -1, 0, -INFINITY, 0}, {"acosh", 1, 0, INFINITY, 0},   {"atanh", 1, 0, INFINITY, 0},
-    {"log", -1, 0, NAN, 0},        {"sqrt", -1, 0, NAN, 0},        {"acosh", -3, 0, NAN, 0},
-    {"floor", 2, 0, 0, 0},         {"round", 0.5, 0, 0, 0},        {"log1p", -1, 0, INFINITY, 0},
-    {"tanh", 800, 0, 0, 0},        {"fabs", INFINITY, 0, 1, 0},    {"lgamma", 0, 0, NAN, 0},
-    {"tgamma", -1, 0, NAN, 0},     {"exp", -INFINITY, 0, 0, 0},    {"erf", INFINITY, 0, 0, 0},
-    {"sin", INFINITY, 0, NAN, 0},  {"tanh", -INFINITY, 0, 0, 0},
+    {"sqrt", 0, 0, INFINITY, 0},     {"cbrt", 0, 0, INFINITY, 0},
+    {"log", 0, 0, INFINITY, 0},      {"fabs", 0, 0, 0, 0},
+    {"fabs", -0.0, 0, 0, 0},         {"asin", 1, 0, INFINITY, 0},
+    {"acos", -1, 0, -INFINITY, 0},   {"acosh", 1, 0, INFINITY, 0},
+    {"atanh", 1, 0, INFINITY, 0},    {"log", -1, 0, NAN, 0},
+    {"sqrt", -1, 0, NAN, 0},         {"acosh", -3, 0, NAN, 0},
+    {"floor", 2, 0, 0, 0},           {"round", 0.5, 0, 0, 0},
+    {"log1p", -1, 0, INFINITY, 0},   {"tanh", 800, 0, 0, 0},
+    {"fabs", INFINITY, 0, 1, 0},     {"lgamma", 0, 0, NAN, 0},
+    {"tgamma", -1, 0, NAN, 0},       {"exp", -INFINITY, 0, 0, 0},
+    {"erf", INFINITY, 0, 0, 0},      {"sin", INFINITY, 0, NAN, 0},
+    {"tanh", -INFINITY, 0, 0, 0},    {"acosh", 1e200, 0, 1e-200, 0},
+    {"asinh", -1e200, 0, 1e-200, 0},
 };
 
 static const kink binary_kinks[] = {
-    {"fmax", 1, 1, 1, 0},        {"fmin", 1, 1, 1, 0},      {"fmax", NAN, 2, 0, 1},
-    {"fmax", 2, NAN, 1, 0},      {"fmin", NAN, 2, 0, 1},    {"fmax", -0.0, 0, 1, 0},
-    {"fmin", 0, -0.0, 1, 0},     {"pow", 0, 0, 0, -INFINITY}, {"pow", 0, 2, 0, 0},
-    {"pow", 0, 1, 1, 0},         {"pow", 0, 0.5, INFINITY, 0}, {"pow", -2, 3, 12, NAN},
-    {"hypot", 0, 0, NAN, NAN},   {"atan2", 0, 0, NAN, NAN}, {"fdim", 1, 1, 0, 0},
-    {"copysign", 0, 1, 0, 0},    {"copysign", 0, -1, 0, 0}, {"fmod", 6, 2, 1, -3},
-    {"remainder", 7, 2, 1, -4},  {"fmod", 1, 0, NAN, NAN},
+    {"fmax", 1, 1, 1, 0},       {"fmin", 1, 1, 1, 0},         {"fmax", NAN, 2, 0, 1},
+    {"fmax", 2, NAN, 1, 0},     {"fmin", NAN, 2, 0, 1},       {"fmax", -0.0, 0, 1, 0},
+    {"fmin", 0, -0.0, 1, 0},    {"pow", 0, 0, 0, -INFINITY},  {"pow", 0, 2, 0, 0},
+    {"pow", 0, 1, 1, 0},        {"pow", 0, 0.5, INFINITY, 0}, {"pow", -2, 3, 12, NAN},
+    {"hypot", 0, 0, NAN, NAN},  {"atan2", 0, 0, NAN, NAN},    {"fdim", 1, 1, 0, 0},
+    {"copysign", 0, 1, 0, 0},   {"copysign", 0, -1, 0, 0},    {"fmod", 6, 2, 1, -3},
+    {"remainder", 7, 2, 1, -4}, {"fmod", 1, 0, NAN, NAN},     {"fmin", 2, NAN, 1, 0},
 };
 
 TEST(conventions_at_kinks) {
@@ -310,8 +315,8 @@ TEST(conventions_at_kinks) {
     kink k = unary_kinks[i];
     int which = number_of(unary_names, UNARY, k.name);
     derivatives d = differentiated("one_of_unary", which, &k.x, 1);
-    TEST_CHECK_MSG(agree(d.dual[0], k.by_x, 0) && agree(d.tape[0], k.by_x, 0), "%s(%g): %g, %g",
-                   k.name, k.x, d.dual[0], d.tape[0]);
+    TEST_CHECK_MSG(agree(d.dual[0], k.by_x, 1e-15) && agree(d.tape[0], k.by_x, 1e-15),
+                   "%s(%g): %g, %g", k.name, k.x, d.dual[0], d.tape[0]);
   }
   for (size_t i = 0; i < sizeof binary_kinks / sizeof binary_kinks[0]; ++i) {
     kink k = binary_kinks[i];

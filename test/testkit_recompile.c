@@ -6,14 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 // Conversions between numbers without a cast are among what is tested.
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wfloat-conversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wvla"
 
 // Each file of the program has a helper of this name.
 static double helper(double x) {
@@ -219,44 +217,6 @@ double unions(const double *x, size_t n, void *ctx) {
   return sum;
 }
 
-double heap(const double *x, size_t n, void *ctx) {
-  (void)ctx;
-  double *a = malloc(n * sizeof *a);
-  double *b = calloc(2 * n, sizeof(double));
-  memcpy(a, x, n * sizeof(double));
-  memmove(b + n, a, n * sizeof *a);
-  memmove(b + n - 1, b + n, n * sizeof *a);
-  a = realloc(a, 3 * n * sizeof(*a));
-  memset(a + n, 0, 2 * n * sizeof(double));
-  double sum = 0;
-  for (size_t i = 0; i < 2 * n; ++i) {
-    a[i] += b[i] * b[i];
-    sum += a[i] * (i + 1);
-  }
-  free(a);
-  free(b);
-  return sum;
-}
-
-double variable_arrays(const double *x, size_t n, void *ctx) {
-  (void)ctx;
-  double line[n];
-  double square[n][n];
-  for (size_t i = 0; i < n; ++i) {
-    line[i] = x[i] * x[n - 1 - i];
-    for (size_t j = 0; j < n; ++j) {
-      square[i][j] = i == j ? line[i] : x[j];
-    }
-  }
-  double sum = 0;
-  for (size_t i = 0; i < sizeof square / sizeof square[0]; ++i) {
-    for (size_t j = 0; j < sizeof line / sizeof *line; ++j) {
-      sum += square[i][j] * line[j];
-    }
-  }
-  return sum;
-}
-
 static const double weights[] = {1, -2.5, 1.0 / 3, 4e-1f};
 static const point corners[2][2] = {{{0, 0}, {0, 1}}, {{1, 0}, {1, 1}}};
 enum { WEIGHTS = sizeof weights / sizeof weights[0] };
@@ -315,33 +275,6 @@ double double_pointers(const double *x, size_t n, void *ctx) {
   row[0] = row[1];
   row[1] = swap;
   return sum - *row[0] * row[1][1] + norm_squared(storage, 4);
-}
-
-static int ascending(const void *pa, const void *pb) {
-  const double *a = pa, *b = pb;
-  return (*a > *b) - (*a < *b);
-}
-
-double sorting(const double *x, size_t n, void *ctx) {
-  (void)ctx;
-  double *sorted = malloc(n * sizeof *sorted);
-  memcpy(sorted, x, n * sizeof *sorted);
-  qsort(sorted, n, sizeof *sorted, ascending);
-  double sum = 0;
-  for (size_t i = 0; i < n; ++i) {
-    sum += sorted[i] * sorted[i] * (double)i;
-  }
-  free(sorted);
-  return sum;
-}
-
-double searching(const double *x, size_t n, void *ctx) {
-  (void)ctx;
-  double sorted[16], key = x[1];
-  memcpy(sorted, x, n * sizeof *x);
-  qsort(sorted, n, sizeof *sorted, ascending);
-  const double *found = bsearch(&key, sorted, n, sizeof *sorted, ascending);
-  return found ? *found * x[0] : 0;
 }
 
 static double dot(point p, const point *q) {
@@ -407,48 +340,16 @@ double limits(const double *x, size_t n, void *ctx) {
          (signbit(x[0]) ? -x[0] : x[0]) * least;
 }
 
-double static_scratch(const double *x, size_t n, void *ctx) {
-  (void)ctx;
-  static double cache[8];
-  static double last;
-  static size_t calls;
-  for (size_t i = 0; i < n; ++i) {
-    cache[i] = x[i] * (i ? cache[i - 1] : 1);
-  }
-  ++calls;
-  last = 0 * last + cache[n - 1];
-  return last + cache[0] * cache[1] + (calls > 0);
-}
-
-double gotos(const double *x, size_t n, void *ctx) {
-  (void)ctx;
-  double sum, *copy;
-  size_t i = 0;
-  copy = malloc(n * sizeof *copy);
-  sum = 0;
-  if (!copy) {
-    goto end;
-  }
-again:
-  copy[i] = x[i] * helper(x[i]);
-  sum += copy[i];
-  if (++i < n) {
-    goto again;
-  }
-end:
-  free(copy);
-  return sum;
-}
-
 double keywords(const double *x, size_t n, void *ctx) {
   (void)n;
   (void)ctx;
   double new = x[0], class = x[1], this = 2, template = 3, operator= 4;
   struct namespace {
     double private, public;
-  } using = {new, class}, *try = &using;
+  }
+  using = {new, class}, *try = &using;
   register double delete = try->private * try->public;
-  return delete + new * this + class * template * operator;
+  return delete + new *this + class *template *operator;
 }
 
 double compensated(const double *x, size_t n, void *ctx) {
@@ -466,36 +367,14 @@ double compensated(const double *x, size_t n, void *ctx) {
 double pointer_walk(const double *x, size_t n, void *ctx) {
   (void)ctx;
   double copy[16], *end = copy, *p;
-  for (const double *q = x; q != x + n; ++q) *end++ = *q;
-  for (p = copy; p < end; p++) *p *= 2, *p += p - copy;
+  for (const double *q = x; q != x + n; ++q)
+    *end++ = *q;
+  for (p = copy; p < end; p++)
+    *p *= 2, *p += p - copy;
   do {
     p[-1] -= p[-2] * p[-1];
   } while (--p > copy + 1);
   return copy[0] * end[-1] + copy[1];
-}
-
-typedef struct link {
-  double value;
-  struct link *next;
-} link_t;
-
-double linked_list(const double *x, size_t n, void *ctx) {
-  (void)ctx;
-  link_t *head = NULL;
-  for (size_t i = 0; i < n; ++i) {
-    link_t *made = malloc(sizeof *made);
-    made->value = x[i];
-    made->next = head;
-    head = made;
-  }
-  double value = 1;
-  while (head) {
-    link_t *next = head->next;
-    value = value * head->value + 1;
-    free(head);
-    head = next;
-  }
-  return value;
 }
 
 typedef enum mode { LINEAR = 1, SQUARED } mode;

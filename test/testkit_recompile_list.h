@@ -51,6 +51,8 @@
   X(wide)               \
   X(endless)            \
   X(memory)             \
+  X(larger_root)        \
+  X(root_sum)           \
   X(memo)               \
   X(in_a_thread)        \
   X(runs_away)

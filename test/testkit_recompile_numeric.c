@@ -187,8 +187,8 @@ static double bump(double t, const double *x) {
 static double simpson_between(double a, double b, const double *x, int depth) {
   double m = (a + b) / 2, l = (a + m) / 2, r = (m + b) / 2;
   double coarse = (b - a) / 6 * (bump(a, x) + 4 * bump(m, x) + bump(b, x));
-  double fine = (b - a) / 12 *
-                (bump(a, x) + 4 * bump(l, x) + 2 * bump(m, x) + 4 * bump(r, x) + bump(b, x));
+  double fine =
+      (b - a) / 12 * (bump(a, x) + 4 * bump(l, x) + 2 * bump(m, x) + 4 * bump(r, x) + bump(b, x));
   if (depth == 0 || fabs(fine - coarse) < 1e-9) {
     return fine;
   }
@@ -220,6 +220,23 @@ double endless(const double *x, size_t n, void *ctx) {
     y = y * 0.999999;
   }
   return y;
+}
+
+// What is computed for the other one is never used.
+double larger_root(const double *x, size_t n, void *ctx) {
+  (void)n;
+  (void)ctx;
+  double roots[2] = {sqrt(x[0]), sqrt(x[1])};
+  return x[0] > x[1] ? roots[0] * x[0] : roots[1] * x[1];
+}
+
+double root_sum(const double *x, size_t n, void *ctx) {
+  (void)ctx;
+  double sum = 0;
+  for (size_t i = 0; i < n; ++i) {
+    sum += sqrt(x[i]);
+  }
+  return sum;
 }
 
 // Values that came out of another call.

@@ -119,11 +119,11 @@ namespace source {
 
 #define JTI_FORM(pass, form, function) \
   jti_recompile::form<jti_##pass::jt_double, &jti_##pass::source::function>
-#define JTI_ENTRY(form, which, function)                                               \
-  static jti_recompile::entry jti_entry_##function(                                    \
+#define JTI_ENTRY(form, which, function)                                                       \
+  static jti_recompile::entry jti_entry_##function(                                            \
       #function, JT_SOURCE, which, jti_recompile::value_call<JTI_FORM(value, form, function)>, \
-      jti_recompile::dual_call<JTI_FORM(dual, form, function)>,                        \
-      jti_recompile::tape_call<JTI_FORM(tape, form, function)>,                        \
+      jti_recompile::dual_call<JTI_FORM(dual, form, function)>,                                \
+      jti_recompile::tape_call<JTI_FORM(tape, form, function)>,                                \
       jti_recompile::second_call<JTI_FORM(second, form, function)>);
 #define JTI_ARGS(function) JTI_ENTRY(args_form, JT_FORM_ARGS, function)
 #define JTI_FLAT(function) JTI_ENTRY(flat_form, JT_FORM_FLAT, function)

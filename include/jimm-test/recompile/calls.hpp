@@ -12,6 +12,12 @@
 
 #include "tape.hpp"
 
+// A tape that would be larger is an error. Define it before including recompile.hpp for another
+// limit; the reverse sweep needs a third more.
+#ifndef JT_TAPE_BYTES
+#define JT_TAPE_BYTES (std::size_t(4) << 30)
+#endif
+
 namespace jti_recompile {
 
 using jti_scalar::tape_dual;
@@ -28,7 +34,8 @@ inline void set_input(tape_scalar *x, double value, double) {
   *x = tape_scalar(tape_scalar::core{value, tape<double>::current.input()});
 }
 inline void set_input(tape_dual *x, double value, double direction) {
-  *x = tape_dual(tape_dual::core{dual(dual::core::input(value, direction)), tape<dual>::current.input()});
+  *x = tape_dual(
+      tape_dual::core{dual(dual::core::input(value, direction)), tape<dual>::current.input()});
 }
 
 // A gradient's argument beside that of the arguments; NULL: it has none.
@@ -54,7 +61,8 @@ void free_arg(jt_arg *arg) {
 }
 
 template <class S>
-const char *copy_array(jt_arg *to, const jt_arg *from, const jt_arg *wanted, const jt_arg *tangent) {
+const char *copy_array(jt_arg *to, const jt_arg *from, const jt_arg *wanted,
+                       const jt_arg *tangent) {
   if (from->width != sizeof(double)) {
     return "a floating argument is not float64";
   }
@@ -69,7 +77,8 @@ const char *copy_array(jt_arg *to, const jt_arg *from, const jt_arg *wanted, con
     return "out of memory for the arguments";
   }
   const double *values = static_cast<const double *>(from->data);
-  const double *directions = has_elements(tangent) ? static_cast<const double *>(tangent->data) : nullptr;
+  const double *directions =
+      has_elements(tangent) ? static_cast<const double *>(tangent->data) : nullptr;
   S *elements = static_cast<S *>(to->data);
   for (std::size_t i = 0; values && i < from->count; ++i) {
     if (has_elements(wanted)) {
@@ -163,7 +172,7 @@ template <class T, class F>
 const char *reverse(const jt_args *args, const jt_args *tangent, void *ctx, jt_args *result) {
   using S = jti_scalar::scalar<jti_scalar::tape_core<T>>;
   S y = S(0.0);
-  tape<T>::begin();
+  tape<T>::begin(JT_TAPE_BYTES);
   const char *why = call<S, F>(args, result, tangent, ctx, &y);
   if (!why) {
     why = tape<T>::why();

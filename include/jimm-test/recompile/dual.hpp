@@ -51,7 +51,8 @@ struct dual_core {
     return {y, jti_recompile::tangent_product(da, a.d)};
   }
   static dual_core chain(double y, const dual_core &a, double da, const dual_core &b, double db) {
-    return {y, jti_recompile::tangent_sum(jti_recompile::tangent_product(da, a.d), jti_recompile::tangent_product(db, b.d))};
+    return {y, jti_recompile::tangent_sum(jti_recompile::tangent_product(da, a.d),
+                                          jti_recompile::tangent_product(db, b.d))};
   }
   static dual_core sum(const dual_core &a, const dual_core &b) {
     return {a.v + b.v, jti_recompile::tangent_sum(a.d, b.d)};

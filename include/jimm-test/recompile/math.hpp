@@ -10,48 +10,48 @@
 
 #include "rules.hpp"
 
-#define JTI_MATH_UNARY(name, slope)      \
-  inline jt_double name(jt_double x) {   \
-    return jti_recompile::fn::name(x);   \
-  }                                      \
+#define JTI_MATH_UNARY(name, slope)       \
+  inline jt_double name(jt_double x) {    \
+    return jti_recompile::fn::name(x);    \
+  }                                       \
   inline jt_double name##f(jt_double x) { \
-    return jti_recompile::fn::name(x);   \
+    return jti_recompile::fn::name(x);    \
   }
 #define JTI_MATH_STEP(name) JTI_MATH_UNARY(name, 0)
-#define JTI_MATH_BINARY(name, slope_x, slope_y)       \
-  inline jt_double name(jt_double x, jt_double y) {   \
-    return jti_recompile::fn::name(x, y);             \
-  }                                                   \
+#define JTI_MATH_BINARY(name, slope_x, slope_y)        \
+  inline jt_double name(jt_double x, jt_double y) {    \
+    return jti_recompile::fn::name(x, y);              \
+  }                                                    \
   inline jt_double name##f(jt_double x, jt_double y) { \
-    return jti_recompile::fn::name(x, y);             \
+    return jti_recompile::fn::name(x, y);              \
   }
-#define JTI_MATH_SCALE(name)                        \
-  inline jt_double name(jt_double x, int n) {       \
-    return jti_recompile::fn::ldexp(x, n);          \
-  }                                                 \
-  inline jt_double name##f(jt_double x, int n) {    \
-    return jti_recompile::fn::ldexp(x, n);          \
+#define JTI_MATH_SCALE(name)                     \
+  inline jt_double name(jt_double x, int n) {    \
+    return jti_recompile::fn::ldexp(x, n);       \
+  }                                              \
+  inline jt_double name##f(jt_double x, int n) { \
+    return jti_recompile::fn::ldexp(x, n);       \
   }
-#define JTI_MATH_FMA(name)                                          \
-  inline jt_double name(jt_double x, jt_double y, jt_double z) {    \
-    return jti_recompile::fn::fma(x, y, z);                         \
+#define JTI_MATH_FMA(name)                                       \
+  inline jt_double name(jt_double x, jt_double y, jt_double z) { \
+    return jti_recompile::fn::fma(x, y, z);                      \
   }
-#define JTI_MATH_FREXP(name)                      \
-  inline jt_double name(jt_double x, int *n) {    \
-    return jti_recompile::fn::frexp(x, n);        \
+#define JTI_MATH_FREXP(name)                   \
+  inline jt_double name(jt_double x, int *n) { \
+    return jti_recompile::fn::frexp(x, n);     \
   }
-#define JTI_MATH_MODF(name)                                  \
-  inline jt_double name(jt_double x, jt_double *integer) {   \
-    return jti_recompile::fn::modf(x, integer);              \
+#define JTI_MATH_MODF(name)                                \
+  inline jt_double name(jt_double x, jt_double *integer) { \
+    return jti_recompile::fn::modf(x, integer);            \
   }
 // Functions to an integer type.
-#define JTI_MATH_INTEGER(type, name, call)             \
-  inline type name(jt_double x) {                      \
-    return call(jti_recompile::fn::value_of(x));       \
+#define JTI_MATH_INTEGER(type, name, call)       \
+  inline type name(jt_double x) {                \
+    return call(jti_recompile::fn::value_of(x)); \
   }
-#define JTI_MATH_COMPARE(name, builtin)                                                      \
-  inline int name(jt_double x, jt_double y) {                                                \
-    return builtin(jti_recompile::fn::value_of(x), jti_recompile::fn::value_of(y));          \
+#define JTI_MATH_COMPARE(name, builtin)                                             \
+  inline int name(jt_double x, jt_double y) {                                       \
+    return builtin(jti_recompile::fn::value_of(x), jti_recompile::fn::value_of(y)); \
   }
 // clang-format off
 #define JTI_MATH                                     \
@@ -107,22 +107,22 @@ double printable(jti_scalar::scalar<C> a) {
 }  // namespace jti_recompile
 
 // printf and its relatives print the values. Only for passes with a scalar class.
-#define JTI_PRINTF                                                                      \
-  template <class... A>                                                                 \
-  inline int printf(const char *format, A... a) {                                       \
-    return std::printf(format, jti_recompile::printable(a)...);                         \
-  }                                                                                     \
-  template <class... A>                                                                 \
-  inline int fprintf(std::FILE *file, const char *format, A... a) {                     \
-    return std::fprintf(file, format, jti_recompile::printable(a)...);                  \
-  }                                                                                     \
-  template <class... A>                                                                 \
-  inline int sprintf(char *text, const char *format, A... a) {                          \
-    return std::sprintf(text, format, jti_recompile::printable(a)...);                  \
-  }                                                                                     \
-  template <class... A>                                                                 \
-  inline int snprintf(char *text, std::size_t size, const char *format, A... a) {       \
-    return std::snprintf(text, size, format, jti_recompile::printable(a)...);           \
+#define JTI_PRINTF                                                                \
+  template <class... A>                                                           \
+  inline int printf(const char *format, A... a) {                                 \
+    return std::printf(format, jti_recompile::printable(a)...);                   \
+  }                                                                               \
+  template <class... A>                                                           \
+  inline int fprintf(std::FILE *file, const char *format, A... a) {               \
+    return std::fprintf(file, format, jti_recompile::printable(a)...);            \
+  }                                                                               \
+  template <class... A>                                                           \
+  inline int sprintf(char *text, const char *format, A... a) {                    \
+    return std::sprintf(text, format, jti_recompile::printable(a)...);            \
+  }                                                                               \
+  template <class... A>                                                           \
+  inline int snprintf(char *text, std::size_t size, const char *format, A... a) { \
+    return std::snprintf(text, size, format, jti_recompile::printable(a)...);     \
   }
 
 #endif  // JIMM_TEST_RECOMPILE_MATH_HPP

@@ -139,36 +139,36 @@ T honest(T slope, T y) {
 
 // ---- The functions ---
 
-#define JTI_DEFINE_UNARY(name, slope)                                \
-  template <class C>                                                 \
-  scalar<C> name(scalar<C> a) {                                      \
-    using T = typename C::value_type;                                \
-    const T x = a.c.v;                                               \
-    const T y = name(x);                                             \
-    if (!a.c.active()) {                                             \
-      return scalar<C>(C::constant(y));                              \
-    }                                                                \
-    return scalar<C>(C::chain(y, a.c, honest<T>(T(slope), y)));      \
+#define JTI_DEFINE_UNARY(name, slope)                           \
+  template <class C>                                            \
+  scalar<C> name(scalar<C> a) {                                 \
+    using T = typename C::value_type;                           \
+    const T x = a.c.v;                                          \
+    const T y = name(x);                                        \
+    if (!a.c.active()) {                                        \
+      return scalar<C>(C::constant(y));                         \
+    }                                                           \
+    return scalar<C>(C::chain(y, a.c, honest<T>(T(slope), y))); \
   }
-#define JTI_DEFINE_STEP(name)             \
-  template <class C>                      \
-  scalar<C> name(scalar<C> a) {           \
-    return scalar<C>(name(a.plain()));    \
+#define JTI_DEFINE_STEP(name)          \
+  template <class C>                   \
+  scalar<C> name(scalar<C> a) {        \
+    return scalar<C>(name(a.plain())); \
   }
-#define JTI_DEFINE_BINARY(name, slope_x, slope_y)                                     \
-  template <class C>                                                                  \
-  scalar<C> name(scalar<C> a, scalar<C> b) {                                          \
-    using T = typename C::value_type;                                                 \
-    const T x = a.c.v;                                                                \
-    const T y = b.c.v;                                                                \
-    const T z = name(x, y);                                                           \
-    const bool by_x = a.c.active();                                                   \
-    const bool by_y = b.c.active();                                                   \
-    if (!by_x && !by_y) {                                                             \
-      return scalar<C>(C::constant(z));                                               \
-    }                                                                                 \
-    return scalar<C>(C::chain(z, a.c, by_x ? honest<T>(T(slope_x), z) : T(0.0), b.c,  \
-                              by_y ? honest<T>(T(slope_y), z) : T(0.0)));             \
+#define JTI_DEFINE_BINARY(name, slope_x, slope_y)                                    \
+  template <class C>                                                                 \
+  scalar<C> name(scalar<C> a, scalar<C> b) {                                         \
+    using T = typename C::value_type;                                                \
+    const T x = a.c.v;                                                               \
+    const T y = b.c.v;                                                               \
+    const T z = name(x, y);                                                          \
+    const bool by_x = a.c.active();                                                  \
+    const bool by_y = b.c.active();                                                  \
+    if (!by_x && !by_y) {                                                            \
+      return scalar<C>(C::constant(z));                                              \
+    }                                                                                \
+    return scalar<C>(C::chain(z, a.c, by_x ? honest<T>(T(slope_x), z) : T(0.0), b.c, \
+                              by_y ? honest<T>(T(slope_y), z) : T(0.0)));            \
   }
 JTI_UNARY(JTI_DEFINE_UNARY)
 JTI_STEPS(JTI_DEFINE_STEP)

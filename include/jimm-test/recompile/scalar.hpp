@@ -26,8 +26,8 @@
 #include <cstring>
 #include <type_traits>
 
-// Types only: a call in the C code looks for functions in the namespace of its arguments' types, and
-// must find its own.
+// Types only: a call in the C code looks for functions in the namespace of its arguments' types,
+// and must find its own.
 namespace jti_scalar {
 
 // What a scalar is on its way to an integer, or to a bool.
@@ -100,28 +100,28 @@ struct scalar {
 
   // Beside a scalar, every arithmetic type counts as double; `int += scalar` is computed in double
   // and converted back, as in C.
-#define JTI_ARITHMETIC(op)                                                    \
-  template <class A, if_number<A> = 0>                                        \
-  friend scalar operator op(scalar a, A b) {                                  \
-    return a op scalar(b);                                                    \
-  }                                                                           \
-  template <class A, if_number<A> = 0>                                        \
-  friend scalar operator op(A a, scalar b) {                                  \
-    return scalar(a) op b;                                                    \
-  }                                                                           \
-  friend scalar &operator op##=(scalar &a, scalar b) {                        \
-    a = a op b;                                                               \
-    return a;                                                                 \
-  }                                                                           \
-  template <class A, if_number<A> = 0>                                        \
-  friend scalar &operator op##=(scalar &a, A b) {                             \
-    a = a op scalar(b);                                                       \
-    return a;                                                                 \
-  }                                                                           \
-  template <class A, if_number<A> = 0>                                        \
-  friend A &operator op##=(A &a, scalar b) {                                  \
-    a = static_cast<A>(static_cast<double>(a) op b.plain());                   \
-    return a;                                                                 \
+#define JTI_ARITHMETIC(op)                                   \
+  template <class A, if_number<A> = 0>                       \
+  friend scalar operator op(scalar a, A b) {                 \
+    return a op scalar(b);                                   \
+  }                                                          \
+  template <class A, if_number<A> = 0>                       \
+  friend scalar operator op(A a, scalar b) {                 \
+    return scalar(a) op b;                                   \
+  }                                                          \
+  friend scalar &operator op##=(scalar &a, scalar b) {       \
+    a = a op b;                                              \
+    return a;                                                \
+  }                                                          \
+  template <class A, if_number<A> = 0>                       \
+  friend scalar &operator op##=(scalar &a, A b) {            \
+    a = a op scalar(b);                                      \
+    return a;                                                \
+  }                                                          \
+  template <class A, if_number<A> = 0>                       \
+  friend A &operator op##=(A &a, scalar b) {                 \
+    a = static_cast<A>(static_cast<double>(a) op b.plain()); \
+    return a;                                                \
   }
   JTI_ARITHMETIC(+)
   JTI_ARITHMETIC(-)
@@ -130,17 +130,17 @@ struct scalar {
 #undef JTI_ARITHMETIC
 
   // An int, as in C: a bool would make `x > 0 ? y : z > 0` ambiguous.
-#define JTI_COMPARISON(op)                                  \
-  friend int operator op(scalar a, scalar b) {              \
-    return a.plain() op b.plain();                            \
-  }                                                         \
-  template <class A, if_number<A> = 0>                      \
-  friend int operator op(scalar a, A b) {                   \
-    return a.plain() op static_cast<double>(b);              \
-  }                                                         \
-  template <class A, if_number<A> = 0>                      \
-  friend int operator op(A a, scalar b) {                   \
-    return static_cast<double>(a) op b.plain();              \
+#define JTI_COMPARISON(op)                      \
+  friend int operator op(scalar a, scalar b) {  \
+    return a.plain() op b.plain();              \
+  }                                             \
+  template <class A, if_number<A> = 0>          \
+  friend int operator op(scalar a, A b) {       \
+    return a.plain() op static_cast<double>(b); \
+  }                                             \
+  template <class A, if_number<A> = 0>          \
+  friend int operator op(A a, scalar b) {       \
+    return static_cast<double>(a) op b.plain(); \
   }
   JTI_COMPARISON(==)
   JTI_COMPARISON(!=)

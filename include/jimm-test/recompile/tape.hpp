@@ -14,12 +14,6 @@
 
 #include "dual.hpp"
 
-// A tape that would be larger is an error. Define it before including recompile.hpp for another
-// limit; the reverse sweep needs a third more.
-#ifndef JT_TAPE_BYTES
-#define JT_TAPE_BYTES (std::size_t(4) << 30)
-#endif
-
 namespace jti_recompile {
 
 using jti_scalar::dual;
@@ -47,6 +41,7 @@ struct tape {
   };
   node *nodes;
   std::size_t size, capacity, leaves;
+  std::size_t limit;   // bytes
   std::uint64_t base;  // the place of the first input is base + 1
   bool recording;
   const char *failure;
@@ -54,10 +49,11 @@ struct tape {
   static thread_local tape current;
   static bool lost;  // a thread without a tape met an active number
 
-  static void begin() {
+  static void begin(std::size_t limit) {
     std::uint64_t base = current.base;
     current = tape();
     current.base = base;
+    current.limit = limit;
     current.recording = true;
     __atomic_store_n(&lost, false, __ATOMIC_RELAXED);
   }
@@ -68,7 +64,8 @@ struct tape {
     current.base = base;
   }
   static const char *why() {
-    return __atomic_load_n(&lost, __ATOMIC_RELAXED) ? "another thread computed with active numbers" : current.failure;
+    return __atomic_load_n(&lost, __ATOMIC_RELAXED) ? "another thread computed with active numbers"
+                                                    : current.failure;
   }
 
   bool grow() {
@@ -76,7 +73,7 @@ struct tape {
       __atomic_store_n(&lost, true, __ATOMIC_RELAXED);
       return false;
     }
-    std::size_t most = JT_TAPE_BYTES / sizeof(node);
+    std::size_t most = limit / sizeof(node);
     most = most < UINT32_MAX - leaves ? most : UINT32_MAX - leaves;
     std::size_t more = capacity ? 2 * capacity : 1024;
     more = more < most ? more : most;
@@ -168,9 +165,9 @@ struct tape_core {
   }
   static tape_core sum(const tape_core &a, const tape_core &b) {
     T y = a.v + b.v;
-    return !b.active() ? tape_core{y, a.place}
-         : !a.active() ? tape_core{y, b.place}
-                       : chain(y, a, T(1.0), b, T(1.0));
+    return !b.active()   ? tape_core{y, a.place}
+           : !a.active() ? tape_core{y, b.place}
+                         : chain(y, a, T(1.0), b, T(1.0));
   }
   static tape_core difference(const tape_core &a, const tape_core &b) {
     T y = a.v - b.v;
