@@ -68,6 +68,10 @@ double clean_wide_result(float x) {
   return x * 0.1;  // the result is wanted as double
 }
 
+int clean_wide_comparison(float x, double limit) {
+  return x > limit;
+}
+
 double clean_mean(const double *x, int n) {
   double first = n > 0 ? x[0] : 0;
   return first / (n > 0 ? n : 1);
@@ -121,6 +125,13 @@ void clean_loop_with_call(float *values, int n) {
   for (int i = 0; i < n; ++i) {
     values[i] = expf(values[i]);  // loops with calls are not the vectoriser's
   }
+}
+
+size_t clean_uncounted_loop_with_call(int *values, size_t n) {
+  while (n > 0 && find_or_null(values, n, 3)) {  // the same
+    --n;
+  }
+  return n;
 }
 
 int clean_switch(int x) {

@@ -46,9 +46,8 @@ static void plan_bitcode(const jet_unit *unit, size_t number, jet_job *job) {
   *job = (jet_job){.directory = unit->directory, .output = jet_result(number, "log")};
   jet_add_clang(unit, job);
   jet_add_all(&job->argv, &jet.options.opt_args);
-  static const char *const options[] = {"-O2",        "-g",      "-fno-discard-value-names",
-                                        "-emit-llvm", "-Xclang", "-disable-llvm-passes",
-                                        "-c",         "-MD",     "-MF"};
+  static const char *const options[] = {
+      "-O2", "-g", "-emit-llvm", "-Xclang", "-disable-llvm-passes", "-c", "-MD", "-MF"};
   for (size_t i = 0; i < sizeof options / sizeof *options; ++i) {
     jet_add(&job->argv, options[i]);
   }
