@@ -97,6 +97,19 @@ void jti_tap_note(const char *note) {
   put(&text);
 }
 
+// A literal block, since this is for people. The mark in front of every line keeps a line "..."
+// from ending the block, and Perl's reader from stumbling over indents and colons.
+static void put_block(jti_text *out, const char *indent, const char *key, const char *text) {
+  jti_text_printf(out, "%s%s: |\n", indent, key);
+  for (const char *line = text; *line;) {
+    size_t size = strcspn(line, "\n");
+    jti_text_printf(out, "%s  > ", indent);
+    jti_text_plain(out, line, size);
+    jti_text_printf(out, "\n");
+    line += size + (line[size] == '\n');
+  }
+}
+
 static void pair(jti_text *out, const char *indent, const char *key, const char *value) {
   if (!value) {
     return;
@@ -117,7 +130,11 @@ void jti_tap_diagnose(jti_text *out, const jti_record *record) {
   pair(out, indent, "expression", record->expr);
   pair(out, indent, "got", record->got);
   pair(out, indent, "want", record->want);
-  pair(out, indent, "message", record->message);
+  if (record->message && strchr(record->message, '\n')) {
+    put_block(out, indent, "message", record->message);
+  } else {
+    pair(out, indent, "message", record->message);
+  }
 }
 
 static void title(jti_text *out, bool ok, const jti_result *result) {
@@ -149,22 +166,6 @@ static void directive(jti_text *out, const jti_result *result) {
     return;
   }
   jti_text_tap(out, why && *why ? why : "no reason given");
-}
-
-// A literal block, since this is for people. The mark in front of every line keeps a line "..."
-// from ending the block, and Perl's reader from stumbling over indents and colons.
-static void stderr_lines(jti_text *out, const jti_text *tail) {
-  if (!tail->size) {
-    return;
-  }
-  jti_text_printf(out, "  stderr: |\n");
-  for (const char *line = tail->data; *line;) {
-    size_t size = strcspn(line, "\n");
-    jti_text_printf(out, "    > ");
-    jti_text_plain(out, line, size);
-    jti_text_printf(out, "\n");
-    line += size + (line[size] == '\n');
-  }
 }
 
 void jti_tap_skipped(const jti_result *result) {
@@ -212,7 +213,9 @@ void jti_tap_result(const jti_result *result) {
       jti_text_printf(&text, "  findings:\n");
       jti_text_add(&text, result->diagnostic.data, result->diagnostic.size);
     }
-    stderr_lines(&text, &result->stderr_tail);
+    if (result->stderr_tail.size) {
+      put_block(&text, "  ", "stderr", result->stderr_tail.data);
+    }
     jti_text_printf(&text, "  ...\n");
   }
   put(&text);
