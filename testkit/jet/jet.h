@@ -239,7 +239,6 @@ void jet_scan(jet_function *f);
 bool jet_is_double_libm(LLVMValueRef instruction);
 bool jet_promotes(LLVMValueRef instruction);  // float -> double -> float
 bool jet_float_libm(LLVMValueRef call);       // the same, with a function of libm in between
-bool jet_is_asm(LLVMValueRef value);
 void jet_find_loops(void);
 void jet_analyse(void);
 struct json_t *jet_read_plist(const char *path);  // to be released with json_decref; NULL: damaged

@@ -1,6 +1,5 @@
-// The loops that the vectoriser gave up on, from its optimisation record. Loops with calls are
-// dropped: those whose calls the record complains of, and those that call what cannot be inlined
-// (seen in the module, where nothing was inlined).
+// The loops that the vectoriser gave up on, from its optimisation record. Those with calls are
+// dropped, and those that the source does not have: LLVM makes loops of recursion, too.
 #include "jet.h"
 
 #include <llvm-c/Core.h>
@@ -11,7 +10,6 @@
 typedef struct loop {
   const char *file;
   unsigned line, column;
-  bool calls;  // what stays a call
 } loop;
 
 static loop *loops;
@@ -37,67 +35,7 @@ static LLVMMetadataRef start_of_loop(LLVMValueRef branch) {
   return NULL;
 }
 
-// No inliner of one file removes this call.
-static bool stays(const jet_function *f, LLVMValueRef instruction) {
-  if (!jet_is_call(instruction)) {
-    return false;
-  }
-  LLVMValueRef callee = jet_direct_callee(instruction);
-  if (!callee) {
-    return !jet_is_asm(LLVMGetCalledValue(instruction));
-  }
-  const jet_function *to = jet_function_of(callee);
-  size_t size = 0;
-  return to ? to->unit != f->unit : !jet_starts(LLVMGetValueName2(callee, &size), "llvm.");
-}
-
-static bool block_calls(const jet_function *f, LLVMBasicBlockRef block) {
-  for (LLVMValueRef i = LLVMGetFirstInstruction(block); i; i = LLVMGetNextInstruction(i)) {
-    if (stays(f, i)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-typedef struct block_list {
-  LLVMBasicBlockRef *items;
-  size_t count;
-} block_list;
-
-static void add_block(block_list *list, LLVMBasicBlockRef block) {
-  for (size_t i = 0; i < list->count; ++i) {
-    if (list->items[i] == block) {
-      return;
-    }
-  }
-  list->items[list->count++] = block;
-}
-
-// The blocks from which `latch` is reached without passing `header`. Empty when these include the
-// function's first block: then `header` is no loop's.
-static block_list loop_body(const jet_function *f, LLVMBasicBlockRef header,
-                            LLVMBasicBlockRef latch) {
-  block_list body = {
-      .items = jet_alloc((LLVMCountBasicBlocks(f->value) + 1) * sizeof(LLVMBasicBlockRef))};
-  add_block(&body, header);
-  add_block(&body, latch);
-  for (size_t i = 1; i < body.count; ++i) {
-    for (LLVMUseRef use = LLVMGetFirstUse(LLVMBasicBlockAsValue(body.items[i])); use;
-         use = LLVMGetNextUse(use)) {
-      LLVMValueRef user = LLVMGetUser(use);
-      if (LLVMIsAInstruction(user) && LLVMIsATerminatorInst(user)) {
-        add_block(&body, LLVMGetInstructionParent(user));
-      }
-    }
-    if (body.items[i] == LLVMGetEntryBasicBlock(f->value)) {
-      return (block_list){0};
-    }
-  }
-  return body;
-}
-
-static void note_loop(const jet_function *f, LLVMMetadataRef start, bool calls) {
+static void note_loop(const jet_function *f, LLVMMetadataRef start) {
   if (loop_count == loop_capacity) {
     size_t capacity = loop_capacity ? 2 * loop_capacity : 256;
     loop *grown = jet_alloc(capacity * sizeof *grown);
@@ -109,39 +47,25 @@ static void note_loop(const jet_function *f, LLVMMetadataRef start, bool calls) 
   }
   loops[loop_count++] = (loop){.file = f->file,
                                .line = LLVMDILocationGetLine(start),
-                               .column = LLVMDILocationGetColumn(start),
-                               .calls = calls};
+                               .column = LLVMDILocationGetColumn(start)};
 }
 
 static void list_loops(const jet_function *f) {
   for (LLVMBasicBlockRef b = LLVMGetFirstBasicBlock(f->value); b; b = LLVMGetNextBasicBlock(b)) {
-    LLVMValueRef branch = LLVMGetBasicBlockTerminator(b);
-    LLVMMetadataRef start = f->file ? start_of_loop(branch) : NULL;
-    for (unsigned s = 0; start && s < LLVMGetNumSuccessors(branch); ++s) {
-      block_list body = loop_body(f, LLVMGetSuccessor(branch, s), b);
-      bool calls = false;
-      for (size_t i = 0; i < body.count; ++i) {
-        calls |= block_calls(f, body.items[i]);
-      }
-      if (body.count) {
-        note_loop(f, start, calls);
-      }
+    LLVMMetadataRef start = f->file ? start_of_loop(LLVMGetBasicBlockTerminator(b)) : NULL;
+    if (start) {
+      note_loop(f, start);
     }
   }
 }
 
-// A loop of the source, and without calls: LLVM makes loops of recursion, too.
-static bool is_plain_loop(const char *file, unsigned line, unsigned column) {
-  bool plain = false;
+static bool is_loop(const char *file, unsigned line, unsigned column) {
   for (size_t i = 0; i < loop_count; ++i) {
     if (loops[i].line == line && loops[i].column == column && strcmp(loops[i].file, file) == 0) {
-      if (loops[i].calls) {
-        return false;
-      }
-      plain = true;
+      return true;
     }
   }
-  return plain;
+  return false;
 }
 
 // ---- The record ---------------------------------------------------------------------------------
@@ -224,7 +148,7 @@ static const char *reason_of(const remark *r) {
 static void report_loop(const jet_unit *unit, const remark *r, const jet_list *reasons) {
   const char *file = jet_path(unit->directory, r->file);
   const jet_function *f = jet_reached_at(file, r->line);
-  if (!f || !is_plain_loop(file, r->line, r->column)) {
+  if (!f || !is_loop(file, r->line, r->column)) {
     return;
   }
   const char *why = "";

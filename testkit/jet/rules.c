@@ -161,15 +161,11 @@ static void call_function(jet_function *f, LLVMValueRef call, LLVMValueRef calle
   call_back(f, call);
 }
 
-bool jet_is_asm(LLVMValueRef value) {
-  return LLVMIsAInlineAsm(value) != NULL;
-}
-
 static void scan_call(jet_function *f, LLVMValueRef call) {
   LLVMValueRef callee = jet_direct_callee(call);
   if (callee) {
     call_function(f, call, callee);
-  } else if (jet_is_asm(LLVMGetCalledValue(call))) {
+  } else if (LLVMIsAInlineAsm(LLVMGetCalledValue(call))) {
     find(f, call, "inline-asm", NULL, "inline assembly: the optimiser cannot see through it");
   } else {
     call_pointer(f, call);
