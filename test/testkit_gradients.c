@@ -213,8 +213,9 @@ TEST(writes_its_input) {
   TEST_GRADIENTS_FLAT(writes, three, 3, NULL, .flat_gradient = zero_gradient);
 }
 static double crashes(const double *x, size_t n, void *ctx) {
+  volatile uintptr_t nowhere = 16;
   (void)n, (void)ctx;
-  return x[0] > 1 ? *(volatile double *)(uintptr_t)16 : x[0];
+  return x[0] > 1 ? *(volatile double *)nowhere : x[0];
 }
 TEST(crashes_beside_x) {
   TEST_GRADIENTS_FLAT(crashes, three, 1, NULL, .flat_gradient = zero_gradient);
