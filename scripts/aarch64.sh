@@ -35,7 +35,7 @@ cpu = 'cortex-a72'
 endian = 'little'
 EOF
 [ -f "$build/build.ninja" ] || ${MESON:-meson} setup "$build" --cross-file "$root/cross.txt" \
-  -Dimage=disabled -Dparity=disabled -Dcli=disabled >/dev/null
+  -Dimage=disabled -Dparity=disabled -Dhub=disabled -Dcli=disabled >/dev/null
 ninja -C "$build" >/dev/null
 # The test kit's own test starts programs, which emulation does not follow; the goldens of two
 # architectures stand for all of them, since emulation is slow.
