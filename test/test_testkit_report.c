@@ -166,6 +166,11 @@ static void check_xml(const char *text) {
   TEST_CHECK_MSG(!x.problem, "%s at byte %zd", x.problem, x.at - text);
   TEST_CHECK_INT(x.depth, 0);
   TEST_CHECK(x.elements >= 5);
+  for (const char *at = text; (at = strstr(at, " time=\""));) {
+    at += strlen(" time=\"");
+    size_t whole = strspn(at, "0123456789");
+    TEST_CHECK_MSG(whole && at[whole] == '.' && at[whole + 4] == '"', "time %.20s", at);
+  }
 }
 
 static char *junit_of(const char *settings, const char *arguments, int status) {
@@ -196,9 +201,8 @@ TEST(junit_has_every_outcome) {
       1, " tests=\"7\" failures=\"1\" errors=\"1\" skipped=\"4\" time=\"",
       "<testsuites name=\"testkit_victims\"", "<testsuite name=\"testkit_victims\"",
       "<testcase name=\"soft_true\" classname=\"testkit_victims\" file=\"",
-      " assertions=\"3\" time=\"0.0",
-      ": zero == 1: zero is 0\" type=\"fail\">    - outcome: fail\n", "<error message=\"",
-      ": no fixture abc\" type=\"error\">", "<skipped message=\"soft: ",
+      " assertions=\"3\" time=\"", ": zero == 1: zero is 0\" type=\"fail\">    - outcome: fail\n",
+      "<error message=\"", ": no fixture abc\" type=\"error\">", "<skipped message=\"soft: ",
       "<skipped message=\"broken: ", "<skipped message=\"no camera # here\">",
       "<skipped message=\"the first reason\">", "<system-out>skipped check: ");
   TEST_CHECK_INT(access(in_folder("report.xml"), R_OK), 0);
