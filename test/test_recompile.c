@@ -68,6 +68,8 @@ static const row rows[] = {
     ROW(enumerations, -0.7, 1.3),
     ROW(bit_patterns, 3.7, 1.2),
     ROW(out_parameters, 1.3, 2.1),
+    ROW(classification, 1.7, -9.3),
+    ROW(classification, 0.3, 5.2),
     ROW(own_names, 1.3, 0.8),
     ROW(rosenbrock, 1.1, -0.6, 0.3, 0.8, 1.4, 0.2),
     ROW(log_determinant, 0.3, 1.2, -0.7, 2, -1.1, 0.4, 0.9, 0.1, 1.7, -0.8, 0.5, 1, 0.2, 0.6, -2,

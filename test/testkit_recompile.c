@@ -412,6 +412,19 @@ double out_parameters(const double *x, size_t n, void *ctx) {
   return whole * x[0] + part * part;
 }
 
+double classification(const double *x, size_t n, void *ctx) {
+  (void)n;
+  (void)ctx;
+  int score = isnormal(x[0]) ? 1 : 2;
+  score += fpclassify(x[1]) == FP_NORMAL ? 10 : 20;
+  score += 100 * isgreater(x[0], x[1]) + 200 * isless(x[0], x[1]) + 400 * isunordered(x[0], x[1]);
+  score += 1000 * isgreaterequal(x[0], x[1]) + 2000 * islessequal(x[0], x[1]);
+  score += 4000 * islessgreater(x[0], 0.0);
+  long whole = lround(x[0]) + 3 * lrint(x[1]) + 5 * lroundf(x[0]) + 7 * lrintf(x[1]);
+  long long wide = llround(x[1]) + 3 * llrint(x[0]) + 5 * llroundf(x[1]) + 7 * llrintf(x[0]);
+  return (score + ilogb(x[0]) + 3 * ilogbf(x[1])) * x[0] + whole * x[1] + wide * x[0] * x[1];
+}
+
 // Names of the author's own that others might have used, too.
 static double add(double a, double b) {
   return a - b;

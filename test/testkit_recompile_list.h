@@ -34,6 +34,7 @@
   X(enumerations)        \
   X(bit_patterns)        \
   X(out_parameters)      \
+  X(classification)      \
   X(own_names)
 
 #define NUMERIC_FLAT(X) \

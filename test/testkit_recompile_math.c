@@ -46,6 +46,11 @@ double one_of_others(const double *x, size_t n, void *ctx) {
       return ldexp(x[0], 3);
     case MATH_SCALBN:
       return scalbn(x[0], -2);
+    case MATH_SCALBLN:
+      return scalbln(x[0], 4L);
+    case MATH_REMQUO:
+      part = remquo(x[0], x[1], &exponent);
+      return part + 100 * exponent;
     case MATH_FREXP:
       part = frexp(x[0], &exponent);
       return part + 100 * exponent;
@@ -68,6 +73,11 @@ float one_of_others_f(const float *x, size_t n, void *ctx) {
       return ldexpf(x[0], 3);
     case MATH_SCALBN:
       return scalbnf(x[0], -2);
+    case MATH_SCALBLN:
+      return scalblnf(x[0], 4L);
+    case MATH_REMQUO:
+      part = remquof(x[0], x[1], &exponent);
+      return part + 100.0f * (float)exponent;
     case MATH_FREXP:
       part = frexpf(x[0], &exponent);
       return part + 100.0f * (float)exponent;

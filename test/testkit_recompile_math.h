@@ -49,11 +49,22 @@
   X(fdim, 3, 1.2, 1, 2)                   \
   X(copysign, 2.5, -1, -3, -2)            \
   X(fmax, 1, 2, 3, -1)                    \
-  X(fmin, 1, 2, 3, -1)
+  X(fmin, 1, 2, 3, -1)                    \
+  X(nextafter, 1, 2, 3, -1)
 // clang-format on
 
 // Others of one argument, by number.
-enum { MATH_LDEXP, MATH_SCALBN, MATH_FREXP, MATH_MODF, MATH_WHOLE, MATH_FMA, MATH_OTHERS };
+enum {
+  MATH_LDEXP,
+  MATH_SCALBN,
+  MATH_SCALBLN,
+  MATH_REMQUO,
+  MATH_FREXP,
+  MATH_MODF,
+  MATH_WHOLE,
+  MATH_FMA,
+  MATH_OTHERS
+};
 
 #define MATH_FLAT(X) X(one_of_unary) X(one_of_binary) X(one_of_others)
 #define MATH_FLAT_F(X) X(one_of_unary_f) X(one_of_binary_f) X(one_of_others_f) X(energy)

@@ -25,12 +25,16 @@
   inline jt_double name##f(jt_double x, jt_double y) { \
     return jti_recompile::fn::name(x, y);              \
   }
-#define JTI_MATH_SCALE(name)                     \
-  inline jt_double name(jt_double x, int n) {    \
-    return jti_recompile::fn::ldexp(x, n);       \
-  }                                              \
-  inline jt_double name##f(jt_double x, int n) { \
-    return jti_recompile::fn::ldexp(x, n);       \
+#define JTI_MATH_SCALE(name, integer)                                                 \
+  inline jt_double name(jt_double x, integer n) {                                     \
+    return jti_recompile::fn::ldexp(x, n < -9999 ? -9999 : n > 9999 ? 9999 : (int)n); \
+  }                                                                                   \
+  inline jt_double name##f(jt_double x, integer n) {                                  \
+    return name(x, n);                                                                \
+  }
+#define JTI_MATH_REMQUO(name)                               \
+  inline jt_double name(jt_double x, jt_double y, int *n) { \
+    return jti_recompile::fn::remquo(x, y, n);              \
   }
 #define JTI_MATH_FMA(name)                                       \
   inline jt_double name(jt_double x, jt_double y, jt_double z) { \
@@ -60,8 +64,11 @@
   JTI_BINARY(JTI_MATH_BINARY)                        \
   JTI_MATH_BINARY(fmax, 0, 0)                        \
   JTI_MATH_BINARY(fmin, 0, 0)                        \
-  JTI_MATH_SCALE(ldexp)                              \
-  JTI_MATH_SCALE(scalbn)                             \
+  JTI_MATH_SCALE(ldexp, int)                         \
+  JTI_MATH_SCALE(scalbn, int)                        \
+  JTI_MATH_SCALE(scalbln, long)                      \
+  JTI_MATH_REMQUO(remquo)                            \
+  JTI_MATH_REMQUO(remquof)                           \
   JTI_MATH_FMA(fma)                                  \
   JTI_MATH_FMA(fmaf)                                 \
   JTI_MATH_FREXP(frexp)                              \

@@ -222,6 +222,15 @@ scalar<C> ldexp(scalar<C> a, int n) {
   return scalar<C>(a.c.active() ? C::chain(y, a.c, T(::ldexp(1.0, n))) : C::constant(y));
 }
 
+inline double remquo(double x, double y, int *n) {
+  return ::remquo(x, y, n);
+}
+template <class C>
+scalar<C> remquo(scalar<C> a, scalar<C> b, int *n) {
+  ::remquo(a.plain(), b.plain(), n);
+  return remainder(a, b);
+}
+
 inline double frexp(double x, int *n) {
   return ::frexp(x, n);
 }
