@@ -43,7 +43,7 @@ const jt_arg *jt_find(const jt_args *args, const char *path) {
 static const jt_arg *find_or_end(const jt_args *args, const char *path) {
   const jt_arg *found = jt_find(args, path);
   if (!found) {
-    jti_add_problem(JTI_ERROR, NULL, 0, "the arguments have no \"%s\"", path);
+    jt_error(NULL, 0, "the arguments have no \"%s\"", path);
     jt_end_test();
   }
   return found;
