@@ -62,6 +62,7 @@ void jti_tree_get(const jti_tree *tree, const jti_leaves *leaves, double *x);
 void jti_tree_clear(jti_tree *tree, const jti_leaves *leaves);
 // The first leaf beside whose array, up to 64 bytes away, something was written; NULL: none.
 const jti_leaf *jti_tree_overrun(const jti_tree *tree, const jti_leaves *leaves);
+bool jti_same_bits(double a, double b);
 // The first leaf that is no longer what it was: the inputs `x`, and elsewhere what `before` has.
 // NULL when there is none.
 const jti_leaf *jti_tree_change(const jti_tree *tree, const jti_tree *before,

@@ -310,7 +310,7 @@ static size_t count_nodes(const jt_arg *items, size_t count) {
 
 jti_tree *jti_tree_make(const jt_args *args, const jti_leaves *leaves, jti_tree_type type) {
   jti_tree *tree = jti_alloc(sizeof *tree);
-  tree->leaves = jti_alloc((leaves->count + 1) * sizeof *tree->leaves);
+  tree->leaves = jti_alloc((leaves->count + 1) * sizeof(void *));
   tree->owned = jti_alloc(count_nodes(args->items, args->count) * sizeof *tree->owned);
   maker m = {tree, leaves, type};
   tree->args = (jt_args){make_items(&m, args->items, args->count), args->count};
@@ -363,6 +363,14 @@ void jti_tree_clear(jti_tree *tree, const jti_leaves *leaves) {
   }
 }
 
+bool jti_same_bits(double a, double b) {
+  uint64_t x;
+  uint64_t y;
+  memcpy(&x, &a, sizeof x);
+  memcpy(&y, &b, sizeof y);
+  return x == y;
+}
+
 const jti_leaf *jti_tree_change(const jti_tree *tree, const jti_tree *before,
                                 const jti_leaves *leaves, const double *x, size_t *element) {
   for (size_t i = 0; i < leaves->count; ++i) {
@@ -371,9 +379,9 @@ const jti_leaf *jti_tree_change(const jti_tree *tree, const jti_tree *before,
     const void *want = leaf->has_tangent ? x + leaf->offset : before->leaves[i]->data;
     bool narrow = leaf->has_tangent && arg->type == JT_F32;
     for (size_t k = 0; k < arg->count && narrow; ++k) {
-      float there = ((const float *)arg->data)[k];
-      float expected = (float)x[leaf->offset + k];
-      if (memcmp(&there, &expected, sizeof there) != 0) {
+      double there = (double)((const float *)arg->data)[k];
+      double expected = (double)(float)x[leaf->offset + k];
+      if (!jti_same_bits(there, expected)) {
         *element = k;
         return leaf;
       }

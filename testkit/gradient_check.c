@@ -224,7 +224,7 @@ static void find_value(const plan *q, jti_shared *shared) {
   shared->value = first;
   if (e.problem) {
     jti_shared_say(shared, "%s", e.problem);
-  } else if (memcmp(&first, &second, sizeof first) != 0 && !(isnan(first) && isnan(second))) {
+  } else if (!jti_same_bits(first, second) && !(isnan(first) && isnan(second))) {
     jti_shared_say(shared, "it is not deterministic: with the same arguments %.17g, then %.17g",
                    first, second);
   } else if (!isfinite(first)) {
@@ -267,7 +267,7 @@ static void work_on_backend(void *ctx, jti_shared *shared) {
     problem = differentiate(q, count, again);
   }
   for (size_t i = 0; i < count && !problem; ++i) {
-    if (memcmp(&again[i], &shared->data[i], sizeof *again) != 0) {
+    if (!jti_same_bits(again[i], shared->data[i])) {
       jti_text text = {0};
       jti_text_printf(&text, "it is not deterministic: derivative %zu is %.17g, then %.17g", i,
                       shared->data[i], again[i]);

@@ -160,7 +160,7 @@ static double noise_at(jti_evaluator *e, const double *direction, size_t input, 
   double values[POINTS];
   for (int i = 0; i < POINTS; ++i) {
     double moved;
-    values[i] = value_beside(e, direction, input, (i - POINTS / 2) * step, &moved);
+    values[i] = value_beside(e, direction, input, (double)(i - POINTS / 2) * step, &moved);
   }
   for (int k = 1; k <= ORDER; ++k) {
     for (int i = 0; i + k < POINTS; ++i) {
