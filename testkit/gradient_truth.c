@@ -156,11 +156,11 @@ typedef struct estimate {
 // a smooth function adds nothing (J. More, S. Wild, Estimating computational noise, SIAM J. Sci.
 // Comput. 33 (2011)).
 static double noise_at(jti_evaluator *e, const double *direction, size_t input, double step) {
-  enum { POINTS = 13, ORDER = 6 };
+  enum { POINTS = 13, MIDDLE = 6, ORDER = 6 };
   double values[POINTS];
   for (int i = 0; i < POINTS; ++i) {
     double moved;
-    values[i] = value_beside(e, direction, input, (double)(i - POINTS / 2) * step, &moved);
+    values[i] = value_beside(e, direction, input, (i - MIDDLE) * step, &moved);
   }
   for (int k = 1; k <= ORDER; ++k) {
     for (int i = 0; i + k < POINTS; ++i) {
