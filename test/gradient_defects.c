@@ -27,7 +27,7 @@ void polynomial_gradient(const double *x, size_t n, void *ctx, double *gradient)
   if (has(OUT_OF_BOUNDS)) {
     ((volatile double *)gradient)[(size_t)1 << 40] = 1;
   }
-  for (volatile int i = 0; has(ENDLESS);) {
+  for (volatile unsigned i = 0; has(ENDLESS);) {
     i = i + 1;
   }
   if (has(ENDS_THE_PROGRAM)) {

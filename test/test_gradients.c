@@ -132,7 +132,7 @@ static const struct {
      1,
      {BAD("crashes_beside_x"), "outcome: error",
       SANITIZED ? "ended the process" : "crashed with SIGSEGV"}},
-    {"hangs_beside_x", 1, {BAD("hangs_beside_x"), "outcome: error", "took more than 0.3 s"}},
+    {"hangs_beside_x", 1, {BAD("hangs_beside_x"), "outcome: error", "took more than "}},
     {"float_without_truth", 0, {OK("float_without_truth # SKIP "), "no form in float64"}},
     {"float_wrong", 1, {BAD("float_wrong"), "got 4.01999"}},
     {"one_of_many", 1, {BAD("one_of_many"), "x[77777] ", "random directions of all 100000"}},

@@ -222,7 +222,7 @@ TEST(crashes_beside_x) {
 }
 static double hangs(const double *x, size_t n, void *ctx) {
   (void)n, (void)ctx;
-  for (volatile int i = 0; x[0] < 1;) {
+  for (volatile unsigned i = 0; x[0] < 1;) {
     i = i + 1;
   }
   return x[0];
