@@ -9,87 +9,11 @@
 #include <unistd.h>
 
 #include "jimm-test/jimm-test.h"
+#include "testkit_run.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
-#define TO_DO \
-  "TO"        \
-  "DO"  // the word itself is for a lint to find
-
-// ---- Running the victims ------------------------------------------------------------------------
-
-static char victims[4096];
-
-typedef struct report {
-  char *text;
-  int status;  // as of waitpid
-} report;
-
-// Runs the victims with the arguments and environment settings of a shell command.
-static report run(const char *settings, const char *arguments) {
-  char command[8192];
-  snprintf(command, sizeof command, "%s exec '%s' %s 2>/dev/null", settings, victims, arguments);
-  report r = {.text = calloc(1, 1), .status = -1};
-  FILE *pipe = popen(command, "r");
-  if (!pipe || !r.text) {
-    return r;
-  }
-  size_t size = 0;
-  char part[4096];
-  size_t got;
-  while ((got = fread(part, 1, sizeof part, pipe)) > 0) {
-    char *grown = realloc(r.text, size + got + 1);
-    if (!grown) {
-      break;
-    }
-    r.text = grown;
-    memcpy(r.text + size, part, got);
-    size += got;
-    r.text[size] = '\0';
-  }
-  r.status = pclose(pipe);
-  return r;
-}
-
-static report run_one(const char *name) {
-  char arguments[256];
-  snprintf(arguments, sizeof arguments, "--filter '%s'", name);
-  return run("", arguments);
-}
-
-static bool exited(const report *r, int status) {
-  return WIFEXITED(r->status) && WEXITSTATUS(r->status) == status;
-}
+#define NON_BOOLEAN "message: \"soft check of a non-boolean: "
 
 // ---- One victim, one outcome --------------------------------------------------------------------
-
-typedef struct expectation {
-  const char *victim;
-  int status;
-  const char *line;         // the result line
-  const char *counts;       // the summary
-  const char *findings[4];  // what else the report says
-  const char *absent;
-} expectation;
-
-#define PASSED(checks) "# 1 passed, 0 failed, 0 errors, 0 broken, 0 soft, 0 skipped (" checks ")"
-#define FAILED(checks) "# 0 passed, 1 failed, 0 errors, 0 broken, 0 soft, 0 skipped (" checks ")"
-#define ERRED(checks) "# 0 passed, 0 failed, 1 errors, 0 broken, 0 soft, 0 skipped (" checks ")"
-#define BROKE(checks) "# 0 passed, 0 failed, 0 errors, 1 broken, 0 soft, 0 skipped (" checks ")"
-#define SOFT(checks) "# 0 passed, 0 failed, 0 errors, 0 broken, 1 soft, 0 skipped (" checks ")"
-#define SKIPPED(checks) "# 0 passed, 0 failed, 0 errors, 0 broken, 0 soft, 1 skipped (" checks ")"
-#define BAD(name) "\nnot ok 1 - " name "\n  ---\n"
-#define NON_BOOLEAN "message: \"soft check of a non-boolean: "
 
 // clang-format off
 // The counts include the one check that the victims' setup makes.
@@ -175,25 +99,6 @@ static const expectation expectations[] = {
 };
 // clang-format on
 
-static void check_victim(void *ctx) {
-  const expectation *e = ctx;
-  report r = run_one(e->victim);
-  bool good = TEST_CHECK_MSG(exited(&r, e->status), "status %#x", (unsigned)r.status);
-  good &= TEST_CHECK(strncmp(r.text, "TAP version 14\n1..", 18) == 0);
-  good &= TEST_CHECK_CONTAINS(r.text, e->line);
-  good &= TEST_CHECK_CONTAINS(r.text, e->counts);
-  for (int i = 0; i < 4 && e->findings[i]; ++i) {
-    good &= TEST_CHECK_CONTAINS(r.text, e->findings[i]);
-  }
-  if (e->absent) {
-    good &= TEST_CHECK_MSG(!strstr(r.text, e->absent), "\"%s\" is in the report", e->absent);
-  }
-  if (!good) {
-    TEST_NOTE("%s", r.text);
-  }
-  free(r.text);
-}
-
 // ---- Death without isolation --------------------------------------------------------------------
 
 typedef struct death {
@@ -218,7 +123,7 @@ static void check_death(void *ctx) {
   const death *d = ctx;
   bool sanitized = SANITIZED && d->caught_by_sanitizer;
   const char *how = sanitized ? "stopped by a sanitizer" : d->how;
-  report r = run_one(d->victim);
+  report r = victims_run_one(d->victim);
   char line[256];
   snprintf(line, sizeof line, "1..1\nnot ok 1 - %s\n  ---\n  outcome: error\n  message: \"%s\"\n",
            d->victim, how);
@@ -228,7 +133,7 @@ static void check_death(void *ctx) {
   if (d->signal && !sanitized) {
     good &= TEST_CHECK(WIFSIGNALED(r.status) && WTERMSIG(r.status) == d->signal);
   } else {
-    good &= TEST_CHECK(!exited(&r, 0));  // a sanitizer may be told to abort
+    good &= TEST_CHECK(!victims_exited(&r, 0));  // a sanitizer may be told to abort
   }
   if (strcmp(d->victim, "plain_segv") == 0) {
     good &= TEST_CHECK_CONTAINS(r.text, "want: \"4711\"");  // said before the crash
@@ -241,7 +146,7 @@ static void check_death(void *ctx) {
 
 TEST_SETUP() {
   for (size_t i = 0; i < sizeof expectations / sizeof *expectations; ++i) {
-    jt_add(expectations[i].victim, check_victim, (void *)&expectations[i], NULL);
+    jt_add(expectations[i].victim, victims_check, (void *)&expectations[i], NULL);
   }
   for (size_t i = 0; i < sizeof deaths / sizeof *deaths; ++i) {
     jt_add(deaths[i].victim, check_death, (void *)&deaths[i], NULL);
@@ -250,32 +155,28 @@ TEST_SETUP() {
 
 // ---- Whole runs ---------------------------------------------------------------------------------
 
-static void expect(const char *settings, const char *arguments, int status, const char *text) {
-  report r = run(settings, arguments);
-  TEST_CHECK_MSG(exited(&r, status), "%s %s: status %#x", settings, arguments, (unsigned)r.status);
-  TEST_CHECK_CONTAINS(r.text, text);
-  free(r.text);
-}
-
 TEST(no_test_matches) {
-  expect("", "--filter nothing-like-this", 1, "1..1\nnot ok 1 - (no test matches the filter)\n");
-  expect("", "--filter nothing-like-this", 1, "1 errors");
-  expect("", "--list --filter nothing-like-this", 1, "");
+  victims_expect("", "--filter nothing-like-this", 1,
+                 "1..1\nnot ok 1 - (no test matches the filter)\n");
+  victims_expect("", "--filter nothing-like-this", 1, "1 errors");
+  victims_expect("", "--list --filter nothing-like-this", 1, "");
 }
 
 TEST(no_tests_at_all) {
-  expect("VICTIM_EMPTY=1", "", 1, "1..1\nnot ok 1 - (no tests)\n");
-  expect("VICTIM_EMPTY=1", "--list", 1, "");
+  victims_expect("VICTIM_EMPTY=1", "", 1, "1..1\nnot ok 1 - (no tests)\n");
+  victims_expect("VICTIM_EMPTY=1", "--list", 1, "");
 }
 
 TEST(setup_trouble) {
-  expect("VICTIM_SETUP=fail", "--filter fail_int", 1, "1..2\nnot ok 1 - setup\n");
-  expect("VICTIM_SETUP=fail", "--filter fail_int", 1, "message: \"setup: failed\"\n");
-  expect("VICTIM_SETUP=fail", "--filter fail_int", 1, "# 0 passed, 1 failed, 1 errors,");
-  expect("VICTIM_SETUP=fail", "--list", 1, "fail_int\n");
-  expect("VICTIM_SETUP=skip", "--filter fail_int", 0, "ok 1 - fail_int # SKIP setup: no network\n");
-  expect("VICTIM_SETUP=skip", "--filter fail_int", 0, "# nothing was executed: all of the 1 tests");
-  report r = run("VICTIM_SETUP=crash", "");
+  victims_expect("VICTIM_SETUP=fail", "--filter fail_int", 1, "1..2\nnot ok 1 - setup\n");
+  victims_expect("VICTIM_SETUP=fail", "--filter fail_int", 1, "message: \"setup: failed\"\n");
+  victims_expect("VICTIM_SETUP=fail", "--filter fail_int", 1, "# 0 passed, 1 failed, 1 errors,");
+  victims_expect("VICTIM_SETUP=fail", "--list", 1, "fail_int\n");
+  victims_expect("VICTIM_SETUP=skip", "--filter fail_int", 0,
+                 "ok 1 - fail_int # SKIP setup: no network\n");
+  victims_expect("VICTIM_SETUP=skip", "--filter fail_int", 0,
+                 "# nothing was executed: all of the 1 tests");
+  report r = victims_run("VICTIM_SETUP=crash", "");
   TEST_CHECK(WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGABRT);
   TEST_CHECK_CONTAINS(r.text, "not ok 1 - setup\n");
   TEST_CHECK_CONTAINS(r.text, "Bail out! crashed with SIGABRT\n");
@@ -283,35 +184,36 @@ TEST(setup_trouble) {
 }
 
 TEST(check_outside_any_test) {
-  expect("VICTIM_STRAY=1", "--filter soft_true", 1, "# 1 failed checks outside any test");
+  victims_expect("VICTIM_STRAY=1", "--filter soft_true", 1, "# 1 failed checks outside any test");
 }
 
 TEST(arguments) {
-  expect("", "--bad", 2, "");
-  expect("", "--filter", 2, "");
-  expect("", "--timeout=-1", 2, "");
-  expect("", "--timeout=x", 2, "");
-  expect("JT_TIMEOUT_SCALE=x", "--filter soft_true", 2, "");
-  expect("", "--help", 0, "usage: ");
-  expect("", "--list", 0, "pass\nfail_check\n");
-  expect("", "--list --filter row", 0, "row 1\nrow 2 \\ with #hash\n");
-  expect("", "--filter=soft_true --filter isolated_pass", 0, "1..2\n");
-  expect("", "--isolate --filter soft_true", 0, "ok 1 - soft_true\n");
-  expect("", "--isolate --filter plain_segv", 1,
-         SANITIZED ? "Sanitizer: SEGV" : "crashed with SIGSEGV (signal 11)");
+  victims_expect("", "--bad", 2, "");
+  victims_expect("", "--filter", 2, "");
+  victims_expect("", "--timeout=-1", 2, "");
+  victims_expect("", "--timeout=x", 2, "");
+  victims_expect("JT_TIMEOUT_SCALE=x", "--filter soft_true", 2, "");
+  victims_expect("", "--help", 0, "usage: ");
+  victims_expect("", "--list", 0, "pass\nfail_check\n");
+  victims_expect("", "--list --filter row", 0, "row 1\nrow 2 \\ with #hash\n");
+  victims_expect("", "--filter=soft_true --filter isolated_pass", 0, "1..2\n");
+  victims_expect("", "--isolate --filter soft_true", 0, "ok 1 - soft_true\n");
+  victims_expect("", "--isolate --filter plain_segv", 1,
+                 SANITIZED ? "Sanitizer: SEGV" : "crashed with SIGSEGV (signal 11)");
 }
 
 TEST(report_cannot_be_written) {
   if (access("/dev/full", W_OK) != 0) {
     TEST_SKIP("no /dev/full");
   }
-  expect("", "--filter soft_true >/dev/full", 1, "");
+  victims_expect("", "--filter soft_true >/dev/full", 1, "");
 }
 
 TEST(time_limits) {
-  expect("JT_TIMEOUT_SCALE=1", "--filter isolated_timeout", 1, "timed out after 0.2 s");
-  expect("JT_TIMEOUT_SCALE=2", "--filter isolated_timeout", 1, "timed out after 0.4 s");
-  expect("JT_TIMEOUT_SCALE=0.5", "--filter timeout_from --timeout 0.4", 1, "timed out after 0.2 s");
+  victims_expect("JT_TIMEOUT_SCALE=1", "--filter isolated_timeout", 1, "timed out after 0.2 s");
+  victims_expect("JT_TIMEOUT_SCALE=2", "--filter isolated_timeout", 1, "timed out after 0.4 s");
+  victims_expect("JT_TIMEOUT_SCALE=0.5", "--filter timeout_from --timeout 0.4", 1,
+                 "timed out after 0.2 s");
 }
 
 TEST(prove_reads_it) {
@@ -322,12 +224,16 @@ TEST(prove_reads_it) {
   const struct {
     const char *filter;
     bool good;
-  } runs[] = {{"broken_expected", true}, {"soft_false", true},     {"skipped", true},
-              {"row 2", true},           {"row 3", false},         {"fail_check", false},
-              {"worst_wins", false},     {"isolated_segv", false}, {"plain_abort", false},
-              {"no such test", false},   {"fail_invalid", false}};
+  } runs[] = {{"broken_expected", true}, {"soft_false", true},
+              {"skipped", true},         {"row 2", true},
+              {"row 3", false},          {"fail_check", false},
+              {"worst_wins", false},     {"isolated_segv", false},
+              {"plain_abort", false},    {"no such test", false},
+              {"fail_invalid", false},   {"set_not_made", true},
+              {"set_in_child", false},   {"unmade_all", true},
+              {"set_dies", false},       {"odd", false}};
   for (size_t i = 0; i < sizeof runs / sizeof *runs; ++i) {
-    snprintf(command, sizeof command, "prove -e '' '%s' :: --filter '%s' 2>&1", victims,
+    snprintf(command, sizeof command, "prove -e '' '%s' :: --filter '%s' 2>&1", victims_path(),
              runs[i].filter);
     FILE *pipe = popen(command, "r");
     TEST_REQUIRE(pipe);
@@ -341,28 +247,12 @@ TEST(prove_reads_it) {
 
 // ---- main ---------------------------------------------------------------------------------------
 
-// The victims stand beside this program unless JT_VICTIMS says where they are.
-static bool find_victims(void) {
-  const char *given = getenv("JT_VICTIMS");
-  if (given) {
-    snprintf(victims, sizeof victims, "%s", given);
-  } else {
-    ssize_t size = readlink("/proc/self/exe", victims, sizeof victims - sizeof "testkit_victims");
-    if (size <= 0) {
-      return false;
-    }
-    victims[size] = '\0';
-    strcpy(strrchr(victims, '/') + 1, "testkit_victims");
-  }
-  return access(victims, X_OK) == 0;
-}
-
 // What the rest takes for granted, without a macro of the kit.
 static bool failures_are_seen(void) {
-  report good = run_one("soft_true");
-  report bad = run_one("fail_int");
-  bool seen = exited(&good, 0) && strstr(good.text, "\nok 1 - soft_true\n") && exited(&bad, 1) &&
-              strstr(bad.text, "\nnot ok 1 - fail_int\n");
+  report good = victims_run_one("soft_true");
+  report bad = victims_run_one("fail_int");
+  bool seen = victims_exited(&good, 0) && strstr(good.text, "\nok 1 - soft_true\n") &&
+              victims_exited(&bad, 1) && strstr(bad.text, "\nnot ok 1 - fail_int\n");
   free(good.text);
   free(bad.text);
   return seen;
@@ -372,8 +262,8 @@ int main(int argc, char **argv) {
   // The victims' version line and time limits are the subject here, not the surroundings'.
   unsetenv("HARNESS_ACTIVE");
   unsetenv("JT_TIMEOUT_SCALE");
-  if (!find_victims()) {
-    printf("Bail out! no program of victims at \"%s\"\n", victims);
+  if (!victims_find()) {
+    printf("Bail out! no program of victims at \"%s\"\n", victims_path());
     return 1;
   }
   if (!failures_are_seen()) {

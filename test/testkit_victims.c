@@ -384,6 +384,11 @@ TEST_SETUP() {
 int main(int argc, char **argv) {
   if (getenv("VICTIM_STRAY")) {
     TEST_CHECK(zero == 1);  // no test runs yet
+    if (strcmp(getenv("VICTIM_STRAY"), "set") == 0) {
+      TEST_SET("too early") {
+        TEST_SKIP_CHECK("too early");
+      }
+    }
   }
   if (getenv("VICTIM_EMPTY")) {
     // jt_main forgets all tests when it returns: a second call is a program without any.

@@ -25,17 +25,20 @@ static char *formatted_list(const char *format, va_list args) {
   return text.data;
 }
 
-// Takes over the texts in `record`; adds the place and the expression.
+// Takes over the texts in `record`; adds the place and the expression. Every check ends here or in
+// jti_pass_check, once.
 static void report(const char *file, int line, const char *expr, jti_record record) {
   record.file = jti_copy(file);
   record.line = line;
   record.expr = jti_copy(expr);
+  record.check = record.outcome != JTI_SKIP;
   jti_add_record(&record);
 }
 
 bool jt_check(const char *file, int line, const char *expr, bool ok) {
-  jti_count_check();
-  if (!ok) {
+  if (ok) {
+    jti_pass_check();
+  } else {
     report(file, line, expr,
            (jti_record){.outcome = JTI_FAIL, .got = jti_copy("false"), .want = jti_copy("true")});
   }
@@ -43,8 +46,9 @@ bool jt_check(const char *file, int line, const char *expr, bool ok) {
 }
 
 bool jt_check_msg(const char *file, int line, const char *expr, bool ok, const char *format, ...) {
-  jti_count_check();
-  if (!ok) {
+  if (ok) {
+    jti_pass_check();
+  } else {
     va_list args;
     va_start(args, format);
     char *message = formatted_list(format, args);
@@ -59,8 +63,8 @@ bool jt_check_msg(const char *file, int line, const char *expr, bool ok, const c
 }
 
 bool jt_check_int(const char *file, int line, const char *expr, long long got, long long want) {
-  jti_count_check();
   if (got == want) {
+    jti_pass_check();
     return true;
   }
   report(file, line, expr,
@@ -71,8 +75,8 @@ bool jt_check_int(const char *file, int line, const char *expr, long long got, l
 
 bool jt_check_uint(const char *file, int line, const char *expr, unsigned long long got,
                    unsigned long long want) {
-  jti_count_check();
   if (got == want) {
+    jti_pass_check();
     return true;
   }
   report(file, line, expr,
@@ -82,8 +86,8 @@ bool jt_check_uint(const char *file, int line, const char *expr, unsigned long l
 }
 
 bool jt_check_str(const char *file, int line, const char *expr, const char *got, const char *want) {
-  jti_count_check();
   if (got == want || (got && want && strcmp(got, want) == 0)) {
+    jti_pass_check();
     return true;
   }
   char *message = NULL;
@@ -105,8 +109,8 @@ bool jt_check_str(const char *file, int line, const char *expr, const char *got,
 
 bool jt_check_contains(const char *file, int line, const char *expr, const char *haystack,
                        const char *needle) {
-  jti_count_check();
   if (haystack && needle && strstr(haystack, needle)) {
+    jti_pass_check();
     return true;
   }
   char *message = NULL;
@@ -123,7 +127,6 @@ bool jt_check_contains(const char *file, int line, const char *expr, const char 
 
 bool jt_check_double(const char *file, int line, const char *expr, double got, double want,
                      double atol, double rtol) {
-  jti_count_check();
   char *shown_got = formatted("%.17g", got);
   char *shown_want = formatted("%.17g", want);
   if (!(isfinite(atol) && isfinite(rtol) && atol >= 0 && rtol >= 0)) {
@@ -140,6 +143,7 @@ bool jt_check_double(const char *file, int line, const char *expr, double got, d
   if (got == want || (isfinite(got) && isfinite(want) && difference <= allowed)) {
     free(shown_got);
     free(shown_want);
+    jti_pass_check();
     return true;
   }
   report(file, line, expr,
@@ -164,8 +168,8 @@ static char *hex_around(const unsigned char *bytes, size_t n, size_t at) {
 
 bool jt_check_mem(const char *file, int line, const char *expr, const void *got, const void *want,
                   size_t n) {
-  jti_count_check();
   if (n == 0) {
+    jti_pass_check();
     return true;
   }
   if (!got || !want) {
@@ -177,6 +181,7 @@ bool jt_check_mem(const char *file, int line, const char *expr, const void *got,
     return false;
   }
   if (memcmp(got, want, n) == 0) {
+    jti_pass_check();
     return true;
   }
   const unsigned char *a = got;
@@ -200,7 +205,6 @@ bool jt_check_mem(const char *file, int line, const char *expr, const void *got,
 }
 
 void jt_fail(const char *file, int line, const char *format, ...) {
-  jti_count_check();
   va_list args;
   va_start(args, format);
   report(file, line, NULL,
@@ -209,7 +213,6 @@ void jt_fail(const char *file, int line, const char *format, ...) {
 }
 
 void jt_error(const char *file, int line, const char *format, ...) {
-  jti_count_check();
   va_list args;
   va_start(args, format);
   report(file, line, NULL,
@@ -226,8 +229,16 @@ void jt_skip(const char *file, int line, const char *format, ...) {
   jt_end_test();
 }
 
+void jt_skip_check(const char *file, int line, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  char *reason = formatted_list(format, args);
+  va_end(args);
+  jti_add_skipped(file, line, reason);
+  free(reason);
+}
+
 bool jt_broken(const char *file, int line, const char *expr, bool ok) {
-  jti_count_check();
   if (ok) {
     report(file, line, expr,
            (jti_record){
@@ -242,7 +253,9 @@ bool jt_broken(const char *file, int line, const char *expr, bool ok) {
 }
 
 static bool soft(const char *file, int line, const char *expr, bool ok) {
-  if (!ok) {
+  if (ok) {
+    jti_pass_check();
+  } else {
     report(file, line, expr,
            (jti_record){.outcome = JTI_SOFT, .got = jti_copy("false"), .want = jti_copy("true")});
   }
@@ -259,7 +272,6 @@ static bool not_boolean(const char *file, int line, const char *expr, char *got,
 }
 
 bool jt_soft_int(const char *file, int line, const char *expr, long long value) {
-  jti_count_check();
   if (value == 0 || value == 1) {
     return soft(file, line, expr, value == 1);
   }
@@ -267,7 +279,6 @@ bool jt_soft_int(const char *file, int line, const char *expr, long long value) 
 }
 
 bool jt_soft_uint(const char *file, int line, const char *expr, unsigned long long value) {
-  jti_count_check();
   if (value <= 1) {
     return soft(file, line, expr, value == 1);
   }
@@ -275,11 +286,9 @@ bool jt_soft_uint(const char *file, int line, const char *expr, unsigned long lo
 }
 
 bool jt_soft_double(const char *file, int line, const char *expr, double value) {
-  jti_count_check();
   return not_boolean(file, line, expr, formatted("%.17g", value), "a floating-point number");
 }
 
 bool jt_soft_other(const char *file, int line, const char *expr, ...) {
-  jti_count_check();
   return not_boolean(file, line, expr, NULL, "a pointer, a struct or another type");
 }

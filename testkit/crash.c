@@ -75,13 +75,25 @@ static void last_words(const char *how, const char *what) {
   say_text(what);
   say_text("\"\n");
   const jti_result *result = jti_now.result;
+  if (result && result->set_line) {
+    say_text(result->set_line);
+  }
+  if (result && result->repeat) {
+    say_text(result->repeat);
+  }
   if (result && result->diagnostic.size) {
     say_text("  findings:\n");
     say(result->diagnostic.data, result->diagnostic.size);
   }
-  say_text("  ...\nBail out! ");
+  say_text("  ...\n");
+  if (result && result->skip_lines.size) {
+    say(result->skip_lines.data, result->skip_lines.size);
+  }
+  say_text(jti_tap_color(JTI_RED));
+  say_text("Bail out! ");
   say_text(how);
   say_text(what);
+  say_text(jti_tap_color(JTI_PLAIN));
   say_text("\n");
 }
 

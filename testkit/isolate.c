@@ -46,10 +46,10 @@ static bool open_pipe(int ends[2]) {
 }
 
 static void run_child(const jti_test *test, pid_t parent, int wire, int output,
-                      unsigned long long *checks) JT_NORETURN;
+                      unsigned long long *passed) JT_NORETURN;
 
 static void run_child(const jti_test *test, pid_t parent, int wire, int output,
-                      unsigned long long *checks) {
+                      unsigned long long *passed) {
   setpgid(0, 0);
 #ifdef __linux__
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -69,9 +69,10 @@ static void run_child(const jti_test *test, pid_t parent, int wire, int output,
   dup2(output, 1);
   dup2(output, 2);
   close(output);
-  jti_begin_child(wire, checks);
+  jti_begin_child(wire, passed);
   jti_result result = {.name = test->name};
   jti_run_body(test, &result);
+  jti_free_result(&result);
   jti_wire_end(wire);
   close(wire);
   // The ordinary way out, so that leak checkers and coverage see this process like any other.
@@ -256,17 +257,17 @@ void jti_run_isolated(const jti_test *test, jti_result *result, double timeout) 
   jti_attach(result);
   int wire[2] = {-1, -1};
   int output[2] = {-1, -1};
-  unsigned long long *checks =
-      mmap(NULL, sizeof *checks, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  unsigned long long *passed =
+      mmap(NULL, sizeof *passed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   child c = {.pid = -1};
-  if (checks != MAP_FAILED && open_pipe(wire) && open_pipe(output)) {
+  if (passed != MAP_FAILED && open_pipe(wire) && open_pipe(output)) {
     fflush(NULL);
     pid_t parent = getpid();
     c.pid = fork();
     if (c.pid == 0) {
       close(wire[0]);
       close(output[0]);
-      run_child(test, parent, wire[1], output[1], checks);
+      run_child(test, parent, wire[1], output[1], passed);
     }
   }
   int problem = errno;
@@ -285,7 +286,7 @@ void jti_run_isolated(const jti_test *test, jti_result *result, double timeout) 
     watch(&c, timeout);
     trim_tail(&c.tail);
     judge(test, &c, result, timeout);
-    result->checks = *checks;
+    result->counts.passed = *passed;
   } else {
     if (wire[0] >= 0) {
       close(wire[0]);
@@ -296,10 +297,11 @@ void jti_run_isolated(const jti_test *test, jti_result *result, double timeout) 
     jti_add_problem(JTI_ERROR, test->file, test->line, "cannot start a process for the test: %s",
                     strerror(problem));
   }
-  if (checks != MAP_FAILED) {
-    munmap(checks, sizeof *checks);
+  if (passed != MAP_FAILED) {
+    munmap(passed, sizeof *passed);
   }
   jti_text_free(&c.frames);
   jti_text_free(&c.tail);
+  jti_close_sets();
   jti_attach(NULL);
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,95 +9,11 @@
 
 enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_USAGE = 2 };
 
-typedef struct settings {
-  const char **filters;
-  size_t filter_count;
-  bool list;
-  bool help;
-  bool isolate;
-  double timeout;  // of tests without one of their own
-  double scale;
-} settings;
-
-static const char help_text[] =
-    "usage: %s [--list] [--filter TEXT]... [--isolate] [--timeout SECONDS]\n"
-    "Runs the tests of this program and reports as TAP 14 on standard output.\n"
-    "\n"
-    "  --list             print the names of the tests and run none\n"
-    "  --filter TEXT      run only tests whose name contains TEXT; may be repeated: any of them\n"
-    "  --isolate          run every test in a child process\n"
-    "  --timeout SECONDS  limit for each test without a limit of its own; implies --isolate\n"
-    "  --help             this text\n"
-    "\n"
-    "JT_TIMEOUT_SCALE in the environment multiplies every time limit.\n"
-    "Exit status: 0 no failure and no error, 1 otherwise or when there was no test, 2 bad usage.\n";
-
-static bool positive(const char *text, double *value) {
-  char *end;
-  *value = strtod(text, &end);
-  return end != text && *end == '\0' && isfinite(*value) && *value > 0;
-}
-
-// The value of an option that is written "--name value" or "--name=value"; NULL: another option.
-static const char *option_value(const char *name, int argc, char **argv, int *i) {
-  size_t size = strlen(name);
-  if (strncmp(argv[*i], name, size) != 0) {
-    return NULL;
-  }
-  if (argv[*i][size] == '=') {
-    return argv[*i] + size + 1;
-  }
-  if (argv[*i][size] != '\0' || *i + 1 >= argc || !argv[*i + 1]) {
-    return NULL;
-  }
-  return argv[++*i];
-}
-
-static bool parse(int argc, char **argv, settings *s) {
-  for (int i = 1; i < argc; ++i) {
-    const char *argument = argv[i];
-    const char *value;
-    if (strcmp(argument, "--list") == 0) {
-      s->list = true;
-    } else if (strcmp(argument, "--isolate") == 0) {
-      s->isolate = true;
-    } else if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
-      s->help = true;
-    } else if ((value = option_value("--filter", argc, argv, &i))) {
-      s->filters[s->filter_count++] = value;
-    } else if ((value = option_value("--timeout", argc, argv, &i))) {
-      if (!positive(value, &s->timeout)) {
-        fprintf(stderr, "%s: --timeout wants a positive number, not \"%s\"\n", argv[0], value);
-        return false;
-      }
-    } else {
-      fprintf(stderr, "%s: unknown or incomplete argument \"%s\"; see --help\n", argv[0], argument);
-      return false;
-    }
-  }
-  const char *scale = getenv("JT_TIMEOUT_SCALE");
-  s->scale = 1;
-  if (scale && *scale && !positive(scale, &s->scale)) {
-    fprintf(stderr, "%s: JT_TIMEOUT_SCALE wants a positive number, not \"%s\"\n", argv[0], scale);
-    return false;
-  }
-  return true;
-}
-
-static bool selected(const settings *s, const jti_test *test) {
-  for (size_t i = 0; i < s->filter_count; ++i) {
-    if (strstr(test->name, s->filters[i])) {
-      return true;
-    }
-  }
-  return s->filter_count == 0;
-}
-
-static size_t count_selected(const settings *s) {
+static size_t count_selected(const jti_settings *s) {
   const jti_test_list *tests = jti_tests();
   size_t count = 0;
   for (size_t i = 0; i < tests->count; ++i) {
-    count += selected(s, &tests->items[i]);
+    count += jti_selected(s, &tests->items[i]);
   }
   return count;
 }
@@ -107,21 +22,45 @@ static size_t count_selected(const settings *s) {
 static void run_setups(jti_result *result) {
   static const char line[] = "1..1\nnot ok 1 - setup\n";
   jti_crash_line(line);
+  double start = jti_clock();
   const jti_test_list *setups = jti_setups();
   for (size_t i = 0; i < setups->count && result->outcome != JTI_SKIP; ++i) {
     jti_run_body(&setups->items[i], result);
   }
+  result->seconds = jti_clock() - start;
   jti_crash_line(NULL);
 }
 
-static void account(jti_summary *summary, jti_result *result) {
-  jti_tap_result(result);
-  summary->tests[result->outcome]++;
-  summary->checks += result->checks;
-  jti_free_result(result);
+static void count_checks(jti_summary *summary, const jti_counts *counts) {
+  summary->checks += counts->passed + counts->told + counts->skipped;
+  summary->skipped += counts->skipped;
 }
 
-static void run_test(const settings *s, const jti_test *test, jti_result *result) {
+// Everything that is said about a result that has its own line.
+static void account(jti_summary *summary, const jti_result *result) {
+  jti_tap_result(result);
+  jti_table_add(result);
+  jti_junit_add(result);
+  summary->tests[result->outcome]++;
+  count_checks(summary, &result->counts);
+}
+
+// As YAML, so that a crash handler finds it ready.
+static char *repeat_line(const jti_settings *s, const jti_test *test) {
+  char *command = jti_repeat_command(s, test->name);
+  if (!command) {
+    return NULL;
+  }
+  jti_text line = {0};
+  jti_text_printf(&line, "  repeat: ");
+  jti_text_yaml(&line, command);
+  jti_text_printf(&line, "\n");
+  free(command);
+  return line.data;
+}
+
+static void run_test(const jti_settings *s, const jti_test *test, jti_result *result) {
+  result->repeat = repeat_line(s, test);
   char *line = jti_tap_crash_line(result);
   jti_crash_line(line);
   double start = jti_clock();
@@ -150,40 +89,97 @@ static void refuse_test(const jti_result *setup, jti_result *result) {
   jti_attach(NULL);
 }
 
+// A failed check that belongs to no test must be in the XML, too, or that would be all green.
+static void report_strays(void) {
+  jti_text text = {0};
+  jti_text_printf(&text, "%zu failed checks outside any test, see stderr", jti_now.strays);
+  jti_tap_note(text.data);
+  jti_record record = {.outcome = JTI_ERROR, .message = text.data};
+  jti_result result = {
+      .name = "(outside any test)", .outcome = JTI_ERROR, .records = &record, .count = 1};
+  jti_junit_add(&result);
+  jti_text_free(&text);
+}
+
 static int conclude(const jti_summary *summary) {
+  jti_text table = {0};
+  jti_table_write(&table);
+  if (table.size) {
+    jti_tap_note(table.data);
+  }
+  jti_text_free(&table);
   jti_tap_summary(summary);
   if (jti_now.strays) {
-    jti_text text = {0};
-    jti_text_printf(&text, "%zu failed checks outside any test, see stderr", jti_now.strays);
-    jti_tap_note(text.data);
-    jti_text_free(&text);
+    report_strays();
   }
+  bool written = jti_junit_close() && !jti_tap_lost();
   bool good = !summary->tests[JTI_FAIL] && !summary->tests[JTI_ERROR] && !jti_now.strays;
-  return good && !jti_tap_lost() ? EXIT_GOOD : EXIT_BAD;
+  return good && written ? EXIT_GOOD : EXIT_BAD;
 }
 
 // A run without tests is an error of its own, on a line of its own, so that no reader of TAP takes
 // an empty plan for a skip.
-static int report_no_tests(const settings *s) {
+static int report_no_tests(const jti_settings *s) {
   jti_summary summary = {0};
-  jti_result result = {.name = s->filter_count ? "(no test matches the filter)" : "(no tests)",
+  bool filtered = s->filter_count || s->exclude_count;
+  jti_result result = {.name = filtered ? "(no test matches the filter)" : "(no tests)",
                        .number = 1};
   jti_attach(&result);
   jti_add_problem(JTI_ERROR, NULL, 0,
-                  s->filter_count ? "none of the %zu tests matches" : "%zu tests are registered",
+                  filtered ? "none of the %zu tests matches" : "%zu tests are registered",
                   jti_tests()->count);
   jti_attach(NULL);
   jti_tap_plan(1);
   account(&summary, &result);
+  jti_free_result(&result);
   return conclude(&summary);
 }
 
-static int run_all(const settings *s) {
+static void run_selected(const jti_settings *s, const jti_result *setup, size_t number,
+                         jti_summary *summary) {
+  const jti_test_list *tests = jti_tests();
+  bool refuse = setup->outcome == JTI_SKIP || setup->outcome >= JTI_FAIL;
+  for (size_t i = 0; i < tests->count; ++i) {
+    const jti_test *test = &tests->items[i];
+    if (!jti_selected(s, test)) {
+      continue;
+    }
+    jti_result result = {
+        .name = test->name, .file = test->file, .line = test->line, .number = number++};
+    if (refuse) {
+      refuse_test(setup, &result);
+    } else {
+      run_test(s, test, &result);
+    }
+    account(summary, &result);
+    jti_free_result(&result);
+  }
+}
+
+static void order_tests(const jti_settings *s) {
+  jti_sort_tests();
+  if (s->shuffle) {
+    jti_shuffle_tests(s->seed);
+  }
+  jti_close_registry(true);
+}
+
+// Said before anything runs: a crash must not take the seed away.
+static void tell_seed(const jti_settings *s) {
+  if (s->shuffle) {
+    jti_text text = {0};
+    jti_text_printf(&text, "shuffled; --shuffle --seed %llu repeats this order", s->seed);
+    jti_tap_note(text.data);
+    jti_text_free(&text);
+  }
+}
+
+static int run_all(const jti_settings *s) {
   jti_summary summary = {0};
   jti_result setup = {.name = "setup", .number = 1};
+  tell_seed(s);
   run_setups(&setup);
-  jti_sort_tests();
-  jti_close_registry(true);
+  order_tests(s);
 
   const jti_test_list *tests = jti_tests();
   size_t count = count_selected(s);
@@ -194,32 +190,19 @@ static int run_all(const settings *s) {
     return report_no_tests(s);
   }
   jti_tap_plan(count + setup_line);
-  size_t number = 1;
   if (setup_line) {
-    jti_tap_result(&setup);
-    summary.tests[setup.outcome]++;
-    ++number;
+    account(&summary, &setup);
+  } else {
+    jti_tap_skipped(&setup);
+    jti_table_add(&setup);
+    count_checks(&summary, &setup.counts);
   }
-  summary.checks += setup.checks;
-  bool refuse = setup.outcome == JTI_SKIP || setup.outcome >= JTI_FAIL;
-  for (size_t i = 0; i < tests->count; ++i) {
-    const jti_test *test = &tests->items[i];
-    if (!selected(s, test)) {
-      continue;
-    }
-    jti_result result = {.name = test->name, .number = number++};
-    if (refuse) {
-      refuse_test(&setup, &result);
-    } else {
-      run_test(s, test, &result);
-    }
-    account(&summary, &result);
-  }
+  run_selected(s, &setup, 1 + setup_line, &summary);
   jti_free_result(&setup);
   return conclude(&summary);
 }
 
-static int list_all(const settings *s, int fd) {
+static int list_all(const jti_settings *s, int fd) {
   jti_result setup = {.name = "setup"};
   run_setups(&setup);
   jti_sort_tests();
@@ -229,7 +212,7 @@ static int list_all(const settings *s, int fd) {
   }
   const jti_test_list *tests = jti_tests();
   for (size_t i = 0; i < tests->count; ++i) {
-    if (selected(s, &tests->items[i])) {
+    if (jti_selected(s, &tests->items[i])) {
       dprintf(fd, "%s\n", tests->items[i].name);
     }
   }
@@ -241,17 +224,34 @@ static int list_all(const settings *s, int fd) {
   return good ? EXIT_GOOD : EXIT_BAD;
 }
 
+static int run_or_list(const jti_settings *s, int report) {
+  if (s->list) {
+    return list_all(s, report);
+  }
+  jti_tap_open(report, s->color);
+  jti_watch_crashes(report);
+  int status = run_all(s);
+  jti_unwatch_crashes();
+  jti_tap_close();
+  jti_table_free();
+  return status;
+}
+
 int jt_main(int argc, char **argv) {
-  settings s = {.filters = jti_alloc((size_t)(argc > 0 ? argc : 1) * sizeof *s.filters)};
+  jti_settings s;
   int status = EXIT_USAGE;
-  if (!parse(argc, argv, &s)) {
+  if (!jti_parse(argc, argv, &s)) {
     goto done;
   }
   if (s.help) {
-    printf(help_text, argv[0]);
+    jti_print_help();
     status = EXIT_GOOD;
     goto done;
   }
+  if (s.junit && !s.list && !jti_junit_open(s.junit)) {
+    goto done;
+  }
+  jti_set_seed(s.seed);
   // The report keeps the real standard output for itself; what tests print goes to stderr, by lines
   // so that a crash loses none.
   fflush(stdout);
@@ -262,20 +262,12 @@ int jt_main(int argc, char **argv) {
     goto done;
   }
   setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-  if (s.list) {
-    status = list_all(&s, report);
-  } else {
-    jti_tap_open(report);
-    jti_watch_crashes(report);
-    status = run_all(&s);
-    jti_unwatch_crashes();
-    jti_tap_close();
-  }
+  status = run_or_list(&s, report);
   fflush(stdout);
   dup2(report, 1);
   close(report);
 done:
-  free(s.filters);
+  jti_free_settings(&s);
   jti_free_registry();
   return status;
 }

@@ -55,8 +55,7 @@ void jt_register_setup(const char *file, int line, void (*fn)(void)) {
 
 void jt_add(const char *name, void (*fn)(void *ctx), void *ctx, const jt_options *options) {
   if (closed) {
-    jti_count_check();
-    jti_add_problem(JTI_ERROR, NULL, 0, "jt_add(\"%s\") called while tests run", name);
+    jt_error(NULL, 0, "jt_add(\"%s\") called while tests run", name);
     return;
   }
   char *copy = jti_copy(name ? name : "(no name)");

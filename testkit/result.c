@@ -19,6 +19,13 @@ const char *jti_outcome_name(jti_outcome outcome) {
   return names[outcome];
 }
 
+void jti_lock(void) {
+  pthread_mutex_lock(&lock);
+}
+void jti_unlock(void) {
+  pthread_mutex_unlock(&lock);
+}
+
 double jti_clock(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -31,6 +38,7 @@ void jti_free_record(jti_record *record) {
   free(record->got);
   free(record->want);
   free(record->message);
+  free(record->set);
   *record = (jti_record){0};
 }
 
@@ -39,6 +47,13 @@ void jti_free_result(jti_result *result) {
     jti_free_record(&result->records[i]);
   }
   free(result->records);
+  for (size_t i = 0; i < result->reason_count; ++i) {
+    free(result->reasons[i].file);
+    free(result->reasons[i].reason);
+  }
+  jti_free_sets(result);
+  free(result->repeat);
+  jti_text_free(&result->skip_lines);
   jti_text_free(&result->stderr_tail);
   jti_text_free(&result->diagnostic);
   *result = (jti_result){0};
@@ -88,17 +103,27 @@ static void stray(jti_record *record) {
   jti_free_record(record);
 }
 
-void jti_add_record(jti_record *record) {
-  pthread_mutex_lock(&lock);
-  if (!jti_now.result) {
+void jti_add_locked(jti_record *record) {
+  jti_result *result = jti_now.result;
+  if (!result) {
     stray(record);
-  } else if (jti_now.wire >= 0) {
+    return;
+  }
+  result->counts.told += record->check;
+  result->counts.records[record->outcome]++;
+  if (jti_now.wire >= 0) {  // the parent knows the path
     jti_wire_record(jti_now.wire, record);
     jti_free_record(record);
   } else {
-    keep(jti_now.result, record);
+    record->set = jti_copy(result->path);
+    keep(result, record);
   }
-  pthread_mutex_unlock(&lock);
+}
+
+void jti_add_record(jti_record *record) {
+  jti_lock();
+  jti_add_locked(record);
+  jti_unlock();
 }
 
 void jti_add_problem(jti_outcome outcome, const char *file, int line, const char *format, ...) {
@@ -112,14 +137,55 @@ void jti_add_problem(jti_outcome outcome, const char *file, int line, const char
   jti_add_record(&record);
 }
 
-void jti_count_check(void) {
-  pthread_mutex_lock(&lock);
-  if (jti_now.shared_checks) {
-    ++*jti_now.shared_checks;
+void jti_pass_check(void) {
+  jti_lock();
+  if (jti_now.shared_passed) {
+    ++*jti_now.shared_passed;
   } else if (jti_now.result) {
-    jti_now.result->checks++;
+    jti_now.result->counts.passed++;
   }
-  pthread_mutex_unlock(&lock);
+  jti_unlock();
+}
+
+static void keep_reason(jti_result *result, const char *file, int line, const char *reason) {
+  for (size_t i = 0; i < result->reason_count; ++i) {
+    if (strcmp(result->reasons[i].reason, reason) == 0) {
+      result->reasons[i].count++;
+      return;
+    }
+  }
+  if (result->reason_count == JTI_KEPT_REASONS) {
+    return;
+  }
+  result->reasons[result->reason_count++] =
+      (jti_skipped){.file = jti_copy(file), .line = line, .reason = jti_copy(reason), .count = 1};
+  jti_text_printf(&result->skip_lines, "# skipped check: %s:%d: ", file ? file : "?", line);
+  jti_text_plain(&result->skip_lines, reason, strlen(reason));
+  jti_text_printf(&result->skip_lines, "\n");
+}
+
+void jti_add_skipped(const char *file, int line, const char *reason) {
+  jti_lock();
+  jti_result *result = jti_now.result;
+  if (!result) {
+    fprintf(stderr, "jimm-test: skipped check outside a test: %s:%d: %s\n", file ? file : "?", line,
+            reason);
+  } else {
+    result->counts.skipped++;
+    if (jti_now.wire >= 0) {
+      jti_wire_skipped(jti_now.wire, file, line, reason);
+    } else {
+      keep_reason(result, file, line, reason);
+    }
+  }
+  jti_unlock();
+}
+
+const char *jti_running_test(void) {
+  jti_lock();
+  const char *name = jti_now.result ? jti_now.result->name : NULL;
+  jti_unlock();
+  return name;
 }
 
 void jt_note(const char *format, ...) {
@@ -128,18 +194,18 @@ void jt_note(const char *format, ...) {
   va_start(args, format);
   jti_text_vprintf(&text, format, args);
   va_end(args);
-  pthread_mutex_lock(&lock);
+  jti_lock();
   if (jti_now.wire >= 0) {
     jti_wire_note(jti_now.wire, text.data);
   } else {
     jti_tap_note(text.data);
   }
-  pthread_mutex_unlock(&lock);
+  jti_unlock();
   jti_text_free(&text);
 }
 
 void jt_end_test(void) {
-  if (!jti_now.result) {
+  if (!jti_running_test()) {
     fprintf(stderr, "jimm-test: a test was ended where none runs\n");
     abort();
   }
@@ -149,19 +215,22 @@ void jt_end_test(void) {
   longjmp(jti_now.end, 1);
 }
 
-void jti_begin_child(int wire, unsigned long long *shared_checks) {
+void jti_begin_child(int wire, unsigned long long *shared_passed) {
   // Another thread of the parent may have held the lock at the moment of the fork.
   pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
   memcpy(&lock, &fresh, sizeof lock);
   jti_now.wire = wire;
-  jti_now.shared_checks = shared_checks;
+  jti_now.shared_passed = shared_passed;
+  jti_now.seen_passed = *shared_passed;
+  jti_now.process = getpid();
 }
 
 void jti_attach(jti_result *result) {
-  pthread_mutex_lock(&lock);
+  jti_lock();
   jti_now.result = result;
   jti_now.thread = pthread_self();
-  pthread_mutex_unlock(&lock);
+  jti_now.process = getpid();
+  jti_unlock();
 }
 
 void jti_run_body(const jti_test *test, jti_result *result) {
@@ -179,16 +248,34 @@ void jti_run_body(const jti_test *test, jti_result *result) {
     fprintf(stderr, "jimm-test: a process forked by test \"%s\" returned from it\n", test->name);
     _exit(1);
   }
+  jti_close_sets();
   jti_attach(NULL);
 }
 
 void jti_finish_result(const jti_test *test, jti_result *result) {
-  if (result->outcome != JTI_PASS || result->checks) {
+  if (result->outcome != JTI_PASS || result->counts.passed) {
     return;
   }
-  jti_record record = {.outcome = JTI_ERROR,
-                       .file = jti_copy(test->file),
-                       .line = test->line,
-                       .message = jti_copy("no checks executed")};
+  jti_record record = {.outcome = JTI_ERROR, .file = jti_copy(test->file), .line = test->line};
+  if (result->reason_count) {
+    const jti_skipped *first = &result->reasons[0];
+    free(record.file);
+    record.outcome = JTI_SKIP;
+    record.file = jti_copy(first->file);
+    record.line = first->line;
+    record.message = jti_copy(first->reason);
+  } else {
+    record.message = jti_copy("no checks executed");
+  }
+  result->counts.records[record.outcome]++;
   keep(result, &record);
+}
+
+const jti_record *jti_cause(const jti_result *result) {
+  for (size_t i = 0; i < result->count; ++i) {
+    if (result->records[i].outcome == result->outcome) {
+      return &result->records[i];
+    }
+  }
+  return NULL;
 }

@@ -84,8 +84,8 @@ void jti_text_printf(jti_text *text, const char *format, ...) {
   va_end(args);
 }
 
-// Length of the UTF-8 sequence at `s`, or 0 when it is not well-formed (RFC 3629).
-static size_t utf8_length(const unsigned char *s) {
+// By RFC 3629.
+size_t jti_utf8_length(const unsigned char *s) {
   if (s[0] < 0x80) {
     return 1;
   }
@@ -116,7 +116,7 @@ static size_t utf8_length(const unsigned char *s) {
 void jti_text_yaml(jti_text *text, const char *s) {
   jti_text_add(text, "\"", 1);
   for (const unsigned char *p = (const unsigned char *)s; *p;) {
-    size_t length = utf8_length(p);
+    size_t length = jti_utf8_length(p);
     if (*p == '"' || *p == '\\') {
       jti_text_printf(text, "\\%c", *p);
     } else if (*p == '\n') {
@@ -138,7 +138,7 @@ void jti_text_yaml(jti_text *text, const char *s) {
 void jti_text_plain(jti_text *text, const char *s, size_t size) {
   for (size_t i = 0; i < size;) {
     const unsigned char *p = (const unsigned char *)s + i;
-    size_t length = utf8_length(p);
+    size_t length = jti_utf8_length(p);
     if (*p < 0x20 || *p == 0x7f) {
       jti_text_add(text, *p == '\t' ? "\t" : " ", 1);
     } else if (length == 0 || length > size - i) {
@@ -157,7 +157,7 @@ void jti_text_plain(jti_text *text, const char *s, size_t size) {
 // "\# todo" for a directive, and a failure for an expected one: there the '#' is put in brackets.
 void jti_text_tap(jti_text *text, const char *s) {
   for (const unsigned char *p = (const unsigned char *)s; *p;) {
-    size_t length = utf8_length(p);
+    size_t length = jti_utf8_length(p);
     if (*p == '#') {
       const char *word = (const char *)p + 1;
       while (*word && (unsigned char)*word <= ' ') {
@@ -178,6 +178,29 @@ void jti_text_tap(jti_text *text, const char *s) {
     }
     ++p;
   }
+}
+
+void jti_text_seconds(jti_text *text, double seconds) {
+  unsigned long long milliseconds = seconds > 0 ? (unsigned long long)(1e3 * seconds + 0.5) : 0;
+  jti_text_printf(text, "%llu.%03llu", milliseconds / 1000, milliseconds % 1000);
+}
+
+void jti_text_argument(jti_text *text, const char *s) {
+  static const char plain[] =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-=:,@%";
+  if (*s && !s[strspn(s, plain)]) {
+    jti_text_add(text, s, strlen(s));
+    return;
+  }
+  jti_text_add(text, "'", 1);
+  for (; *s; ++s) {
+    if (*s == '\'') {
+      jti_text_add(text, "'\\''", 4);
+    } else {
+      jti_text_add(text, s, 1);
+    }
+  }
+  jti_text_add(text, "'", 1);
 }
 
 void jti_text_free(jti_text *text) {

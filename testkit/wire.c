@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEADER = 5, RECORD = 'R', NOTE = 'N', END = 'E' };
+enum { HEADER = 5, RECORD = 'R', SKIPPED = 'S', SET = 'T', NOTE = 'N', END = 'E' };
 
 static void send_frame(int fd, int kind, const jti_text *payload) {
   jti_text frame = {0};
@@ -43,7 +43,7 @@ static void put_string(jti_text *out, const char *s) {
 
 void jti_wire_record(int fd, const jti_record *record) {
   jti_text payload = {0};
-  int32_t numbers[2] = {(int32_t)record->outcome, (int32_t)record->line};
+  int32_t numbers[3] = {(int32_t)record->outcome, record->check, (int32_t)record->line};
   jti_text_add(&payload, (const char *)numbers, sizeof numbers);
   put_string(&payload, record->file);
   put_string(&payload, record->expr);
@@ -58,6 +58,26 @@ void jti_wire_note(int fd, const char *text) {
   jti_text payload = {0};
   put_string(&payload, text);
   send_frame(fd, NOTE, &payload);
+  jti_text_free(&payload);
+}
+
+void jti_wire_skipped(int fd, const char *file, int line, const char *reason) {
+  jti_text payload = {0};
+  int32_t number = (int32_t)line;
+  jti_text_add(&payload, (const char *)&number, sizeof number);
+  put_string(&payload, file);
+  put_string(&payload, reason);
+  send_frame(fd, SKIPPED, &payload);
+  jti_text_free(&payload);
+}
+
+void jti_wire_set(int fd, const char *name, unsigned long long passed, double now) {
+  jti_text payload = {0};
+  uint64_t number = passed;
+  jti_text_add(&payload, (const char *)&number, sizeof number);
+  jti_text_add(&payload, (const char *)&now, sizeof now);
+  put_string(&payload, name);
+  send_frame(fd, SET, &payload);
   jti_text_free(&payload);
 }
 
@@ -97,12 +117,13 @@ static char *take_string(cursor *c) {
 }
 
 static bool read_record(cursor c) {
-  int32_t numbers[2] = {0};
+  int32_t numbers[3] = {0};
   take(&c, numbers, sizeof numbers);
   if (numbers[0] < JTI_PASS || numbers[0] >= JTI_OUTCOMES) {
     c.bad = true;
   }
-  jti_record record = {.outcome = (jti_outcome)numbers[0], .line = numbers[1]};
+  jti_record record = {
+      .outcome = (jti_outcome)numbers[0], .check = numbers[1] != 0, .line = numbers[2]};
   record.file = take_string(&c);
   record.expr = take_string(&c);
   record.got = take_string(&c);
@@ -126,6 +147,31 @@ static bool read_note(cursor c) {
   return good;
 }
 
+static bool read_skipped(cursor c) {
+  int32_t line = 0;
+  take(&c, &line, sizeof line);
+  char *file = take_string(&c);
+  char *reason = take_string(&c);
+  bool good = reason && !c.bad && !c.left;
+  if (good) {
+    jti_add_skipped(file, line, reason);
+  }
+  free(file);
+  free(reason);
+  return good;
+}
+
+static bool read_set(cursor c) {
+  uint64_t passed = 0;
+  double now = 0;
+  take(&c, &passed, sizeof passed);
+  take(&c, &now, sizeof now);
+  char *name = take_string(&c);
+  bool good = !c.bad && !c.left && jti_relay_set(name, passed, now);
+  free(name);
+  return good;
+}
+
 bool jti_wire_read(jti_text *input, bool *ended) {
   size_t used = 0;
   bool good = true;
@@ -139,6 +185,12 @@ bool jti_wire_read(jti_text *input, bool *ended) {
     switch (input->data[used]) {
       case RECORD:
         good = read_record(payload);
+        break;
+      case SKIPPED:
+        good = read_skipped(payload);
+        break;
+      case SET:
+        good = read_set(payload);
         break;
       case NOTE:
         good = read_note(payload);

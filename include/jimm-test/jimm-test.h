@@ -14,11 +14,14 @@
 //
 //   outcome   meaning                                              TAP line                 exit 0?
 //   pass      every check was true                                 ok                       yes
-//   skip      the test gave a reason not to run                    ok # SKIP reason         yes
+//   skip      a reason not to run, or every check was skipped      ok # SKIP reason         yes
 //   soft      TEST_SOFTFAIL was false: drift, known and counted    not ok # "to do"         yes
 //   broken    TEST_BROKEN was false: an expected failure           not ok # "to do"         yes
 //   fail      a check was false                                    not ok                   no
 //   error     crash, timeout, an early exit, "unbroken", no checks not ok                   no
+//
+// Checks can be grouped in sets (TEST_SET), which have counts of their own at the end of the
+// report. A check that cannot be made here is no pass either: TEST_SKIP_CHECK counts it by itself.
 //
 // The report is TAP 14 on standard output, with a YAML block below every test that has something to
 // say. So that a test's own printing cannot spoil it, descriptor 1 points to standard error while
@@ -100,6 +103,10 @@ JT_API void jt_add(const char *name, void (*fn)(void *ctx), void *ctx, const jt_
 // none); 2 for bad arguments. See `--help` of any test program for the arguments.
 JT_API int jt_main(int argc, char **argv);
 
+// The program's seed, for tests that draw numbers: that of --seed, or the one --shuffle drew and
+// printed; else 1, as before jt_main. The report of a failed test names it where it is not 1.
+JT_API unsigned long long jt_seed(void);
+
 // ---- Checks -------------------------------------------------------------------------------------
 // In TEST_CHECK_..., a failed check is recorded and the test goes on; in TEST_REQUIRE_..., it ends
 // the test. `got` is what the code under test said, `want` what it should have said.
@@ -141,6 +148,31 @@ JT_API int jt_main(int argc, char **argv);
 #define TEST_FAIL(...) jt_fail(JT_HERE_, __VA_ARGS__)
 #define TEST_ERROR(...) jt_error(JT_HERE_, __VA_ARGS__)
 
+// ---- Sets ---------------------------------------------------------------------------------------
+
+// TEST_SET(name) { ... } makes a set of the checks inside, also of those made by functions called
+// there and by other threads meanwhile. `name` is any text and is copied; NULL is "(no name)". Sets
+// nest. A record names the path of its set ("outer > inner"), and a table at the end of the report
+// has the counts of each: a set's counts include those of the sets in it.
+//
+// A set in which nothing was checked, skipped or recorded is an error. It is closed on every way
+// out: its end, break and continue (which leave the set, and not a loop around it), return, goto,
+// an exception, and the end of the test. Only the thread that runs the test can open sets;
+// elsewhere (another thread, a process forked by the test, outside any test) it is an error, and
+// the checks inside belong to what is open there. Put inner sets on lines of their own, or
+// compilers warn of shadowing.
+#define TEST_SET(name) JT_SET_AT_(__LINE__, name)
+
+// The same as functions, for code whose sets do not follow its blocks. `file` and `name` are
+// copied. jt_set_close also closes the sets that were opened since and are still open; closing a
+// set that is closed already does nothing. Sets that are open at the end of the test are closed by
+// it.
+typedef struct jt_set {
+  unsigned long long number;  // 0: closed, or refused
+} jt_set;
+JT_API jt_set jt_set_open(const char *file, int line, const char *name);
+JT_API void jt_set_close(jt_set *set);
+
 // ---- Expected failures, drift, skips ------------------------------------------------------------
 
 // An expected failure: false is "broken"; true is an error ("unbroken"), so that a repaired thing
@@ -149,16 +181,17 @@ JT_API int jt_main(int argc, char **argv);
 
 // Drift: true is a pass, false is "soft", reported as broken and never as a pass. `expr` must be a
 // boolean: a bool or an integer that is 0 or 1. A pointer, a floating-point number, a struct, or
-// another integer is an error, for it says that the check does not say what it means.
+// another integer is an error, for it says that the check does not say what it means. A crash in
+// `expr` is a crash. Yields true where it passed.
 #ifdef __cplusplus
 #define TEST_SOFTFAIL(expr) jt_softfail(JT_HERE_, #expr, (expr))
 #else
+// The condition, which is not evaluated, promotes what is narrower than int: for gcc, a bit-field
+// has a type of its own.
 // clang-format off
 #define TEST_SOFTFAIL(expr)                                                                \
-  _Generic((expr),                                                                         \
-      _Bool: jt_soft_int, char: jt_soft_int, signed char: jt_soft_int, short: jt_soft_int, \
-      int: jt_soft_int, long: jt_soft_int, long long: jt_soft_int,                         \
-      unsigned char: jt_soft_uint, unsigned short: jt_soft_uint, unsigned: jt_soft_uint,   \
+  _Generic(0 ? (expr) : ((void)0, (expr)),                                                 \
+      int: jt_soft_int, long: jt_soft_int, long long: jt_soft_int, unsigned: jt_soft_uint, \
       unsigned long: jt_soft_uint, unsigned long long: jt_soft_uint,                       \
       float: jt_soft_double, double: jt_soft_double,                                       \
       default: jt_soft_other)(JT_HERE_, #expr, (expr))
@@ -167,6 +200,11 @@ JT_API int jt_main(int argc, char **argv);
 
 // Ends the test as skipped, with a printf-style reason. Checks that failed before still count.
 #define TEST_SKIP(...) jt_skip(JT_HERE_, __VA_ARGS__)
+
+// One check that cannot be made here, with a printf-style reason. The test goes on, and its outcome
+// is that of its other checks; where there are none, it is a skip with the first of the reasons.
+// Skipped checks are counted apart, and the report lists their reasons.
+#define TEST_SKIP_CHECK(...) jt_skip_check(JT_HERE_, __VA_ARGS__)
 
 // A printf-style remark in the report (a TAP comment), without any effect on the outcome.
 #define TEST_NOTE(...) jt_note(__VA_ARGS__)
@@ -199,6 +237,7 @@ JT_API bool jt_soft_double(const char *file, int line, const char *expr, double 
 JT_API bool jt_soft_other(const char *file, int line, const char *expr, ...);
 JT_API void jt_skip(const char *file, int line, const char *format, ...)
     JT_PRINTF(3, 4) JT_NORETURN;
+JT_API void jt_skip_check(const char *file, int line, const char *format, ...) JT_PRINTF(3, 4);
 JT_API void jt_note(const char *format, ...) JT_PRINTF(1, 2);
 // Ends the running test (or, in another thread than the test's, that thread) with what it has.
 JT_API void jt_end_test(void) JT_NORETURN;
@@ -227,15 +266,26 @@ JT_API void jt_register_setup(const char *file, int line, void (*fn)(void));
   }                                                                     \
   static void JT_JOIN_(jt_setup_, line)(void)
 
+// The loop runs once: its second variable points to the first until then, which compilers see.
+#define JT_SET_AT_(line, name)                                                         \
+  for (jt_set JT_JOIN_(jt_set_, line)                                                  \
+           __attribute__((__cleanup__(jt_set_close))) = jt_set_open(JT_HERE_, (name)), \
+           *JT_JOIN_(jt_once_, line) = &JT_JOIN_(jt_set_, line);                       \
+       JT_JOIN_(jt_once_, line); JT_JOIN_(jt_once_, line) = NULL)
+
 #ifdef __cplusplus
 }  // extern "C"
 
+// As in C: enumerations that are integers there are integers, and what does not fit a long long is
+// none.
 template <class T>
 inline bool jt_softfail(const char *file, int line, const char *expr, const T &value) {
-  if constexpr (std::is_integral<T>::value && std::is_signed<T>::value) {
-    return jt_soft_int(file, line, expr, value);
-  } else if constexpr (std::is_integral<T>::value) {
+  constexpr bool fits = sizeof(T) <= sizeof(long long);
+  constexpr bool listed = std::is_enum<T>::value && std::is_convertible<T, long long>::value;
+  if constexpr (fits && std::is_integral<T>::value && !std::is_signed<T>::value) {
     return jt_soft_uint(file, line, expr, value);
+  } else if constexpr (fits && (std::is_integral<T>::value || listed)) {
+    return jt_soft_int(file, line, expr, static_cast<long long>(value));
   } else if constexpr (std::is_floating_point<T>::value) {
     return jt_soft_double(file, line, expr, static_cast<double>(value));
   } else {

@@ -1,0 +1,267 @@
+// jimm-jet when something is amiss: the wrong names, files that do not compile, no clang, a signal
+// in the middle; and what it keeps from run to run.
+#include <dirent.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "jet_case.h"
+#include "jimm-test/jimm-test.h"
+
+static void need_clang(void) {
+  if (jet_case_no_clang()) {
+    TEST_SKIP("%s", jet_case_no_clang());
+  }
+}
+
+static void check_output(jet_output output, int status, const char *needle) {
+  bool good = TEST_CHECK_MSG(jet_case_exited(&output, status), "status %#x, not %d",
+                             (unsigned)output.status, status);
+  good &= TEST_CHECK_CONTAINS(output.text, needle);
+  if (!good) {
+    TEST_NOTE("%s", output.text);
+  }
+  free(output.text);
+}
+
+// ---- Arguments and names ------------------------------------------------------------------------
+
+TEST(arguments) {
+  check_output(jet_case_jet("--help"), 0, "usage: jimm-jet --entry FUNCTION");
+  check_output(jet_case_jet("--bad"), 2, "jimm-jet: error: \"--bad\" is no argument");
+  check_output(jet_case_jet("--entry"), 2, "--entry wants a value");
+  check_output(jet_case_jet(" "), 2, "no --entry");
+  check_output(jet_case_jet("--entry x --opt-only --call-only"), 2, "exclude each other");
+  check_output(jet_case_jet("--entry x --jobs 0"), 2, "--jobs wants a number");
+  check_output(jet_case_jet("--entry x --jobs 2x"), 2, "--jobs wants a number");
+  check_output(jet_case_jet("--json --bad"), 2,
+               "{\"kind\":\"error\",\"text\":\"\\\"--bad\\\" is no");
+}
+
+TEST(entries_that_are_not_there) {
+  need_clang();
+  check_output(jet_case_jet("--entry clean_sun"), 2,
+               "error: no function \"clean_sun\" in the 4 files of ");
+  check_output(jet_case_jet("--entry clean_sun"), 2, "; near: clean_sum");
+  check_output(jet_case_jet("--entry unknown_to_all"), 2,
+               "\"unknown_to_all\" is used in test/jet_samples/opt_defects.c, but none of the 4");
+  check_output(jet_case_jet("--entry hook"), 2, "no function \"hook\"");
+}
+
+TEST(static_entries) {
+  need_clang();
+  check_output(jet_case_jet("--opt-only --entry by_value"), 1, "by_value (opt_defects.c:");
+  check_output(jet_case_jet("--entry small_helper"), 2,
+               "\"small_helper\" is in test/jet_samples/clean.c and in "
+               "test/jet_samples/opt_defects.c: say \"test/jet_samples/clean.c:small_helper\"");
+  check_output(jet_case_jet("--opt-only --entry clean.c:small_helper"), 0,
+               "1 functions of 1 files");
+  check_output(jet_case_jet("--entry other.c:small_helper"), 2,
+               "no function \"other.c:small_helper\"; there is one in test/jet_samples/clean.c\n");
+}
+
+// ---- Compile databases --------------------------------------------------------------------------
+
+// jimm-jet on one file of this text, through a database of its own.
+static jet_output run_on(const char *text, const char *arguments) {
+  char database[3 * PATH_MAX];
+  jet_case_write("one.c", text);
+  snprintf(database, sizeof database,
+           "[{\"directory\": \"%s\", \"file\": \"one.c\", \"arguments\": [\"gcc\", \"-c\", "
+           "\"one.c\"]}, {\"directory\": \"/\", \"file\": \"two.cc\", \"command\": \"g++\"}]",
+           jet_case_folder());
+  return jet_case_run("'%s' --compdb '%s' %s 2>&1", jet_case_program(),
+                      jet_case_write("one.json", database), arguments);
+}
+
+TEST(compile_databases) {
+  check_output(jet_case_jet("--entry x --compdb /no/such/file"), 2,
+               "cannot read the compile database /no/such/file");
+  check_output(jet_case_jet("--entry x --compdb '%s'", jet_case_write("bad.json", "[\n{,}]")), 2,
+               "bad.json:2: ");
+  check_output(jet_case_jet("--entry x --compdb '%s'", jet_case_write("bad.json", "{}")), 2,
+               "a compile database is an array");
+  check_output(jet_case_jet("--entry x --compdb '%s'", jet_case_write("bad.json", "[]")), 2,
+               "bad.json has no C files");
+  check_output(jet_case_jet("--entry x --compdb '%s'", jet_case_write("bad.json", "[{}]")), 2,
+               "an entry has no \"file\"");
+}
+
+TEST(compile_database_is_found_above) {
+  need_clang();
+  check_output(jet_case_run("mkdir -p '%s/a/b' && cd '%s/a/b' && '%s' --opt-only --entry clean_sum",
+                            jet_case_folder(), jet_case_folder(), jet_case_program()),
+               0, "in what clean_sum reaches");
+  check_output(jet_case_run("cd / && '%s' --opt-only --entry clean_sum 2>&1", jet_case_program()),
+               2, "no compile_commands.json in this folder or above");
+}
+
+TEST(files_that_do_not_compile) {
+  need_clang();
+  check_output(run_on("int f(void) {\n  return x;\n}\n", "--entry f"), 2,
+               "one.c:2:10: error: use of undeclared identifier 'x'\n");
+}
+
+TEST(other_languages_are_left_out) {
+  need_clang();
+  check_output(run_on("int f(void) { return 1; }\n", "--entry f"), 0,
+               "jimm-jet: note: 1 entries of ");
+}
+
+TEST(arguments_are_passed_on) {
+  need_clang();
+  static const char text[] =
+      "#ifndef SAY\n#error \"SAY is missing\"\n#endif\n"
+      "int f(int *p) { if (!p) return *p; return 1; }\n";
+  check_output(run_on(text, "--opt-only --entry f"), 2, "SAY is missing");
+  check_output(run_on(text, "--opt-only --entry f --opt-arg -DSAY"), 0, "0 opt findings");
+  check_output(run_on(text, "--entry f --opt-arg=-DSAY"), 2, "one.c: parsing fails: ");
+  check_output(run_on(text, "--entry f --opt-arg=-DSAY --call-arg=-DSAY"), 1, "1 call findings");
+}
+
+// ---- Clang --------------------------------------------------------------------------------------
+
+static void write_script(const char *name, const char *text) {
+  chmod(jet_case_write(name, text), 0700);
+}
+
+TEST(no_clang_is_a_skip) {
+  char settings[2 * PATH_MAX];
+  jet_output output =
+      jet_case_run("mkdir -p '%s/nothing' '%s/other'", jet_case_folder(), jet_case_folder());
+  free(output.text);
+  snprintf(settings, sizeof settings, "PATH='%s/nothing' '%s' --compdb '%s' --entry clean_sum 2>&1",
+           jet_case_folder(), jet_case_program(), jet_case_database());
+  check_output(jet_case_run("%s", settings), 77,
+               "jimm-jet: skipped: no clang-14: No such file or directory\n");
+  write_script("other/clang-14", "#!/bin/sh\necho clang version 15.0.7\n");
+  snprintf(settings, sizeof settings, "PATH='%s/other' '%s' --compdb '%s' --entry clean_sum 2>&1",
+           jet_case_folder(), jet_case_program(), jet_case_database());
+  check_output(jet_case_run("%s", settings), 77, "what has this name is version 15.0.7, and this");
+  write_script("other/clang-14", "#!/bin/sh\nexit 1\n");
+  check_output(jet_case_run("%s", settings), 77, "it does not tell its version");
+}
+
+// ---- What is kept -------------------------------------------------------------------------------
+
+// A clang that only tells its version: whatever else is wanted of it must have been kept.
+static void write_mute_clang(void) {
+  jet_output version = jet_case_run("clang-14 --version");
+  char script[2 * PATH_MAX];
+  snprintf(script, sizeof script,
+           "#!/bin/sh\nif [ \"$1\" = --version ]; then\ncat <<'END'\n%.2000sEND\nexit 0\nfi\n"
+           "echo \"error: clang was asked for more\"\nexit 1\n",
+           version.text);
+  free(version.text);
+  jet_output output = jet_case_run("mkdir -p '%s/mute'", jet_case_folder());
+  free(output.text);
+  write_script("mute/clang-14", script);
+}
+
+static jet_output run_kept(const char *clang, const char *text) {
+  char database[3 * PATH_MAX];
+  jet_case_write("kept.h", text);
+  snprintf(database, sizeof database,
+           "[{\"directory\": \"%s\", \"file\": \"kept.c\", \"arguments\": [\"gcc\", \"kept.c\"]}]",
+           jet_case_folder());
+  return jet_case_run("PATH='%s/%s':$PATH '%s' --entry f --cache '%s/kept' --compdb '%s' 2>&1",
+                      jet_case_folder(), clang, jet_case_program(), jet_case_folder(),
+                      jet_case_write("kept.json", database));
+}
+
+TEST(results_are_kept_until_a_header_changes) {
+  need_clang();
+  write_mute_clang();
+  jet_case_write("kept.c", "#include \"kept.h\"\nint f(int *p) { BODY }\n");
+  static const char bad[] =
+      "#define BODY if (!p) return *p; "
+      "for (int i = 1; i < 99; ++i) p[i] = p[i - 1] * 3; return 2;\n";
+  static const char good[] = "#define BODY return 1;\n";
+  check_output(run_kept("nothing", bad), 1, "jimm-jet: 1 opt findings, 1 call findings in");
+  check_output(run_kept("mute", bad), 1, "jimm-jet: 1 opt findings, 1 call findings in");
+  check_output(run_kept("mute", good), 2, "kept.c: compiling fails: error: clang was asked for");
+  check_output(run_kept("nothing", good), 0, "jimm-jet: 0 opt findings, 0 call findings in");
+  check_output(run_kept("mute", good), 0, "jimm-jet: 0 opt findings, 0 call findings in");
+}
+
+// ---- Ends in the middle -------------------------------------------------------------------------
+
+static size_t files_in(const char *path) {
+  DIR *open_folder = opendir(path);
+  size_t n = 0;
+  for (struct dirent *entry; open_folder && (entry = readdir(open_folder));) {
+    n += entry->d_name[0] != '.';
+  }
+  if (open_folder) {
+    closedir(open_folder);
+  }
+  return n;
+}
+
+static void wait_a_little(void) {
+  nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+// Waits until `path` has something to read; NULL after a minute.
+static char *wait_for_text(const char *path) {
+  char *text = NULL;
+  for (int i = 0; i < 6000 && !text; ++i) {
+    wait_a_little();
+    text = jet_case_read(path);
+  }
+  return text;
+}
+
+static void end_by(int number) {
+  char pid_file[2 * PATH_MAX];
+  char temporary[2 * PATH_MAX];
+  char path[2 * PATH_MAX];
+  snprintf(pid_file, sizeof pid_file, "%s/slow.pid", jet_case_folder());
+  snprintf(temporary, sizeof temporary, "%s/temporary", jet_case_folder());
+  snprintf(path, sizeof path, "%s/slow:%s", jet_case_folder(), getenv("PATH"));
+  unlink(pid_file);
+  mkdir(temporary, 0700);
+  pid_t pid = fork();
+  TEST_REQUIRE(pid >= 0);
+  if (pid == 0) {
+    setenv("TMPDIR", temporary, 1);
+    setenv("PATH", path, 1);
+    execl(jet_case_program(), jet_case_program(), "--entry", "clean_sum", "--compdb",
+          jet_case_database(), (char *)NULL);
+    _exit(127);
+  }
+  char *text = wait_for_text(pid_file);
+  TEST_CHECK_UINT(files_in(temporary), 1);
+  kill(pid, number);
+  int status = 0;
+  TEST_CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == number);
+  TEST_REQUIRE(text);
+  pid_t child = (pid_t)strtol(text, NULL, 10);
+  free(text);
+  TEST_REQUIRE(child > 1);
+  for (int i = 0; i < 6000 && (kill(child, 0) == 0 || files_in(temporary)); ++i) {
+    wait_a_little();
+  }
+  TEST_CHECK_MSG(kill(child, 0) != 0, "the compiler still runs");
+  TEST_CHECK_UINT(files_in(temporary), 0);
+}
+
+TEST(a_signal_leaves_nothing_behind) {
+  char script[2 * PATH_MAX];
+  jet_output output = jet_case_run("mkdir -p '%s/slow'", jet_case_folder());
+  free(output.text);
+  snprintf(script, sizeof script,
+           "#!/bin/sh\n[ \"$1\" = --version ] && { echo clang version 14.0.0; exit 0; }\n"
+           "echo $$ >'%s/slow.new'\nmv '%s/slow.new' '%s/slow.pid'\nexec sleep 300\n",
+           jet_case_folder(), jet_case_folder(), jet_case_folder());
+  write_script("slow/clang-14", script);
+  end_by(SIGTERM);
+  end_by(SIGINT);
+  end_by(SIGKILL);
+}

@@ -1,0 +1,508 @@
+// Gradients that are wrong on purpose, and functions that cannot be differentiated or tested.
+// test_gradients runs this program with --filter and reads its report; nothing here is meant to
+// pass as a whole.
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gradient_defects.h"
+#include "gradient_problems.h"
+
+// ---- Seeded defects -----------------------------------------------------------------------------
+
+typedef struct seeded {
+  const char *name, *function;
+  int defect;
+} seeded;
+
+static const seeded rows[] = {
+#define DEFECT(name, function, what, finding) {#name, #function, name},
+#include "gradient_defects.def"
+#undef DEFECT
+};
+
+static void run_seeded(void *row) {
+  const seeded *s = row;
+  gradient_defect = s->defect;
+  check_sample(s->function);
+}
+
+TEST_SETUP() {
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    jt_add(rows[i].name, run_seeded, (void *)(uintptr_t)&rows[i], NULL);
+  }
+}
+
+// ---- Outcomes -----------------------------------------------------------------------------------
+
+static double square(const double *x, size_t n, void *ctx) {
+  (void)ctx;
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    sum += x[i] * x[i];
+  }
+  return sum;
+}
+
+static void square_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)ctx;
+  for (size_t i = 0; i < n; i++) {
+    gradient[i] = 2 * x[i];
+  }
+}
+
+static void wrong_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  square_gradient(x, n, ctx, gradient);
+  gradient[n - 1] += 1;
+}
+
+static const double three[] = {1, 2, 3};
+
+TEST(no_backend) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL);
+}
+TEST(nothing_to_differentiate) {
+  TEST_GRADIENTS_FLAT(square, three, 0, NULL, .flat_gradient = square_gradient);
+}
+TEST(skipped_backend) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .skip_backends = JT_OWN);
+}
+TEST(soft_wrong) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = wrong_gradient, .soft_fail = JT_OWN);
+}
+TEST(soft_over_broken) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = wrong_gradient, .soft_fail = JT_ALL,
+                      .broken_backends = JT_OWN);
+}
+TEST(broken_wrong) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = wrong_gradient,
+                      .broken_backends = JT_OWN);
+}
+TEST(broken_right) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .broken_backends = JT_OWN);
+}
+static void crashing_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)x, (void)n, (void)ctx, (void)gradient;
+  abort();
+}
+TEST(soft_crash) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = crashing_gradient,
+                      .soft_fail = JT_ALL);
+}
+
+// ---- Options that are refused -------------------------------------------------------------------
+
+TEST(skipped_and_broken) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .skip_backends = JT_OWN | JT_TAPE, .broken_backends = JT_OWN);
+}
+TEST(unknown_backend) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .skip_backends = 4096);
+}
+TEST(negative_tolerance) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient, .rtol = -1);
+}
+TEST(no_such_truth) {
+  TEST_GRADIENTS_FLAT(square, three, 3, NULL, .flat_gradient = square_gradient,
+                      .ground_truth = JT_TAPE);
+}
+static double of_args(const jt_args *args) {
+  return *(const double *)jt_data(args, "x") * (double)jt_count(args, "nobody");
+}
+static void of_args_gradient(const jt_args *args, jt_args *gradient) {
+  (void)args, (void)gradient;
+}
+TEST(path_that_is_not_there) {
+  double x = 1;
+  TEST_GRADIENTS(of_args, JT_ARGS(JT_DOUBLE("x", x)), .gradient = of_args_gradient);
+}
+TEST(same_names) {
+  double x = 1;
+  TEST_GRADIENTS(of_args, JT_ARGS(JT_DOUBLE("x", x), JT_DOUBLE("x", x)),
+                 .gradient = of_args_gradient);
+}
+TEST(wrong_shape) {
+  double x = 1;
+  TEST_GRADIENTS(of_args, JT_ARGS(JT_SHAPED(JT_DOUBLE("x", x), 2, 2)),
+                 .gradient = of_args_gradient);
+}
+TEST(null_data) {
+  TEST_GRADIENTS(of_args, JT_ARGS(JT_DOUBLES("x", NULL, 2)), .gradient = of_args_gradient);
+}
+
+// ---- Functions ----------------------------------------------------------------------------------
+
+static double kink(const double *x, size_t n, void *ctx) {
+  (void)ctx;
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    sum += x[i] > 0 ? x[i] : 0;
+  }
+  return sum;
+}
+static void kink_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)ctx;
+  for (size_t i = 0; i < n; i++) {
+    gradient[i] = x[i] > 0;
+  }
+}
+TEST(at_a_kink) {
+  TEST_GRADIENTS_FLAT(kink, ((const double[]){1, 0, -1}), 3, NULL, .flat_gradient = kink_gradient);
+}
+static double rough(const double *x, size_t n, void *ctx) {
+  return (double)(float)square(x, n, ctx);
+}
+TEST(right_in_noise) {
+  TEST_GRADIENTS_FLAT(rough, three, 3, NULL, .flat_gradient = square_gradient);
+}
+TEST(wrong_in_noise) {
+  TEST_GRADIENTS_FLAT(rough, three, 3, NULL, .flat_gradient = wrong_gradient);
+}
+static double step(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return floor(x[0]);
+}
+static void zero_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)x, (void)n, (void)ctx, (void)gradient;
+}
+TEST(at_a_jump) {
+  TEST_GRADIENTS_FLAT(step, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double not_finite(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return sqrt(-x[0]);
+}
+TEST(value_is_nan) {
+  TEST_GRADIENTS_FLAT(not_finite, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double infinite(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return -1 / (x[0] - 1);
+}
+TEST(value_is_infinite) {
+  TEST_GRADIENTS_FLAT(infinite, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double at_the_edge(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return sqrt(x[0]);
+}
+static void edge_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)n, (void)ctx;
+  gradient[0] = 0.5 / sqrt(x[0]);
+}
+TEST(edge_of_a_domain) {
+  TEST_GRADIENTS_FLAT(at_the_edge, (&(const double){0}), 1, NULL, .flat_gradient = edge_gradient);
+}
+static double random_value(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return x[0] + 1e-9 * rand();
+}
+TEST(not_deterministic) {
+  TEST_GRADIENTS_FLAT(random_value, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double writes(const double *x, size_t n, void *ctx) {
+  (void)ctx;
+  ((double *)(uintptr_t)x)[n - 1] += 1;
+  return x[0];
+}
+TEST(writes_its_input) {
+  TEST_GRADIENTS_FLAT(writes, three, 3, NULL, .flat_gradient = zero_gradient);
+}
+static double crashes(const double *x, size_t n, void *ctx) {
+  volatile uintptr_t nowhere = 16;
+  (void)n, (void)ctx;
+  return x[0] > 1 ? *(volatile double *)nowhere : x[0];
+}
+TEST(crashes_beside_x) {
+  TEST_GRADIENTS_FLAT(crashes, three, 1, NULL, .flat_gradient = zero_gradient);
+}
+static double hangs(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  for (volatile unsigned i = 0; x[0] < 1;) {
+    i = i + 1;
+  }
+  return x[0];
+}
+TEST(hangs_beside_x) {
+  TEST_GRADIENTS_FLAT(hangs, three, 1, NULL, .flat_gradient = zero_gradient, .timeout = 0.3);
+}
+static float narrow(const float *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return x[0] * x[0];
+}
+static void narrow_gradient(const float *x, size_t n, void *ctx, float *gradient) {
+  (void)n, (void)ctx;
+  gradient[0] = 2 * x[0];
+}
+TEST(float_without_truth) {
+  TEST_GRADIENTS_FLAT(narrow, (&(const float){2}), 1, NULL, .flat_gradient_f = narrow_gradient);
+}
+static void narrow_wrong(const float *x, size_t n, void *ctx, float *gradient) {
+  (void)n, (void)ctx;
+  gradient[0] = 2.01f * x[0];
+}
+TEST(float_wrong) {
+  TEST_GRADIENTS_FLAT(narrow, (&(const float){2}), 1, NULL, .flat_gradient_f = narrow_wrong,
+                      .ground_truth_dtype = JT_F32);
+}
+enum { MANY = 100000 };
+static double many[MANY];
+static void one_of_many_wrong(const double *x, size_t n, void *ctx, double *gradient) {
+  square_gradient(x, n, ctx, gradient);
+  gradient[77777] = 0;
+}
+TEST(one_of_many) {
+  for (int i = 0; i < MANY; i++) {
+    many[i] = 1 + i % 7;
+  }
+  TEST_GRADIENTS_FLAT(square, many, MANY, NULL, .flat_gradient = one_of_many_wrong);
+}
+TEST(more_than_ten) {
+  double x[30] = {0};
+  TEST_GRADIENTS_FLAT(square, x, 30, NULL, .flat_gradient = many_wrong_gradient);
+}
+
+static double inverse(const double *x, size_t n, void *ctx) {
+  (void)ctx;
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    sum += 1 / x[i];
+  }
+  return sum;
+}
+static void inverse_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)ctx;
+  for (size_t i = 0; i < n; i++) {
+    gradient[i] = -1 / (x[i] * x[i]);
+  }
+}
+TEST(beside_a_pole) {
+  TEST_GRADIENTS_FLAT(inverse, ((const double[]){1e-3, 1e-6, -2e-5, 30}), 4, NULL,
+                      .flat_gradient = inverse_gradient);
+}
+static double by_parts(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  return x[0] < 1.0001 ? 3 * x[0] : 3.0003 + 5 * (x[0] - 1.0001);
+}
+static void five_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)x, (void)n, (void)ctx;
+  gradient[0] = 5;
+}
+TEST(wrong_beside_a_kink) {
+  TEST_GRADIENTS_FLAT(by_parts, three, 1, NULL, .flat_gradient = five_gradient);
+}
+
+// ---- Recompiled forms, as no compiler would make them -------------------------------------------
+
+static const char *another_value(const jt_args *args, void *ctx, double *value) {
+  const double *x = args->items[0].data;
+  (void)ctx;
+  *value = x[0] + 1;
+  return NULL;
+}
+static const char *plain_value(const jt_args *args, void *ctx, double *value) {
+  *value = square(args->items[0].data, args->items[0].count, ctx);
+  return NULL;
+}
+static const char *plain_jvp(const jt_args *args, const jt_args *tangent, void *ctx,
+                             double *derivative) {
+  const double *x = args->items[0].data, *v = tangent->items[0].data;
+  (void)ctx;
+  *derivative = 0;
+  for (size_t i = 0; i < args->items[0].count; i++) {
+    *derivative += 2 * x[i] * v[i];
+  }
+  return NULL;
+}
+static jt_recompiled changed = {.size = sizeof changed,
+                                .function = "changed_square",
+                                .form = JT_FORM_FLAT,
+                                .value = another_value,
+                                .dual_jvp = plain_jvp};
+static jt_recompiled faithful = {.size = sizeof faithful,
+                                 .function = "faithful_square",
+                                 .form = JT_FORM_FLAT,
+                                 .value = plain_value,
+                                 .dual_jvp = plain_jvp,
+                                 .enzyme_missing = "Enzyme's plugin was not found"};
+
+TEST_SETUP() {
+  jt_register_recompiled(&changed);
+  jt_register_recompiled(&faithful);
+}
+
+static double changed_square(const double *x, size_t n, void *ctx) {
+  return square(x, n, ctx);
+}
+static double faithful_square(const double *x, size_t n, void *ctx) {
+  return square(x, n, ctx);
+}
+TEST(recompiled_is_another) {
+  TEST_GRADIENTS_FLAT(changed_square, three, 3, NULL);
+}
+TEST(recompiled_without_enzyme) {
+  TEST_GRADIENTS_FLAT(faithful_square, three, 3, NULL, .enable_enzyme_reverse = true);
+}
+TEST(recompiled_with_a_context) {
+  int context = 1;
+  TEST_GRADIENTS_FLAT(faithful_square, three, 3, &context);
+}
+TEST(recompiled_with_a_plain_context) {
+  int context = 1;
+  TEST_GRADIENTS_FLAT(faithful_square, three, 3, &context, .ctx_has_no_floats = true);
+}
+
+// ---- Kinds --------------------------------------------------------------------------------------
+
+// sum(sin(a x)), with what can go wrong in a library's rules.
+typedef struct wave {
+  double a;
+  enum {
+    RIGHT,
+    WRONG_VJP,
+    WRONG_JVP,
+    BOTH_WRONG,
+    WRONG_HVP,
+    UNSYMMETRIC,
+    NO_RULE,
+    ODD_AT_ZERO
+  } fault;
+} wave;
+
+static size_t length(const jt_args *args) {
+  return jt_count(args, "x");
+}
+
+static const char *wave_value(const void *object, const jt_args *args, double *value) {
+  const wave *w = object;
+  const double *x = jt_data(args, "x");
+  *value = 0;
+  for (size_t i = 0; i < length(args); i++) {
+    *value += sin(w->a * x[i]);
+  }
+  return NULL;
+}
+
+static const char *wave_vjp(const void *object, const jt_args *args, double seed,
+                            jt_args *gradient) {
+  const wave *w = object;
+  const double *x = jt_data(args, "x");
+  double *dx = jt_data(gradient, "x");
+  for (size_t i = 0; i < length(args); i++) {
+    dx[i] = seed * w->a * cos(w->a * x[i]);
+  }
+  if (w->fault == WRONG_VJP || w->fault == BOTH_WRONG) {
+    dx[0] *= 1.5;
+  }
+  return w->fault == NO_RULE ? "no rule for \"sin\"" : NULL;
+}
+
+static const char *wave_jvp(const void *object, const jt_args *args, const jt_args *tangent,
+                            double *derivative) {
+  const wave *w = object;
+  const double *x = jt_data(args, "x"), *v = jt_data(tangent, "x");
+  *derivative = 0;
+  for (size_t i = 0; i < length(args); i++) {
+    bool odd = w->fault == ODD_AT_ZERO && x[i] <= 0 && x[i] >= 0;
+    *derivative += odd ? 0 : w->a * cos(w->a * x[i]) * v[i];
+  }
+  if (w->fault == WRONG_JVP) {
+    *derivative *= 1.01;
+  }
+  if (w->fault == BOTH_WRONG) {
+    *derivative += 0.5 * w->a * cos(w->a * x[0]) * v[0];
+  }
+  return NULL;
+}
+
+static const char *wave_hvp(const void *object, const jt_args *args, const jt_args *tangent,
+                            jt_args *product) {
+  const wave *w = object;
+  const double *x = jt_data(args, "x"), *v = jt_data(tangent, "x");
+  double *out = jt_data(product, "x");
+  for (size_t i = 0; i < length(args); i++) {
+    out[i] = -w->a * w->a * sin(w->a * x[i]) * v[i] * (w->fault == WRONG_HVP ? 2 : 1);
+  }
+  if (w->fault == UNSYMMETRIC) {
+    out[0] += 1e-6 * v[1];
+  }
+  return NULL;
+}
+
+static const jt_kind wave_kind = {sizeof(jt_kind), "wave",   wave_value,
+                                  wave_vjp,        wave_jvp, wave_hvp};
+static double forty[40] = {0.1, 0.2, 0.3, 0.4};
+
+static jt_args waves(jt_arg *arg, size_t n) {
+  *arg = JT_DOUBLES("x", forty, n);
+  return (jt_args){arg, 1};
+}
+
+static void check_wave(int fault, size_t n, bool special) {
+  wave w = {1.3, fault};
+  jt_arg arg;
+  jt_function f = {.kind = &wave_kind, .object = &w};
+  TEST_GRADIENTS(f, waves(&arg, n), .second_order = true, .special_values = special);
+}
+
+TEST(kind_right) {
+  check_wave(RIGHT, 4, true);
+}
+TEST(kind_of_forty_inputs) {
+  check_wave(RIGHT, 40, false);
+}
+TEST(kind_wrong_vjp) {
+  check_wave(WRONG_VJP, 4, false);
+}
+TEST(kind_wrong_jvp) {
+  check_wave(WRONG_JVP, 4, false);
+}
+TEST(kind_wrong_jvp_of_forty) {
+  check_wave(WRONG_JVP, 40, false);
+}
+TEST(kind_both_wrong_alike) {
+  check_wave(BOTH_WRONG, 4, false);
+}
+TEST(kind_wrong_hvp) {
+  check_wave(WRONG_HVP, 4, false);
+}
+TEST(kind_unsymmetric) {
+  check_wave(UNSYMMETRIC, 4, false);
+}
+TEST(kind_without_a_rule) {
+  check_wave(NO_RULE, 4, false);
+}
+TEST(kind_without_a_rule_is_broken) {
+  wave w = {1.3, NO_RULE};
+  jt_arg arg;
+  jt_function f = {.kind = &wave_kind, .object = &w};
+  TEST_GRADIENTS(f, waves(&arg, 4), .broken_backends = JT_REVERSE);
+}
+TEST(kind_odd_at_zero) {
+  check_wave(ODD_AT_ZERO, 4, true);
+}
+TEST(kind_with_another_truth) {
+  wave w = {1.3, WRONG_JVP};
+  jt_arg arg;
+  jt_function f = {.kind = &wave_kind, .object = &w};
+  TEST_GRADIENTS(f, waves(&arg, 4), .ground_truth = JT_REVERSE);
+}
+TEST(in_this_process) {
+  wave w = {1.3, RIGHT};
+  jt_arg arg;
+  jt_function f = {.kind = &wave_kind, .object = &w};
+  TEST_GRADIENTS(f, waves(&arg, 4), .in_process = true);
+}
+TEST(of_nothing_but_kinds) {
+  jt_kind kind = {sizeof(jt_kind), "nothing", wave_value, NULL, NULL, NULL};
+  wave w = {1.3, RIGHT};
+  jt_arg arg;
+  jt_function f = {.kind = &kind, .object = &w};
+  TEST_GRADIENTS(f, waves(&arg, 4));
+}
+
+TEST_MAIN()

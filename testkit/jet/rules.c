@@ -1,0 +1,191 @@
+#include "jet.h"
+
+#include <llvm-c/Core.h>
+#include <string.h>
+
+static const char *name_of(LLVMValueRef value) {
+  size_t size = 0;
+  const char *name = LLVMGetValueName2(value, &size);
+  return jet_starts(name, "llvm.") ? name : jet_format("%.*s", (int)strcspn(name, "."), name);
+}
+
+static void find(const jet_function *f, LLVMValueRef instruction, const char *rule,
+                 const char *callee, const char *message) {
+  jet_place place = jet_place_of(f, instruction);
+  jet_find((jet_finding){.rule = rule,
+                         .file = place.file,
+                         .line = place.line,
+                         .function = f,
+                         .callee = callee,
+                         .message = message});
+}
+
+bool jet_is_double_libm(LLVMValueRef instruction) {
+  LLVMValueRef callee = jet_is_call(instruction) ? jet_direct_callee(instruction) : NULL;
+  return callee && LLVMIsDeclaration(callee) && jet_find_effect(name_of(callee)) == JET_MATH;
+}
+
+// ---- Calls through pointers ---------------------------------------------------------------------
+
+// Something else than a direct call uses the function, so that a pointer to it may exist.
+static bool has_address_taken(LLVMValueRef value) {
+  for (LLVMUseRef use = LLVMGetFirstUse(value); use; use = LLVMGetNextUse(use)) {
+    LLVMValueRef user = LLVMGetUser(use);
+    if (!LLVMIsAInstruction(user) || !jet_is_call(user)) {
+      return true;
+    }
+    for (unsigned i = 0; i < LLVMGetNumArgOperands(user); ++i) {
+      if (LLVMGetOperand(user, i) == value) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+static void add_target(jet_function *f, LLVMValueRef call, jet_function *to, bool certain,
+                       jet_list *targets) {
+  if (!jet_has(targets, to->name)) {
+    jet_add(targets, to->name);
+  }
+  if (!jet.options.direct_only) {
+    jet_reach(f, to, jet_place_of(f, call), certain);
+  }
+}
+
+// The targets that the optimiser has proved to be all.
+static bool known_targets(jet_function *f, LLVMValueRef call, jet_list *targets) {
+  LLVMValueRef node = LLVMGetMetadata(call, LLVMGetMDKindIDInContext(jet.context, "callees", 7));
+  if (!node) {
+    return false;
+  }
+  unsigned count = LLVMGetMDNodeNumOperands(node);
+  LLVMValueRef *operands = jet_alloc((count + 1) * sizeof(LLVMValueRef));
+  LLVMGetMDNodeOperands(node, operands);
+  for (unsigned i = 0; i < count; ++i) {
+    jet_function *to = operands[i] ? jet_function_of(operands[i]) : NULL;
+    if (to) {
+      add_target(f, call, to, true, targets);
+    } else if (operands[i]) {
+      jet_add(targets, name_of(operands[i]));
+    }
+  }
+  return targets->count > 0;
+}
+
+static void call_pointer(jet_function *f, LLVMValueRef call) {
+  jet_list targets = {0};
+  bool known = known_targets(f, call, &targets);
+  LLVMTypeRef type = LLVMGetCalledFunctionType(call);
+  for (size_t i = 0; !known && i < jet.function_count; ++i) {
+    jet_function *to = &jet.functions[i];
+    if (LLVMGlobalGetValueType(to->value) == type && has_address_taken(to->value)) {
+      add_target(f, call, to, false, &targets);
+    }
+  }
+  const char *names = "";
+  for (size_t i = 0; i < targets.count && i < 8; ++i) {
+    names = jet_format("%s%s%s", names, i ? ", " : "", targets.items[i]);
+  }
+  const char *more = targets.count > 8 ? jet_format(" and %zu more", targets.count - 8) : "";
+  const char *message =
+      !targets.count ? "calls through a pointer; no function of the program has its type"
+      : known        ? jet_format("calls through a pointer; its targets: %s%s", names, more)
+                     : jet_format("calls through a pointer; possible by type: %s%s", names, more);
+  jet_place place = jet_place_of(f, call);
+  jet_find((jet_finding){.rule = "indirect-call",
+                         .file = place.file,
+                         .line = place.line,
+                         .function = f,
+                         .message = message,
+                         .targets = targets});
+}
+
+// ---- Calls by name ------------------------------------------------------------------------------
+
+static void report_effect(jet_function *f, LLVMValueRef call, const char *name, jet_effect effect) {
+  switch (effect) {
+    case JET_ALLOCATION:
+      find(f, call, "allocation", name, jet_format("%s takes or frees memory of the heap", name));
+      break;
+    case JET_LOCK:
+      find(f, call, "lock", name, jet_format("%s may wait for another thread", name));
+      break;
+    case JET_BLOCKING_IO:
+      find(f, call, "blocking-io", name, jet_format("%s may wait for a file or the system", name));
+      break;
+    case JET_UNKNOWN:
+      find(f, call, "unknown-external", name,
+           jet_format("nothing is known of %s: it is in none of the files and in no effect table",
+                      name));
+      break;
+    case JET_MATH:
+      if (jet_float_libm(call)) {
+        find(f, call, "double-libm", name,
+             jet_format("%s computes in double what was a float and becomes one", name));
+      }
+      break;
+    case JET_NONE:
+    case JET_EFFECTS:
+      break;
+  }
+}
+
+// Those that get a pointer to a function may call it.
+static void call_back(jet_function *f, LLVMValueRef call) {
+  for (unsigned i = 0; i < LLVMGetNumArgOperands(call); ++i) {
+    LLVMValueRef argument = LLVMGetOperand(call, i);
+    while (LLVMIsAConstantExpr(argument) && LLVMGetConstOpcode(argument) == LLVMBitCast) {
+      argument = LLVMGetOperand(argument, 0);
+    }
+    jet_function *to = LLVMIsAFunction(argument) ? jet_function_of(argument) : NULL;
+    if (to) {
+      jet_reach(f, to, jet_place_of(f, call), false);
+    }
+  }
+}
+
+static void call_function(jet_function *f, LLVMValueRef call, LLVMValueRef callee) {
+  const char *name = name_of(callee);
+  jet_function *to = jet_function_of(callee);
+  jet_effect given = jet_find_given_effect(name);
+  if (to && given == JET_UNKNOWN) {
+    jet_reach(f, to, jet_place_of(f, call), true);
+    return;
+  }
+  jet_effect effect = jet_find_effect(name);
+  if (jet_starts(name, "llvm.") && effect == JET_UNKNOWN) {
+    return;  // an instruction by another name
+  }
+  report_effect(f, call, name, effect);
+  call_back(f, call);
+}
+
+static void scan_call(jet_function *f, LLVMValueRef call) {
+  LLVMValueRef callee = jet_direct_callee(call);
+  if (callee) {
+    call_function(f, call, callee);
+  } else if (LLVMIsAInlineAsm(LLVMGetCalledValue(call))) {
+    find(f, call, "inline-asm", NULL, "inline assembly: the optimiser cannot see through it");
+  } else {
+    call_pointer(f, call);
+  }
+}
+
+void jet_scan(jet_function *f) {
+  LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(f->value);
+  for (LLVMBasicBlockRef b = LLVMGetFirstBasicBlock(f->value); b; b = LLVMGetNextBasicBlock(b)) {
+    for (LLVMValueRef i = LLVMGetFirstInstruction(b); i; i = LLVMGetNextInstruction(i)) {
+      LLVMOpcode code = LLVMGetInstructionOpcode(i);
+      if (jet_is_call(i)) {
+        scan_call(f, i);
+      } else if (code == LLVMAlloca && (b != entry || !LLVMIsConstant(LLVMGetOperand(i, 0)))) {
+        find(f, i, "dynamic-stack", NULL,
+             "a variable-length array or alloca: the stack grows by a size known at run time");
+      } else if (code == LLVMFPExt && jet_promotes(i)) {
+        find(f, i, "double-promotion", NULL,
+             "a float is computed with as double and becomes a float again");
+      }
+    }
+  }
+}
