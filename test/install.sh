@@ -70,6 +70,15 @@ for example in "$examples"/*.c; do
   check "examples/$program.c, compiles" compile "$work/$program" "${CC:-gcc}" "$example" --libs
   check "examples/$program.c, runs" "$work/$program" "$work/$program.safetensors"
 done
+# The test kit alone, in projects of other people.
+by_make() { cp -r "$examples/gradients-make" "$work/make" && make -C "$work/make" check; }
+check "examples/gradients-make builds and passes" by_make
+by_meson() {
+  cp -r "$examples/gradients-meson" "$work/meson" &&
+    ${MESON:-meson} setup "$work/meson/build" "$work/meson" &&
+    ${MESON:-meson} test -C "$work/meson/build" --print-errorlogs
+}
+check "examples/gradients-meson builds and passes" by_meson
 {
   echo '#include <stdio.h>'
   awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on && /^#include/' "$readme"

@@ -96,6 +96,16 @@ TEST(transfer_begins_anew_when_a_range_is_ignored_or_wrong) {
   }
 }
 
+/* Each attempt brings something, and each second one throws it away. */
+TEST(transfer_ends_after_beginning_anew_too_often) {
+  hub_begin("anew");
+  rule((hub_rule){.cut = 70000, .range = "refuse"});
+  TEST_CHECK_INT(hub_download("ns/name", "a.bin", NULL, NULL), JIMM_ERROR_NETWORK);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "a.bin: the server cannot go on from where it was");
+  TEST_CHECK_INT(hub_count("GET", NULL), 12);
+  check_nothing_left();
+}
+
 TEST(transfer_ends_after_attempts_that_bring_nothing) {
   hub_begin("nothing");
   rule((hub_rule){.cut = -1});
@@ -148,6 +158,19 @@ TEST(transfer_asks_again_for_a_new_url) {
   TEST_CHECK_CONTAINS(jimm_error_message(), "503");
   TEST_CHECK_INT(hub_count("GET", NULL), 5);
   check_nothing_left();
+}
+
+/* Urls may expire as often as they like while bytes come. */
+TEST(transfer_of_many_urls) {
+  hub_begin("many_urls");
+  for (int i = 0; i < 2; i++) {
+    rule((hub_rule){.times = 1, .cut = 70000});
+    rule((hub_rule){.times = 3, .status = 403, .body = "Request has expired"});
+  }
+  rule((hub_rule){.times = 1, .cut = 140000});
+  rule((hub_rule){.times = 2, .status = 403, .body = "Request has expired"});
+  check_whole();
+  TEST_CHECK_INT(hub_count("HEAD", NULL), 9);
 }
 
 TEST(transfer_does_not_go_on_with_another_file) {

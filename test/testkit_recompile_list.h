@@ -56,6 +56,7 @@
   X(root_sum)           \
   X(memo)               \
   X(in_a_thread)        \
+  X(meeting)            \
   X(runs_away)
 
 #define NUMERIC_ARGS(X) X(conv_net) X(weighted) X(nothing_active)

@@ -284,6 +284,16 @@ double in_a_thread(const double *x, size_t n, void *ctx) {
   return j.out;
 }
 
+// Two threads that call it are in the middle of it at the same time.
+double meeting(const double *x, size_t n, void *ctx) {
+  (void)n;
+  double y = x[0] * x[1];
+  pthread_barrier_wait(ctx);
+  y *= x[0];
+  pthread_barrier_wait(ctx);
+  return y * x[1];
+}
+
 // As many operations as x[0] says.
 double runs_away(const double *x, size_t n, void *ctx) {
   (void)n;
@@ -346,6 +356,7 @@ double weighted(const jt_args *args) {
   for (size_t i = 0; i < jt_count(args, "deep.x"); ++i) {
     sum += signs[i] * w[i] * w[i] * x[i] * fixed[0];
   }
+  sum *= (double)(jt_find(args, "deep.er.w")->width / sizeof(double));
   return sum + (double)(jt_count(args, "nothing") + jt_find(args, "deep.x")->rank);
 }
 

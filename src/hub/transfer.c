@@ -24,6 +24,7 @@ typedef struct state {
   int64_t size;    /* -1: not known yet */
   int64_t written; /* bytes in the file, all hashed */
   int64_t asked;   /* where the running request asked to begin */
+  int restarts;    /* how often what was there had to be thrown away */
   /* The running request's: */
   jimm_status status;   /* why a callback ended it */
   const char *location; /* or where it leads; in the arena */
@@ -313,7 +314,7 @@ static verdict judge(state *s, jimm_http_outcome outcome, jimm_status *status) {
         if (*status == JIMM_OK) {
           *status = jimm_fail(JIMM_ERROR_NETWORK, "%s: the server cannot go on from where it was",
                               s->transfer->name);
-          return RETRY;
+          return s->restarts++ < ATTEMPTS ? RETRY : GIVE_UP;
         }
         return GIVE_UP;
       }
@@ -326,12 +327,12 @@ static verdict judge(state *s, jimm_http_outcome outcome, jimm_status *status) {
   return GIVE_UP;
 }
 
-/* Five attempts that bring nothing end it. */
+/* Five attempts that bring nothing end it, and so does having to begin anew more often than that.
+ */
 static jimm_status get_all(state *s) {
   const jimm_hub_transfer *transfer = s->transfer;
   const char *url = transfer->url;
   double wait = 0;
-  int renewals = 0;
   for (int fruitless = 0;;) {
     const int64_t before = s->written;
     jimm_status status = JIMM_OK;
@@ -340,9 +341,6 @@ static jimm_status get_all(state *s) {
       return JIMM_OK;
     }
     if (what == GIVE_UP) {
-      return status;
-    }
-    if (what == RENEW && renewals++ == ATTEMPTS) {
       return status;
     }
     if (what == RENEW) {
