@@ -78,11 +78,11 @@ static bool check_energy(void) {
   return TEST_GRADIENTS_FLAT(energy, x, 3, NULL, .flat_gradient_f = energy_gradient, .rtol = 1e-5);
 }
 
-#define SAMPLES(X)                                                                  \
-  X(rosenbrock)                                                                     \
-  X(polynomial)                                                                     \
-  X(log_sum_exp) X(spring_chain) X(dense) X(convolution) X(layer_norm) X(attention) \
-      X(response_norm) X(gaussian) X(energy)
+// clang-format off
+#define SAMPLES(X) \
+  X(rosenbrock) X(polynomial) X(log_sum_exp) X(spring_chain) X(dense) X(convolution) \
+  X(layer_norm) X(attention) X(response_norm) X(gaussian) X(energy)
+// clang-format on
 
 #define NAME(name) #name,
 const char *const sample_names[] = {SAMPLES(NAME)};
