@@ -158,7 +158,7 @@ static const victim victims[] = {
   {"outcome_pass", outcome_pass, "", true, "\nok 1 - outcome_pass\n", {"(7 checks)"}, false},
   {"outcome_opt_fails", outcome_opt_fails, "", false, "\nnot ok 1 - outcome_opt_fails\n",
    {OPT("hidden_allocation"), "message: \"2 opt findings:\\nallocation: test/jet_samples/opt_defects.c:",
-    "hidden_allocation (opt_defects.c:18) -> strdup\\nallocation: "}, false},
+    "hidden_allocation (opt_defects.c:19) -> strdup\\nallocation: "}, false},
   {"outcome_call_fails", outcome_call_fails, "", false, "\nnot ok 1 - outcome_call_fails\n",
    {CALL("null_dereference"), "message: \"1 call findings:\\ncore.NullDereference: test/jet", "- outcome: fail"}, false},
   {"outcome_kinds_are_apart", outcome_kinds_are_apart, "", true, "\nok 1 - outcome_kinds_are_apart\n", {0}, false},
