@@ -155,7 +155,7 @@ static void check_run(const char *arguments, int status, const char *needle) {
 
 TEST(paths_lead_from_the_entry) {
   check_run("--opt-only --entry allocation_two_calls_deep", 1,
-            "\n    allocation_two_calls_deep (opt_defects.c:25) -> take_memory (helper.c:23) -> "
+            "\n    allocation_two_calls_deep (opt_defects.c:26) -> take_memory (helper.c:23) -> "
             "take_block (helper.c:19) -> malloc\n");
   check_run("--opt-only --entry callback_of_qsort", 1, ") ~> by_value (opt_defects.c:");
   check_run("--opt-only --entry mutual_recursion", 1, "recursion: is_even -> is_odd -> is_even\n");

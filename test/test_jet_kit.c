@@ -158,7 +158,7 @@ static const victim victims[] = {
   {"outcome_pass", outcome_pass, "", true, "\nok 1 - outcome_pass\n", {"(7 checks)"}, false},
   {"outcome_opt_fails", outcome_opt_fails, "", false, "\nnot ok 1 - outcome_opt_fails\n",
    {OPT("hidden_allocation"), "message: |\n        > 2 opt findings:\n        > allocation: test/jet_samples/opt_defects.c:",
-    "hidden_allocation (opt_defects.c:18) -> strdup\n        > allocation: "}, false},
+    "hidden_allocation (opt_defects.c:19) -> strdup\n        > allocation: "}, false},
   {"outcome_call_fails", outcome_call_fails, "", false, "\nnot ok 1 - outcome_call_fails\n",
    {CALL("null_dereference"), "> 1 call findings:\n        > core.NullDereference: test/jet", "- outcome: fail"}, false},
   {"outcome_kinds_are_apart", outcome_kinds_are_apart, "", true, "\nok 1 - outcome_kinds_are_apart\n", {0}, false},

@@ -57,6 +57,7 @@ TEST(entries_that_are_not_there) {
 TEST(static_entries) {
   need_clang();
   check_output(jet_case_jet("--opt-only --entry by_value"), 1, "by_value (opt_defects.c:");
+  check_output(jet_case_jet("--opt-only --entry take_if_asked"), 1, "take_if_asked (clean.c:");
   check_output(jet_case_jet("--entry small_helper"), 2,
                "\"small_helper\" is in test/jet_samples/clean.c and in "
                "test/jet_samples/opt_defects.c: say \"test/jet_samples/clean.c:small_helper\"");

@@ -160,6 +160,15 @@ int clean_minimum(int a, int b) {
   return a < b ? a : b;
 }
 
+// Its findings are there when it is the entry itself.
+static void *take_if_asked(size_t size) {
+  return size ? malloc(size) : NULL;
+}
+
+void *clean_constant_argument(void) {
+  return take_if_asked(0);
+}
+
 pthread_t clean_thread(void) {
   return pthread_self();
 }

@@ -13,6 +13,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int counter;
 int (*hook)(int);
+long (*step)(long);
 
 int hidden_allocation(const char *text) {
   char *copy = strdup(text);  // BAD allocation
@@ -158,6 +159,24 @@ static int by_value(const void *a, const void *b) {
 
 void callback_of_qsort(int *values, size_t n) {
   qsort(values, n, sizeof *values, by_value);
+}
+
+// It may come back to itself through a pointer: that is no recursion that is known.
+long guess(long x) {
+  return step ? step(x) : 0;  // BAD indirect-call
+}
+
+static long guess_more(long x) {
+  return guess(x - 1) + 1;
+}
+
+void set_step(int on) {
+  step = on ? guess_more : NULL;
+}
+
+// The same twice on a line is one finding.
+void two_on_a_line(void *a, void *b) {
+  free(a), free(b);  // BAD allocation
 }
 
 // Nothing calls it: its findings are nobody's.
