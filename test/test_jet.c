@@ -158,6 +158,8 @@ TEST(paths_lead_from_the_entry) {
             "\n    allocation_two_calls_deep (opt_defects.c:26) -> take_memory (helper.c:23) -> "
             "take_block (helper.c:19) -> malloc\n");
   check_run("--opt-only --entry callback_of_qsort", 1, ") ~> by_value (opt_defects.c:");
+  check_run("--opt-only --entry callback_by_pointer", 1, ") ~> by_value (opt_defects.c:");
+  check_run("--opt-only --entry callback_by_pointer --direct-only", 0, NULL);
   check_run("--opt-only --entry mutual_recursion", 1, "recursion: is_even -> is_odd -> is_even\n");
   check_run("--opt-only --entry factorial", 1, "recursion: factorial -> factorial\n");
 }
@@ -170,6 +172,14 @@ TEST(calls_through_pointers_have_targets) {
 TEST(direct_only_stays_away_from_pointers) {
   check_run("--opt-only --entry indirect_call", 1, ": 4 functions of 1 files (");
   check_run("--opt-only --direct-only --entry indirect_call", 1, ": 2 functions of 1 files (");
+}
+
+TEST(targets_may_be_in_files_that_no_name_leads_to) {
+  char arguments[2 * PATH_MAX];
+  check_run("--opt-only --entry apply", 1, "; no function of the program has its type\n");
+  snprintf(arguments, sizeof arguments, "--opt-only --entry apply --link '%s'", jet_case_samples());
+  check_run(arguments, 1, "possible by type: twice, half\n");
+  check_run("--opt-only --entry apply --link /no/such", 2, "--link: there is no /no/such");
 }
 
 TEST(the_analyser_tells_how_it_gets_there) {

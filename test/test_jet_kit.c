@@ -95,6 +95,11 @@ static void outcome_lists(void *ctx) {
   TEST_CHECK(!TEST_OPT(clean_sum, .opt_args = JT_STRINGS("-include", "/no/such/header")));
 }
 
+static void outcome_link_dirs(void *ctx) {
+  (void)ctx;
+  TEST_CHECK(!TEST_OPT(apply, .link_dirs = JT_STRINGS(getenv("JET_SAMPLES"))));
+}
+
 static void outcome_no_database(void *ctx) {
   (void)ctx;
   TEST_CHECK(!TEST_OPT(clean_sum, .compdb = "/no/such/database"));
@@ -184,6 +189,8 @@ static const victim victims[] = {
   {"outcome_quoted", outcome_quoted, "", true, "\nok 1 - outcome_quoted\n", {0}, false},
   {"outcome_lists", outcome_lists, "", false, "\nnot ok 1 - outcome_lists\n",
    {"compiling fails: ", "parsing fails: ", "/no/such/header"}, false},
+  {"outcome_link_dirs", outcome_link_dirs, "", false, "\nnot ok 1 - outcome_link_dirs\n",
+   {"possible by type: twice, half", OPT("apply")}, false},
   {"outcome_no_database", outcome_no_database, "JT_COMPDB=", false, "\nnot ok 1 - outcome_no_database\n",
    {"cannot read the compile database /no/such/database", "no compile database: not by .compdb, nor by"}, true},
   {"outcome_no_options", outcome_no_options, "", false, "\nnot ok 1 - outcome_no_options\n",

@@ -359,18 +359,20 @@ TEST(recompiled_with_a_plain_context) {
 // ---- Kinds --------------------------------------------------------------------------------------
 
 // sum(sin(a x)), with what can go wrong in a library's rules.
+typedef enum wave_fault {
+  RIGHT,
+  WRONG_VJP,
+  WRONG_JVP,
+  BOTH_WRONG,
+  WRONG_HVP,
+  UNSYMMETRIC,
+  NO_RULE,
+  ODD_AT_ZERO
+} wave_fault;
+
 typedef struct wave {
   double a;
-  enum {
-    RIGHT,
-    WRONG_VJP,
-    WRONG_JVP,
-    BOTH_WRONG,
-    WRONG_HVP,
-    UNSYMMETRIC,
-    NO_RULE,
-    ODD_AT_ZERO
-  } fault;
+  wave_fault fault;
 } wave;
 
 static size_t length(const jt_args *args) {
@@ -442,7 +444,7 @@ static jt_args waves(jt_arg *arg, size_t n) {
   return (jt_args){arg, 1};
 }
 
-static void check_wave(int fault, size_t n, bool special) {
+static void check_wave(wave_fault fault, size_t n, bool special) {
   wave w = {1.3, fault};
   jt_arg arg;
   jt_function f = {.kind = &wave_kind, .object = &w};

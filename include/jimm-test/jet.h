@@ -40,6 +40,8 @@ typedef struct jt_jet_options {
   bool opt_broken;                 // the same for opt findings
   const char *const *target_dirs;  // only findings in functions below these folders; NULL: as
                                    // jt_jet_target_dirs said; an empty list: all
+  const char *const *link_dirs;    // files below these folders are of the program, too: they may
+                                   // have the targets of its pointers
   const char *const *call_args;    // arguments for the analyser
   const char *const *opt_args;     // arguments for the compiler
   const char *const *ignore;       // rules, as "allocation" or "allocation:function"

@@ -179,6 +179,10 @@ void two_on_a_line(void *a, void *b) {
   free(a), free(b);  // BAD allocation
 }
 
+void callback_by_pointer(int *values, size_t n, int (*compare)(const void *, const void *)) {
+  qsort(values, n, sizeof *values, compare);
+}
+
 // Nothing calls it: its findings are nobody's.
 void not_reached(void) {
   free(malloc(3));

@@ -78,6 +78,7 @@ static const char built_in[] =
     "allocation free_aligned_sized strdup strndup wcsdup asprintf vasprintf open_memstream\n"
     "allocation open_wmemstream fmemopen getdelim getline mmap mmap64 munmap mremap sbrk brk\n"
     "allocation tdelete tdestroy hcreate hdestroy hcreate_r hdestroy_r pthread_create\n"
+    "allocation pthread_atfork\n"
     "allocation pthread_key_create pthread_key_delete tss_create tss_delete thrd_create _Znwm\n"
     "allocation _Znam _ZdlPv _ZdaPv _ZdlPvm _ZdaPvm\n"
     "lock pthread_mutex_lock pthread_mutex_trylock pthread_mutex_timedlock\n"

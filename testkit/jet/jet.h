@@ -139,7 +139,8 @@ typedef struct jet_finding {
 typedef struct jet_options {
   jet_list entries;
   const char *database;
-  jet_list targets;
+  jet_list targets;  // folders
+  jet_list links;    // folders
   jet_list effects;
   jet_list ignored;  // RULE or RULE:FUNCTION
   jet_list opt_args, call_args;

@@ -21,6 +21,7 @@ static const char help_text[] =
     "  --entry F         the function, or FILE:FUNCTION; may be repeated\n"
     "  --compdb FILE     the compile database [compile_commands.json here or above]\n"
     "  --target DIR      only findings in functions below DIR; may be repeated\n"
+    "  --link DIR        what lies below DIR is of the program, too; may be repeated\n"
     "  --call-only       only call findings\n"
     "  --opt-only        only opt findings\n"
     "  --ignore RULE[:F] not this rule (in function F); may be repeated\n"
@@ -60,15 +61,12 @@ static bool take_flag(const char *argument) {
 }
 
 static void take_value(int argc, char **argv, int *at, const char **jobs) {
-  const text_option options[] = {{"--entry", &jet.options.entries, NULL},
-                                 {"--compdb", NULL, &jet.options.database},
-                                 {"--target", &jet.options.targets, NULL},
-                                 {"--ignore", &jet.options.ignored, NULL},
-                                 {"--effects", &jet.options.effects, NULL},
-                                 {"--cache", NULL, &jet.options.cache},
-                                 {"--jobs", NULL, jobs},
-                                 {"--call-arg", &jet.options.call_args, NULL},
-                                 {"--opt-arg", &jet.options.opt_args, NULL}};
+  const text_option options[] = {
+      {"--entry", &jet.options.entries, NULL},      {"--compdb", NULL, &jet.options.database},
+      {"--target", &jet.options.targets, NULL},     {"--link", &jet.options.links, NULL},
+      {"--ignore", &jet.options.ignored, NULL},     {"--effects", &jet.options.effects, NULL},
+      {"--cache", NULL, &jet.options.cache},        {"--jobs", NULL, jobs},
+      {"--call-arg", &jet.options.call_args, NULL}, {"--opt-arg", &jet.options.opt_args, NULL}};
   const char *argument = argv[*at];
   for (size_t i = 0; i < sizeof options / sizeof *options; ++i) {
     size_t size = strlen(options[i].name);
@@ -135,6 +133,18 @@ static const char *find_database(void) {
   jet_fail("no %s in this folder or above; --compdb says where it is", name);
 }
 
+static void check_folders(const char *option, jet_list *folders) {
+  jet_list paths = {0};
+  for (size_t i = 0; i < folders->count; ++i) {
+    const char *path = jet_path(NULL, folders->items[i]);
+    if (access(path, F_OK) != 0) {
+      jet_fail("%s: there is no %s", option, path);
+    }
+    jet_add(&paths, path);
+  }
+  *folders = paths;
+}
+
 static void check_options(void) {
   if (!jet.options.entries.count) {
     jet_fail("no --entry; see --help");
@@ -145,15 +155,8 @@ static void check_options(void) {
       jet_fail("--ignore: \"%s\" is no rule", item);
     }
   }
-  jet_list folders = {0};
-  for (size_t i = 0; i < jet.options.targets.count; ++i) {
-    const char *folder = jet_path(NULL, jet.options.targets.items[i]);
-    if (access(folder, F_OK) != 0) {
-      jet_fail("--target: there is no %s", folder);
-    }
-    jet_add(&folders, folder);
-  }
-  jet.options.targets = folders;
+  check_folders("--target", &jet.options.targets);
+  check_folders("--link", &jet.options.links);
   jet_load_effects(NULL);
   for (size_t i = 0; i < jet.options.effects.count; ++i) {
     jet_load_effects(jet.options.effects.items[i]);

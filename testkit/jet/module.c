@@ -303,6 +303,17 @@ static LLVMValueRef expose(const symbol *entry) {
   return f;
 }
 
+// What no name leads to, but pointers may.
+static void take_folders(size_t *work, size_t *count) {
+  for (size_t i = 0; i < jet.units.count; ++i) {
+    for (size_t f = 0; f < jet.options.links.count; ++f) {
+      if (jet_below(jet.units.items[i].file, jet.options.links.items[f])) {
+        take(i, work, count);
+      }
+    }
+  }
+}
+
 void jet_link(void) {
   jet.context = LLVMContextCreate();
   LLVMContextSetDiagnosticHandler(jet.context, keep_complaint, NULL);
@@ -321,6 +332,7 @@ void jet_link(void) {
     LLVMAddTargetDependentFunctionAttr(f, "jimm-jet-entry", "");
     take(entry->unit, work, &count);
   }
+  take_folders(work, &count);
   for (size_t i = 0; i < count; ++i) {
     const jet_unit *unit = &jet.units.items[work[i]];
     for (LLVMValueRef f = LLVMGetFirstFunction(unit->module); f; f = LLVMGetNextFunction(f)) {

@@ -73,15 +73,21 @@ static bool known_targets(jet_function *f, LLVMValueRef call, jet_list *targets)
   return targets->count > 0;
 }
 
+static void possible_targets(jet_function *f, LLVMValueRef call, LLVMTypeRef type,
+                             jet_list *targets) {
+  for (size_t i = 0; i < jet.function_count; ++i) {
+    jet_function *to = &jet.functions[i];
+    if (LLVMGlobalGetValueType(to->value) == type && has_address_taken(to->value)) {
+      add_target(f, call, to, false, targets);
+    }
+  }
+}
+
 static void call_pointer(jet_function *f, LLVMValueRef call) {
   jet_list targets = {0};
   bool known = known_targets(f, call, &targets);
-  LLVMTypeRef type = LLVMGetCalledFunctionType(call);
-  for (size_t i = 0; !known && i < jet.function_count; ++i) {
-    jet_function *to = &jet.functions[i];
-    if (LLVMGlobalGetValueType(to->value) == type && has_address_taken(to->value)) {
-      add_target(f, call, to, false, &targets);
-    }
+  if (!known) {
+    possible_targets(f, call, LLVMGetCalledFunctionType(call), &targets);
   }
   const char *names = "";
   for (size_t i = 0; i < targets.count && i < 8; ++i) {
@@ -138,9 +144,13 @@ static void call_back(jet_function *f, LLVMValueRef call) {
     while (LLVMIsAConstantExpr(argument) && LLVMGetConstOpcode(argument) == LLVMBitCast) {
       argument = LLVMGetOperand(argument, 0);
     }
+    LLVMTypeRef type = LLVMTypeOf(argument);
     jet_function *to = LLVMIsAFunction(argument) ? jet_function_of(argument) : NULL;
     if (to) {
       jet_reach(f, to, jet_place_of(f, call), false);
+    } else if (!LLVMIsConstant(argument) && LLVMGetTypeKind(type) == LLVMPointerTypeKind &&
+               LLVMGetTypeKind(LLVMGetElementType(type)) == LLVMFunctionTypeKind) {
+      possible_targets(f, call, LLVMGetElementType(type), &(jet_list){0});
     }
   }
 }
