@@ -25,7 +25,7 @@
 //   JT_FORWARD   functions of a kind with a jvp; at most JT_FORWARD_INPUTS inputs, more are a skip
 //   JT_DUAL      C functions whose file was compiled once more as C++ (jimm-test/recompile.hpp)
 //   JT_TAPE      the same, in reverse
-//   JT_ENZYME    C functions whose file was compiled once more by clang with Enzyme's plugin
+//   JT_ENZYME    C functions for which Enzyme's derivatives were registered (jt_recompiled)
 //   JT_OWN       .gradient: what the author wrote
 //
 // The truth is the central difference (f(x+h) - f(x-h)) / 2h with h = cbrt(eps) max(1, |x|). Where
