@@ -46,13 +46,23 @@ jt_arg jt_shaped(jt_arg arg, size_t rank, const size_t *shape) {
 
 // ---- Trees ---
 
-const jt_recompiled *recompiled(const char *name) {
+static const jt_recompiled *find(const char *name, bool enzyme) {
   const jt_recompiled *f = registered;
-  while (f && strcmp(f->function, name) != 0) {
+  while (f && (strcmp(f->function, name) != 0 || enzyme != (f->enzyme_jvp || f->enzyme_missing))) {
     f = f->next;
   }
-  TEST_REQUIRE_MSG(f, "%s is not registered", name);
+  if (!f) {
+    TEST_REQUIRE_MSG(f, "%s is not registered", name);
+  }
   return f;
+}
+
+const jt_recompiled *recompiled(const char *name) {
+  return find(name, false);
+}
+
+const jt_recompiled *recompiled_by_enzyme(const char *name) {
+  return find(name, true);
 }
 
 static void mirror(const jt_args *args, bool constant, jt_args *gradient) {

@@ -146,6 +146,21 @@ static const struct {
      0,
      {OK("recompiled_with_a_context # SKIP "), "dual: ctx may hold"}},
     {"recompiled_with_a_plain_context", 0, {OK("recompiled_with_a_plain_context\n")}},
+    {"enzyme_ctx_of_unknown_size", 0, {OK("enzyme_ctx_of_unknown_size\n")}},
+    {"enzyme_writes_into_ctx", 1, {BAD("enzyme_writes_into_ctx"), "it wrote into its ctx"}},
+    {"enzyme_changes_a_constant",
+     1,
+     {BAD("enzyme_changes_a_constant"), "after it the function is another"}},
+    {"enzyme_with_runtime_activity", 0, {OK("enzyme_with_runtime_activity\n")}},
+    {"enzyme_cannot", 1, {BAD("enzyme_cannot"), "Enzyme cannot differentiate it: longjmp"}},
+    {"enzyme_cannot_as_expected", 0, {EXPECTED("enzyme_cannot_as_expected")}},
+    {"enzyme_forward_only", 0, {OK("enzyme_forward_only\n"), "(1 checks)"}},
+    {"enzyme_reverse",
+     1,
+     {BAD("enzyme_reverse"), "set: \"half_square > enzyme reverse\"", "got 5",
+      "Enzyme holds ctx for constant"}},
+    {"enzyme_skipped", 0, {OK("enzyme_skipped # SKIP"), "(3 checks, 3 of them skipped)"}},
+    {"enzyme_miscompiled", 1, {BAD("enzyme_miscompiled"), "the function is another"}},
     {"kind_right", 0, {OK("kind_right"), "(5 checks)"}},
     {"kind_of_forty_inputs", 0, {OK("kind_of_forty_inputs"), "forward: more than 32 inputs"}},
     {"kind_wrong_vjp", 1, {"set: \"f > reverse\"", "x[0] ", "reverse, forward beside reverse"}},
@@ -161,6 +176,43 @@ static const struct {
     {"in_this_process", 0, {OK("in_this_process")}},
     {"of_nothing_but_kinds", 0, {OK("of_nothing_but_kinds # SKIP ")}},
 };
+
+// What Enzyme does wrong is seen. Without its plugin each is a skip.
+static const struct {
+  const char *name;
+  int status;
+  const char *findings[5];
+} pitfalls[] = {
+    {"pitfall_scratch_in_ctx", 1, {BAD("pitfall_scratch_in_ctx"), "it wrote into its ctx"}},
+    {"pitfall_scratch_of_unknown_size",
+     1,
+     {BAD("pitfall_scratch_of_unknown_size"), "3 of 3 derivatives are wrong",
+      "Enzyme holds ctx for constant"}},
+    {"pitfall_callback_in_ctx", 1, {BAD("pitfall_callback_in_ctx"), "Enzyme holds ctx"}},
+    {"pitfall_chosen_pointer", 1, {BAD("pitfall_chosen_pointer"), "chosen_pointer > enzyme"}},
+    {"pitfall_chosen_pointer_at_run_time", 0, {OK("pitfall_chosen_pointer_at_run_time\n")}},
+    {"pitfall_printing", 1, {BAD("pitfall_printing"), "Enzyme fails at it: error: "}},
+    {"pitfall_log_gamma", 1, {BAD("pitfall_log_gamma"), "Enzyme cannot differentiate it: "}},
+    {"pitfall_log_gamma_as_expected", 0, {EXPECTED("pitfall_log_gamma_as_expected")}},
+    {"pitfall_remquo", 1, {BAD("pitfall_remquo"), "derivative found for remquo"}},
+};
+
+static bool has_enzyme(void) {
+  int status;
+  char *text = run("pitfall_log_gamma", "", &status);
+  const char *skip = strstr(text, "# SKIP log_gamma: enzyme: ");
+  if (skip) {
+    TEST_SKIP_CHECK("%.*s", (int)strcspn(skip, "\n"), skip + 7);
+  }
+  free(text);
+  return !skip;
+}
+
+TEST(pitfalls_of_enzyme) {
+  for (size_t i = 0; i < sizeof pitfalls / sizeof *pitfalls && has_enzyme(); i++) {
+    check(pitfalls[i].name, "", pitfalls[i].status, pitfalls[i].findings);
+  }
+}
 
 TEST(outcomes) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "enzyme_pitfalls.h"
 #include "gradient_defects.h"
 #include "gradient_problems.h"
 
@@ -330,9 +331,109 @@ static jt_recompiled faithful = {.size = sizeof faithful,
                                  .dual_jvp = plain_jvp,
                                  .enzyme_missing = "Enzyme's plugin was not found"};
 
+// What an object that Enzyme made may do wrong. The real ones are in test_recompile_enzyme.c.
+typedef struct enzyme_trial {
+  double scratch;
+} enzyme_trial;
+static double enzyme_drift;
+static const char *drifting_value(const jt_args *args, void *ctx, double *value) {
+  const char *why = plain_value(args, ctx, value);
+  *value += enzyme_drift;
+  return why;
+}
+static const char *enzyme_plain(const jt_args *args, const jt_args *tangent, void *ctx, bool active,
+                                double *derivative) {
+  (void)active;
+  return plain_jvp(args, tangent, ctx, derivative);
+}
+static const char *enzyme_scratch(const jt_args *args, const jt_args *tangent, void *ctx,
+                                  bool active, double *derivative) {
+  enzyme_trial *trial = ctx;
+  trial->scratch += 1;
+  return enzyme_plain(args, tangent, ctx, active, derivative);
+}
+static const char *enzyme_changes(const jt_args *args, const jt_args *tangent, void *ctx,
+                                  bool active, double *derivative) {
+  enzyme_drift += active ? 0 : 1e-12;
+  return enzyme_plain(args, tangent, ctx, active, derivative);
+}
+static const char *enzyme_refuses(const jt_args *args, const jt_args *tangent, void *ctx,
+                                  bool active, double *derivative) {
+  (void)args, (void)tangent, (void)ctx, (void)active, (void)derivative;
+  return "Enzyme cannot differentiate it: longjmp";
+}
+static const char *enzyme_reverse_wrong(const jt_args *args, void *ctx, bool active,
+                                        jt_args *gradient) {
+  const double *x = args->items[0].data;
+  double *g = gradient->items[0].data;
+  (void)ctx, (void)active;
+  for (size_t i = 0; i < args->items[0].count; i++) {
+    g[i] = 2 * x[i] + (i == 1);
+  }
+  return NULL;
+}
+#define BY_ENZYME(name, value_, jvp, vjp)                                                    \
+  {                                                                                          \
+    .size = sizeof(jt_recompiled), .function = #name, .form = JT_FORM_FLAT, .value = value_, \
+    .enzyme_jvp = jvp, .enzyme_vjp = vjp                                                     \
+  }
+static jt_recompiled by_enzyme[] = {
+    BY_ENZYME(scratch_square, plain_value, enzyme_scratch, enzyme_reverse_wrong),
+    BY_ENZYME(drifting_square, drifting_value, enzyme_changes, enzyme_reverse_wrong),
+    BY_ENZYME(refused_square, plain_value, enzyme_refuses, enzyme_reverse_wrong),
+    BY_ENZYME(half_square, plain_value, enzyme_plain, enzyme_reverse_wrong),
+    BY_ENZYME(another_square, another_value, enzyme_plain, enzyme_reverse_wrong)};
+
 TEST_SETUP() {
   jt_register_recompiled(&changed);
   jt_register_recompiled(&faithful);
+  for (size_t i = 0; i < sizeof by_enzyme / sizeof *by_enzyme; i++) {
+    jt_register_recompiled(&by_enzyme[i]);
+  }
+}
+
+#define SQUARE(name)                                         \
+  static double name(const double *x, size_t n, void *ctx) { \
+    return square(x, n, ctx);                                \
+  }
+SQUARE(scratch_square)
+SQUARE(drifting_square)
+SQUARE(refused_square)
+SQUARE(half_square)
+SQUARE(another_square)
+
+TEST(enzyme_ctx_of_unknown_size) {
+  enzyme_trial trial = {0};
+  TEST_GRADIENTS_FLAT(scratch_square, three, 3, &trial);
+}
+TEST(enzyme_writes_into_ctx) {
+  enzyme_trial trial = {0};
+  TEST_GRADIENTS_FLAT(scratch_square, three, 3, &trial, .ctx_size = sizeof trial);
+}
+TEST(enzyme_changes_a_constant) {
+  TEST_GRADIENTS_FLAT(drifting_square, three, 3, NULL);
+}
+TEST(enzyme_with_runtime_activity) {
+  TEST_GRADIENTS_FLAT(drifting_square, three, 3, NULL, .enzyme_runtime_activity = true);
+}
+TEST(enzyme_cannot) {
+  TEST_GRADIENTS_FLAT(refused_square, three, 3, NULL);
+}
+TEST(enzyme_cannot_as_expected) {
+  TEST_GRADIENTS_FLAT(refused_square, three, 3, NULL, .broken_backends = JT_ENZYME);
+}
+TEST(enzyme_forward_only) {
+  TEST_GRADIENTS_FLAT(half_square, three, 3, NULL);
+}
+TEST(enzyme_reverse) {
+  TEST_GRADIENTS_FLAT(half_square, three, 3, NULL, .enable_enzyme_reverse = true);
+}
+TEST(enzyme_skipped) {
+  TEST_GRADIENTS_FLAT(half_square, three, 3, NULL, .skip_backends = JT_ENZYME,
+                      .enable_enzyme_reverse = true);
+}
+TEST(enzyme_miscompiled) {
+  TEST_GRADIENTS_FLAT(another_square, three, 3, NULL);
 }
 
 static double changed_square(const double *x, size_t n, void *ctx) {
@@ -354,6 +455,40 @@ TEST(recompiled_with_a_context) {
 TEST(recompiled_with_a_plain_context) {
   int context = 1;
   TEST_GRADIENTS_FLAT(faithful_square, three, 3, &context, .ctx_has_no_floats = true);
+}
+
+// What Enzyme itself does wrong.
+TEST(pitfall_scratch_in_ctx) {
+  pitfall_scratch scratch;
+  TEST_GRADIENTS_FLAT(scratch_in_ctx, three, 3, &scratch, .ctx_size = sizeof scratch);
+}
+TEST(pitfall_scratch_of_unknown_size) {
+  pitfall_scratch scratch;
+  TEST_GRADIENTS_FLAT(scratch_in_ctx, three, 3, &scratch);
+}
+TEST(pitfall_callback_in_ctx) {
+  pitfall_callback callback = {pitfall_cube};
+  TEST_GRADIENTS_FLAT(callback_in_ctx, three, 3, &callback);
+}
+TEST(pitfall_chosen_pointer) {
+  TEST_GRADIENTS_FLAT(chosen_pointer, three, 3, NULL, .enable_enzyme_reverse = true);
+}
+TEST(pitfall_chosen_pointer_at_run_time) {
+  TEST_GRADIENTS_FLAT(chosen_pointer, three, 3, NULL, .enable_enzyme_reverse = true,
+                      .enzyme_runtime_activity = true);
+}
+TEST(pitfall_printing) {
+  TEST_GRADIENTS_FLAT(prints, three, 3, NULL, .enable_enzyme_reverse = true);
+}
+TEST(pitfall_log_gamma) {
+  TEST_GRADIENTS_FLAT(log_gamma, three, 3, NULL);
+}
+TEST(pitfall_log_gamma_as_expected) {
+  TEST_GRADIENTS_FLAT(log_gamma, three, 3, NULL, .broken_backends = JT_ENZYME);
+}
+TEST(pitfall_remquo) {
+  const double x[] = {2.9, 1.5, 0.5};
+  TEST_GRADIENTS_FLAT(remainder_and_quotient, x, 3, NULL);
 }
 
 // ---- Kinds --------------------------------------------------------------------------------------

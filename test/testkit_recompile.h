@@ -34,6 +34,7 @@ void matrix_product(const double *const *a, const double *const *b, double **c, 
 #define DECLARE_ARGS(name) double name(const jt_args *args);
 LANGUAGE_FLAT(DECLARE_FLAT)
 NUMERIC_FLAT(DECLARE_FLAT)
+NOT_FOR_ENZYME_FLAT(DECLARE_FLAT)
 NUMERIC_ARGS(DECLARE_ARGS)
 MATH_FLAT(DECLARE_FLAT)
 MATH_FLAT_F(DECLARE_FLAT_F)

@@ -7,5 +7,6 @@ extern "C" size_t recompile_tape_bytes;
 #define JT_SOURCE_3 "testkit_recompile_numeric.c"
 #define JT_GUARDS(GUARD) GUARD(TESTKIT_RECOMPILE_H)
 #define JT_TAPE_BYTES recompile_tape_bytes
-#define JT_FUNCTIONS(ARGS, FLAT, FLAT_F) LANGUAGE_FLAT(FLAT) NUMERIC_FLAT(FLAT) NUMERIC_ARGS(ARGS)
+#define JT_FUNCTIONS(ARGS, FLAT, FLAT_F) \
+  LANGUAGE_FLAT(FLAT) NUMERIC_FLAT(FLAT) NOT_FOR_ENZYME_FLAT(FLAT) NUMERIC_ARGS(ARGS)
 #include <jimm-test/recompile.hpp>

@@ -23,7 +23,6 @@
   X(initialisers)        \
   X(restricted)          \
   X(recursion)           \
-  X(printing)            \
   X(limits)              \
   X(static_scratch)      \
   X(gotos)               \
@@ -58,6 +57,9 @@
   X(in_a_thread)        \
   X(meeting)            \
   X(runs_away)
+
+// Enzyme does not compile these.
+#define NOT_FOR_ENZYME_FLAT(X) X(printing)
 
 #define NUMERIC_ARGS(X) X(conv_net) X(weighted) X(nothing_active)
 

@@ -82,7 +82,8 @@ typedef struct jti_gradient_problem {
   jt_flat_function *flat;
   jt_flat_function_f *flat_f;
   void *ctx;
-  const jt_recompiled *recompiled;  // NULL: there is none
+  const jt_recompiled *recompiled;  // for dual and tape; NULL: there is none
+  const jt_recompiled *enzyme;      // for Enzyme
   jt_args args;                     // of a flat function: its array
   jti_leaves leaves;
   jt_gradient_options options;  // with the defaults in place

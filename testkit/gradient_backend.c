@@ -45,11 +45,19 @@ static const char *recompiled_missing(const jti_gradient_problem *p, bool has) {
   return NULL;
 }
 
-static const char *enzyme_missing(const jti_gradient_problem *p, bool has) {
-  if (!p->recompiled) {
+// Enzyme's form has the author's double, and double for float.
+static const char *enzyme_missing(const jti_gradient_problem *p) {
+  if (!p->enzyme) {
     return "";
   }
-  return has ? NULL : p->recompiled->enzyme_missing ? p->recompiled->enzyme_missing : "";
+  if (p->enzyme->enzyme_missing) {
+    return p->enzyme->enzyme_missing;
+  }
+  if (p->ctx && p->form == JT_FORM_FLAT_F && !p->options.ctx_has_no_floats) {
+    return "ctx may hold float, which is double for Enzyme: give such numbers as arguments, or set "
+           ".ctx_has_no_floats";
+  }
+  return NULL;
 }
 
 const char *jti_backend_missing(const jti_gradient_problem *p, unsigned backend) {
@@ -68,9 +76,9 @@ const char *jti_backend_missing(const jti_gradient_problem *p, unsigned backend)
     case JT_TAPE:
       return recompiled_missing(p, r && r->tape_vjp);
     case JT_ENZYME:
-      return enzyme_missing(p, r && r->enzyme_jvp);
+      return enzyme_missing(p);
     case JTI_ENZYME_REVERSE:
-      return p->options.enable_enzyme_reverse ? enzyme_missing(p, r && r->enzyme_vjp) : "";
+      return p->options.enable_enzyme_reverse ? enzyme_missing(p) : "";
     case JT_OWN:
       return has_own(p) ? NULL : "";
     default:
@@ -88,26 +96,40 @@ bool jti_backend_is_forward(unsigned backend) {
 typedef struct caller {
   const jti_gradient_problem *p;
   unsigned backend;
+  const jt_recompiled *form;  // NULL: the backend has none of its own
   jti_tree *args, *before, *tangent, *result;
+  void *ctx;  // its bytes as they were
 } caller;
 
-static bool is_recompiled(unsigned backend) {
-  return backend != JT_REVERSE && backend != JT_FORWARD && backend != JT_OWN;
+static bool is_enzyme(unsigned backend) {
+  return backend == JT_ENZYME || backend == JTI_ENZYME_REVERSE;
+}
+
+static const jt_recompiled *form_of(const jti_gradient_problem *p, unsigned backend) {
+  return is_enzyme(backend)                           ? p->enzyme
+         : (backend == JT_DUAL || backend == JT_TAPE) ? p->recompiled
+                                                      : NULL;
 }
 
 static void caller_open(caller *c, const jti_gradient_problem *p, unsigned backend,
                         const double *x) {
-  bool wide = is_recompiled(backend);
+  const jt_recompiled *form = form_of(p, backend);
+  bool wide = form != NULL;
   jti_tree_type type = wide ? JTI_TREE_F64 : JTI_TREE_SAME;
   jti_tree_type tangent = wide ? JTI_TREE_TANGENT_F64 : JTI_TREE_TANGENT;
   *c = (caller){.p = p,
                 .backend = backend,
+                .form = form,
                 .args = jti_tree_make(&p->args, &p->leaves, type),
                 .before = jti_tree_make(&p->args, &p->leaves, type),
                 .tangent = jti_tree_make(&p->args, &p->leaves, tangent),
                 .result = jti_tree_make(&p->args, &p->leaves, tangent)};
   jti_tree_put(c->args, &p->leaves, x);
   jti_tree_put(c->before, &p->leaves, x);
+  if (p->ctx && p->options.ctx_size) {
+    c->ctx = jti_alloc(p->options.ctx_size);
+    memcpy(c->ctx, p->ctx, p->options.ctx_size);
+  }
 }
 
 static void caller_close(caller *c) {
@@ -115,6 +137,12 @@ static void caller_close(caller *c) {
   jti_tree_free(c->before);
   jti_tree_free(c->tangent);
   jti_tree_free(c->result);
+  free(c->ctx);
+}
+
+// What an argument is that Enzyme holds for constant goes through it with a derivative of zero.
+static bool changed_ctx(const caller *c) {
+  return is_enzyme(c->backend) && c->ctx && memcmp(c->ctx, c->p->ctx, c->p->options.ctx_size) != 0;
 }
 
 // NULL when `why` is and the arguments are as they were.
@@ -128,6 +156,10 @@ static char *after_call(const caller *c, const char *why) {
   } else if (changed) {
     jti_text_printf(&text, "it wrote into its arguments: element %zu of \"%s\" has changed",
                     element, changed->path);
+  } else if (changed_ctx(c)) {
+    jti_text_printf(&text,
+                    "it wrote into its ctx, which is a constant for Enzyme: what went through it "
+                    "has a derivative of zero");
   } else if (jti_tree_overrun(c->args, &c->p->leaves)) {
     jti_text_printf(&text, "it wrote beyond the ends of its argument \"%s\"",
                     jti_tree_overrun(c->args, &c->p->leaves)->path);
@@ -163,10 +195,10 @@ static char *call_gradient(caller *c, double *gradient) {
       why = p->f.kind->vjp(p->f.object, args, 1, result);
       break;
     case JT_TAPE:
-      why = p->recompiled->tape_vjp(args, p->ctx, result);
+      why = c->form->tape_vjp(args, p->ctx, result);
       break;
     case JTI_ENZYME_REVERSE:
-      why = p->recompiled->enzyme_vjp(args, p->ctx, active, result);
+      why = c->form->enzyme_vjp(args, p->ctx, active, result);
       break;
     default:
       call_own(c);
@@ -187,26 +219,30 @@ static char *call_along(caller *c, const double *direction, double *derivative) 
   if (c->backend == JT_FORWARD) {
     why = p->f.kind->jvp(p->f.object, args, tangent, derivative);
   } else if (c->backend == JT_DUAL) {
-    why = p->recompiled->dual_jvp(args, tangent, p->ctx, derivative);
+    why = c->form->dual_jvp(args, tangent, p->ctx, derivative);
   } else {
-    why = p->recompiled->enzyme_jvp(args, tangent, p->ctx, active, derivative);
+    why = c->form->enzyme_jvp(args, tangent, p->ctx, active, derivative);
   }
   return after_call(c, why);
 }
 
-// The recompiled function must be the same function.
-static char *check_value(const caller *c) {
+// The recompiled function must be the same function, and remain it: memory that Enzyme took for
+// variable may have been changed.
+static char *check_value(const caller *c, bool again, double *value) {
   const jti_gradient_problem *p = c->p;
-  double value = NAN;
-  const char *why = p->recompiled->value(&c->args->args, p->ctx, &value);
+  double first = *value;
+  const char *why = c->form->value(&c->args->args, p->ctx, value);
   jti_text text = {0};
   bool narrow = p->form == JT_FORM_FLAT_F || p->leaves.has_float;
   double allowed = (narrow ? 1e-4 : 1e-9) * fmax(1, fabs(p->value));
   if (why) {
     jti_text_printf(&text, "%s", why);
-  } else if (!(fabs(value - p->value) <= allowed)) {
-    jti_text_printf(&text, "recompiled the function is another: its value is %.17g, not %.17g",
-                    value, p->value);
+  } else if (!(fabs(*value - p->value) <= allowed)) {
+    jti_text_printf(&text, "%s the function is another: its value is %.17g, not %.17g",
+                    again ? "after it" : "recompiled", *value, p->value);
+  } else if (again && !jti_same_bits(*value, first)) {
+    jti_text_printf(&text, "after it the function is another: its value was %.17g, and is %.17g",
+                    first, *value);
   }
   return text.data;
 }
@@ -226,47 +262,73 @@ static char *gradient_by_inputs(caller *c, double *gradient) {
   return problem;
 }
 
-char *jti_backend_gradient(const jti_gradient_problem *p, unsigned backend, const double *x,
-                           double *gradient) {
+typedef char *differentiation(caller *c, void *job);
+
+// The value is looked at before and, with Enzyme, after. Only where the function's own is known.
+static char *differentiate(const jti_gradient_problem *p, unsigned backend, const double *x,
+                           differentiation *what, void *job) {
   caller c;
+  double value = NAN;
   caller_open(&c, p, backend, x);
-  char *problem = is_recompiled(backend) && x == p->x ? check_value(&c) : NULL;
+  bool known = c.form && x == p->x;
+  char *problem = known ? check_value(&c, false, &value) : NULL;
   if (!problem) {
-    problem = jti_backend_is_forward(backend) ? gradient_by_inputs(&c, gradient)
-                                              : call_gradient(&c, gradient);
+    problem = what(&c, job);
+  }
+  if (!problem && known && is_enzyme(backend)) {
+    problem = check_value(&c, true, &value);
   }
   caller_close(&c);
   return problem;
 }
 
-static char *along_by_gradient(caller *c, const double *directions, size_t count,
-                               double *derivatives) {
+static char *whole_gradient(caller *c, void *gradient) {
+  return jti_backend_is_forward(c->backend) ? gradient_by_inputs(c, gradient)
+                                            : call_gradient(c, gradient);
+}
+
+char *jti_backend_gradient(const jti_gradient_problem *p, unsigned backend, const double *x,
+                           double *gradient) {
+  return differentiate(p, backend, x, whole_gradient, gradient);
+}
+
+// Derivatives along `count` directions.
+typedef struct along {
+  const double *directions;
+  size_t count;
+  double *derivatives;
+} along;
+
+static char *along_by_gradient(caller *c, const along *a) {
   size_t inputs = c->p->leaves.inputs;
   double *gradient = jti_alloc((inputs + 1) * sizeof *gradient);
   char *problem = call_gradient(c, gradient);
-  for (size_t k = 0; k < count; ++k) {
-    derivatives[k] = 0;
+  for (size_t k = 0; k < a->count; ++k) {
+    a->derivatives[k] = 0;
     for (size_t i = 0; i < inputs; ++i) {
-      derivatives[k] += gradient[i] * directions[k * inputs + i];
+      a->derivatives[k] += gradient[i] * a->directions[k * inputs + i];
     }
   }
   free(gradient);
   return problem;
 }
 
+static char *all_along(caller *c, void *job) {
+  const along *a = job;
+  if (!jti_backend_is_forward(c->backend)) {
+    return along_by_gradient(c, a);
+  }
+  char *problem = NULL;
+  for (size_t k = 0; k < a->count && !problem; ++k) {
+    problem = call_along(c, a->directions + k * c->p->leaves.inputs, &a->derivatives[k]);
+  }
+  return problem;
+}
+
 char *jti_backend_along(const jti_gradient_problem *p, unsigned backend, const double *x,
                         const double *directions, size_t count, double *derivatives) {
-  caller c;
-  caller_open(&c, p, backend, x);
-  char *problem = is_recompiled(backend) && x == p->x ? check_value(&c) : NULL;
-  if (!problem && !jti_backend_is_forward(backend)) {
-    problem = along_by_gradient(&c, directions, count, derivatives);
-  }
-  for (size_t k = 0; k < count && !problem && jti_backend_is_forward(backend); ++k) {
-    problem = call_along(&c, directions + k * p->leaves.inputs, &derivatives[k]);
-  }
-  caller_close(&c);
-  return problem;
+  along a = {directions, count, derivatives};
+  return differentiate(p, backend, x, all_along, &a);
 }
 
 char *jti_backend_product(const jti_gradient_problem *p, unsigned backend, const double *x,

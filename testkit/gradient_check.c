@@ -338,6 +338,22 @@ static unsigned choose(const jti_gradient_problem *p) {
   return chosen;
 }
 
+// Where Enzyme's derivatives are silently wrong.
+static void add_hint(unsigned backend, jti_judgement *judgement) {
+  bool enzyme = backend == JT_ENZYME || backend == JTI_ENZYME_REVERSE;
+  if (!enzyme || judgement->verdict != JTI_WRONG || !judgement->message) {
+    return;
+  }
+  jti_text text = {0};
+  jti_text_printf(&text,
+                  "%s\nEnzyme holds ctx for constant: numbers and functions behind it have a "
+                  "derivative of zero. A pointer that is chosen at run time needs "
+                  ".enzyme_runtime_activity.",
+                  judgement->message);
+  free(judgement->message);
+  judgement->message = text.data;
+}
+
 static bool check_backend(plan *q, unsigned backend, const jti_shared *truth) {
   jti_gradient_problem *p = q->p;
   jti_shared *shared = jti_shared_make(q->count);
@@ -352,6 +368,7 @@ static bool check_backend(plan *q, unsigned backend, const jti_shared *truth) {
     jti_judgement judgement = q->directions ? jti_judge_along(p, backend, q->directions, q->count,
                                                               shared->data, truth->data)
                                             : jti_judge_gradient(p, shared->data, truth->data);
+    add_hint(backend, &judgement);
     jti_outcome outcome = judgement.problem                ? JTI_ERROR
                           : judgement.verdict == JTI_RIGHT ? JTI_PASS
                                                            : JTI_FAIL;
@@ -386,15 +403,21 @@ static bool run_backends(plan *q, unsigned chosen) {
 
 // ---- The whole ----------------------------------------------------------------------------------
 
-static const jt_recompiled *find_recompiled(const jti_gradient_problem *p) {
+// A file may have been recompiled for dual numbers and the tape, for Enzyme, or for all.
+static void find_recompiled(jti_gradient_problem *p) {
   const char *name = p->name + strspn(p->name, "&( ");
   size_t size = strcspn(name, ") ");
   for (const jt_recompiled *r = recompiled; r; r = r->next) {
-    if (r->form == p->form && strlen(r->function) == size && memcmp(r->function, name, size) == 0) {
-      return r;
+    if (r->form != p->form || strlen(r->function) != size || memcmp(r->function, name, size) != 0) {
+      continue;
+    }
+    if (r->enzyme_jvp || r->enzyme_missing) {
+      p->enzyme = r;
+    }
+    if (r->dual_jvp || r->tape_vjp) {
+      p->recompiled = r;
     }
   }
-  return NULL;
 }
 
 static bool check_inputs(jti_gradient_problem *p) {
@@ -438,7 +461,9 @@ static bool check(jti_gradient_problem *p, const jt_gradient_options *options) {
     jti_tree *tree = jti_tree_make(&p->args, &p->leaves, JTI_TREE_SAME);
     jti_tree_get(tree, &p->leaves, x);
     p->x = x;
-    p->recompiled = p->f.kind ? NULL : find_recompiled(p);
+    if (!p->f.kind) {
+      find_recompiled(p);
+    }
     good = check_inputs(p);
     jti_tree_free(tree);
     free(x);

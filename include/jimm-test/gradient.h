@@ -25,7 +25,7 @@
 //   JT_FORWARD   functions of a kind with a jvp; at most JT_FORWARD_INPUTS inputs, more are a skip
 //   JT_DUAL      C functions whose file was compiled once more as C++ (jimm-test/recompile.hpp)
 //   JT_TAPE      the same, in reverse
-//   JT_ENZYME    C functions for which Enzyme's derivatives were registered (jt_recompiled)
+//   JT_ENZYME    C functions whose file was compiled once more by Enzyme (jimm-test/enzyme.h)
 //   JT_OWN       .gradient: what the author wrote
 //
 // The truth is the central difference (f(x+h) - f(x-h)) / 2h with h = cbrt(eps) max(1, |x|). Where
@@ -181,6 +181,7 @@ typedef struct jt_gradient_options {
   double timeout;       // seconds for each backend; 0: 60
   bool in_process;      // no child processes: for a debugger
   bool ctx_has_no_floats;  // a flat function's ctx is the same when recompiled with other scalars
+  size_t ctx_size;         // bytes of a flat function's ctx: Enzyme's derivatives may not change it
   uint64_t seed;           // of the directions; 0: the program's (--seed)
 } jt_gradient_options;
 
@@ -222,9 +223,10 @@ JT_API bool jt_gradients_flat_f(const char *file, int line, const char *name, jt
 
 typedef enum jt_form { JT_FORM_ARGS, JT_FORM_FLAT, JT_FORM_FLAT_F } jt_form;
 
-// A function by its name, in a form that can be differentiated. jimm-test/recompile.hpp makes them.
-// In all calls the floating arrays of the trees, constant ones too, are float64 whatever they were;
-// a flat function's array is the only argument. Otherwise as in jt_kind.
+// A function by its name, in a form that can be differentiated: by dual numbers and a tape
+// (jimm-test/recompile.hpp), or by Enzyme (jimm-test/enzyme.h), which of one function may both be
+// there. In all calls the floating arrays of the trees, constant ones too, are float64 whatever
+// they were; a flat function's array is the only argument. Otherwise as in jt_kind.
 typedef struct jt_recompiled {
   size_t size;
   const char *function, *file;
@@ -236,11 +238,11 @@ typedef struct jt_recompiled {
   // JT_TAPE
   const char *(*tape_vjp)(const jt_args *args, void *ctx, jt_args *gradient);
   const char *(*tape_hvp)(const jt_args *args, const jt_args *tangent, void *ctx, jt_args *product);
-  // JT_ENZYME; NULL in what another compiler made. `active`: with runtime activity
+  // JT_ENZYME. `active`: with runtime activity
   const char *(*enzyme_jvp)(const jt_args *args, const jt_args *tangent, void *ctx, bool active,
                             double *derivative);
   const char *(*enzyme_vjp)(const jt_args *args, void *ctx, bool active, jt_args *gradient);
-  const char *enzyme_missing;  // why both are NULL though they were asked for; NULL: they were not
+  const char *enzyme_missing;  // why both are NULL in a form for Enzyme
   struct jt_recompiled *next;  // the kit's
 } jt_recompiled;
 // Called before main. The struct is borrowed for good.

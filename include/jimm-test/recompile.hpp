@@ -19,8 +19,8 @@
 //                  inclusion: #define JT_GUARDS(GUARD) GUARD(NET_H) GUARD(LAYER_H)
 //   JT_TAPE_BYTES  the largest tape; 4 GiB unless defined
 //
-// Headers of the system that are not in the list below, and those of libraries whose functions are
-// called but not differentiated, have to be included before this one.
+// Headers of the system that are not in recompile/headers.h, and those of libraries whose functions
+// are called but not differentiated, have to be included before this one.
 //
 // The source is compiled four times, each time in another namespace, where `double` and `float` are
 // a value in float64 (for the truth of float32 functions), a dual number, a number on a tape, and
@@ -41,33 +41,7 @@
 #error "derivatives need infinities, NaN and the sign of zero: compile without -ffast-math"
 #endif
 
-#include <assert.h>
-#include <ctype.h>
-#include <errno.h>
-#include <fenv.h>
-#include <float.h>
-#include <inttypes.h>
-#include <iso646.h>
-#include <limits.h>
-#include <locale.h>
-#include <math.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdalign.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-#include <sys/time.h>
-#include <sys/types.h>
-#include <time.h>
-#include <unistd.h>
-#include <wchar.h>
+#include "recompile/headers.h"
 
 #include <jimm-test/gradient.h>
 
