@@ -138,7 +138,6 @@ enum { JTI_MESSAGE_BYTES = 1000 };
 
 // What a piece of work gives back, in memory that parent and child share.
 typedef struct jti_shared {
-  bool done;                        // the work came to its end
   char message[JTI_MESSAGE_BYTES];  // why it could not do what it was for; "": it could
   double value;
   unsigned long long checks;
