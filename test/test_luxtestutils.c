@@ -140,6 +140,7 @@ static void check_jet(void *ctx) {
 }
 
 TEST_SETUP() {
+  unsetenv("HARNESS_ACTIVE");  // the victims' version line is the subject; ours is written by now
   TEST_REQUIRE(victims_find());
   for (size_t i = 0; i < ROWS; i++) {
     jt_add(rows[i].victim, victims_check, &rows[i], NULL);
