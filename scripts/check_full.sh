@@ -33,7 +33,7 @@ part "float64 reference over every architecture, sensitivity" env JIMM_TEST_FULL
   scripts/check.sh "$build" -t 40 golden sensitivity
 part "clients of the hub, killed at 50 moments" env JIMM_TEST_FULL=1 scripts/check.sh "$build" hub_kill
 part "address and undefined behaviour sanitizers" env JIMM_TEST_QUICK=1 scripts/sanitize.sh address,undefined
-part "thread sanitizer" scripts/sanitize.sh thread base model plan cli hf_hub_download
+part "thread sanitizer" scripts/sanitize.sh thread base model plan cli hf_hub_download testkit gradients recompile
 part "valgrind on jimm predict" valgrind -q --error-exitcode=9 --leak-check=full \
   --show-leak-kinds=definite,possible,indirect --errors-for-leak-kinds=definite,possible,indirect \
   "$build/jimm" predict -w demo/digits demo/images

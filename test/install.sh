@@ -89,6 +89,7 @@ check "examples/gradients-meson builds and passes" by_meson
 check "the README's C compiles" compile "$work/readme" "${CC:-gcc}" "$work/readme.c" --libs
 check "the program runs" "$(find "$work/root" -type f -name jimm -path '*bin*' | head -n 1)" --version
 check "the man page is installed" test -n "$(find "$work/root" -name 'jimm.1*' | head -n 1)"
+check "the man page of the test kit is installed" test -n "$(find "$work/root" -path '*man7*' -name 'jimm-test.7*')"
 check "the completion is installed" test -n "$(find "$work/root" -path '*bash-completion*' -name jimm | head -n 1)"
 echo "1..$n"
 echo "# $((n - failed)) passed, $failed failed, 0 errors, 0 broken, 0 soft, 0 skipped ($n checks)"

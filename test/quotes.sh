@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a page quotes is what is compiled: every fenced block of C or Python begins with a comment that
+# What a page quotes is what is compiled: every fenced block of C, C++ or Python begins with a comment that
 # names a file, and the rest of it occurs in that file, line by line. TAP.
 # Usage: test/quotes.sh PAGE...   (from the source root)
 set -u
@@ -32,7 +32,7 @@ awk '
     next
   }
   inside { block = block $0 "\n"; next }
-  /^```(c|python)$/ { inside = 1; start = FNR; file = block = ""; next }
+  /^```(c|cpp|python)$/ { inside = 1; start = FNR; file = block = ""; next }
   END {
     if (inside) finish()
     print "1.." n

@@ -145,6 +145,7 @@ static void check_death(void *ctx) {
 }
 
 TEST_SETUP() {
+  unsetenv("HARNESS_ACTIVE");  // the victims' version line is the subject; ours is written by now
   for (size_t i = 0; i < sizeof expectations / sizeof *expectations; ++i) {
     jt_add(expectations[i].victim, victims_check, (void *)&expectations[i], NULL);
   }
@@ -245,6 +246,38 @@ TEST(prove_reads_it) {
   }
 }
 
+// One run's summary beside what TAP::Parser, on which prove is built, makes of its lines. Of what
+// plain_fork leaves behind, the end of an isolated test may cut off the report.
+TEST(perl_counts_what_the_summary_counts) {
+  if (system("perl -MTAP::Parser -e 1 >/dev/null 2>&1") != 0) {
+    TEST_SKIP("Perl's TAP::Parser is not installed");
+  }
+  report r = victims_run(
+      "HARNESS_ACTIVE=1",
+      "--timeout 1 --exclude plain_fork 2>/dev/null | perl -MTAP::Parser -e 'local $/; "
+      "my $p = TAP::Parser->new({tap => <STDIN>}); my $summary; "
+      "while (my $r = $p->next) { $summary = $r->raw if $r->raw =~ /^# \\d+ passed/ } "
+      "print join(\" \", map { scalar $p->$_ } qw(parse_errors actual_passed actual_failed todo "
+      "skipped)), \" $summary\"'");
+  unsigned perl[5] = {0};
+  unsigned own[6] = {0};
+  int read = sscanf(r.text,
+                    "%u %u %u %u %u # %u passed, %u failed, %u errors, %u broken, %u soft, %u "
+                    "skipped",
+                    &perl[0], &perl[1], &perl[2], &perl[3], &perl[4], &own[0], &own[1], &own[2],
+                    &own[3], &own[4], &own[5]);
+  TEST_CHECK_MSG(read == 11, "%s", r.text);
+  for (int i = 0; i < 6; ++i) {
+    TEST_CHECK_MSG(own[i] > 0, "no outcome of each kind: %s", r.text);
+  }
+  TEST_CHECK_UINT(perl[0], 0);
+  TEST_CHECK_UINT(perl[1], own[0] + own[5]);
+  TEST_CHECK_UINT(perl[2], own[1] + own[2] + own[3] + own[4]);
+  TEST_CHECK_UINT(perl[3], own[3] + own[4]);
+  TEST_CHECK_UINT(perl[4], own[5]);
+  free(r.text);
+}
+
 // ---- main ---------------------------------------------------------------------------------------
 
 // What the rest takes for granted, without a macro of the kit.
@@ -259,8 +292,7 @@ static bool failures_are_seen(void) {
 }
 
 int main(int argc, char **argv) {
-  // The victims' version line and time limits are the subject here, not the surroundings'.
-  unsetenv("HARNESS_ACTIVE");
+  // The victims' time limits are the subject here, not the surroundings'.
   unsetenv("JT_TIMEOUT_SCALE");
   if (!victims_find()) {
     printf("Bail out! no program of victims at \"%s\"\n", victims_path());

@@ -2,6 +2,7 @@
 //
 //   gradient_args.c      trees of arguments, their leaves, vectors of what gets a gradient
 //   gradient_check.c     options, which backends there are, the order of things
+//   gradient_direction.c random directions
 //   gradient_child.c     a piece of work in a process of its own, with a result in shared memory
 //   gradient_truth.c     values and their differences: central, Ridders', one-sided
 //   gradient_backend.c   gradients and directional derivatives of each backend
@@ -113,16 +114,20 @@ const char *jti_backend_name(unsigned backend);
 bool jti_truth_is_recompiled(const jti_gradient_problem *p);
 double jti_gradient_tolerance(const jti_gradient_problem *p, double want);
 
-// A random direction of length 1; the same for the same seed and number. Numbers in turn are along
-// each argument and along all; from JTI_ALL_TOGETHER on, along all.
-#define JTI_ALL_TOGETHER (UINT64_C(1) << 32)
-void jti_gradient_direction(const jti_gradient_problem *p, uint64_t number, double *direction);
 // One check of the problem is done: "loss: tape". `outcome` is JTI_PASS, JTI_FAIL or JTI_ERROR;
 // broken_backends and soft_fail make of it what it counts as. The texts are copied. Yields whether
 // it is no failure.
 bool jti_gradient_conclude(const jti_gradient_problem *p, unsigned backend, const char *what,
                            jti_outcome outcome, const jti_judgement *judgement,
                            const char *problem);
+
+// ---- gradient_direction.c -----------------------------------------------------------------------
+
+size_t jti_count_tangents(const jti_leaves *leaves);  // leaves that have one
+// A random direction of length 1; the same for the same seed and number. Numbers in turn are along
+// each argument and along all; from JTI_ALL_TOGETHER on, along all.
+#define JTI_ALL_TOGETHER (UINT64_C(1) << 32)
+void jti_gradient_direction(const jti_gradient_problem *p, uint64_t number, double *direction);
 
 // ---- gradient_more.c ----------------------------------------------------------------------------
 
@@ -139,7 +144,6 @@ enum { JTI_MESSAGE_BYTES = 1000 };
 
 // What a piece of work gives back, in memory that parent and child share.
 typedef struct jti_shared {
-  bool done;                        // the work came to its end
   char message[JTI_MESSAGE_BYTES];  // why it could not do what it was for; "": it could
   double value;
   unsigned long long checks;
@@ -155,6 +159,11 @@ void jti_shared_say(jti_shared *shared, const char *format, ...) JT_PRINTF(2, 3)
 // ended otherwise: "crashed with SIGSEGV (signal 11)"; owned by the caller.
 char *jti_gradient_run(const jti_gradient_problem *p, void (*work)(void *ctx, jti_shared *shared),
                        void *ctx, jti_shared *shared);
+// The same as a check (gradient_check.c). False: the work was not done, which has been concluded,
+// and *good is what that yielded.
+bool jti_gradient_do(const jti_gradient_problem *p, unsigned backend, const char *what,
+                     void (*work)(void *ctx, jti_shared *shared), void *ctx, jti_shared *shared,
+                     bool *good);
 
 // ---- gradient_truth.c ---------------------------------------------------------------------------
 

@@ -72,6 +72,19 @@ bool jti_gradient_conclude(const jti_gradient_problem *p, unsigned backend, cons
   return outcome < JTI_FAIL;
 }
 
+bool jti_gradient_do(const jti_gradient_problem *p, unsigned backend, const char *what,
+                     void (*work)(void *ctx, jti_shared *shared), void *ctx, jti_shared *shared,
+                     bool *good) {
+  char *end = jti_gradient_run(p, work, ctx, shared);
+  bool done = !end && !shared->message[0];
+  if (!done) {
+    *good = jti_gradient_conclude(p, backend, what, end ? JTI_ERROR : JTI_FAIL, NULL,
+                                  end ? end : shared->message);
+  }
+  free(end);
+  return done;
+}
+
 static bool refuse(const jti_gradient_problem *p, const char *format, ...) JT_PRINTF(2, 3);
 
 // The check itself is wrong.
@@ -84,63 +97,6 @@ static bool refuse(const jti_gradient_problem *p, const char *format, ...) {
   jti_gradient_conclude(p, 0, NULL, JTI_ERROR, NULL, text.data);
   jti_text_free(&text);
   return false;
-}
-
-// ---- Directions ---------------------------------------------------------------------------------
-
-// S. Vigna's splitmix64.
-static uint64_t draw(uint64_t *state) {
-  uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
-  z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-  z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-  return z ^ z >> 31;
-}
-
-static double draw_normal(uint64_t *state) {
-  double radius = (double)(draw(state) >> 11) * 0x1p-53;
-  double angle = (double)(draw(state) >> 11) * 0x1p-53;
-  return sqrt(-2 * log1p(-radius)) * cos(6.283185307179586 * angle);
-}
-
-static size_t count_tangents(const jti_leaves *leaves) {
-  size_t count = 0;
-  for (size_t i = 0; i < leaves->count; ++i) {
-    count += leaves->items[i].has_tangent;
-  }
-  return count;
-}
-
-static double mean_size(const double *x, size_t n) {
-  double sum = 0;
-  for (size_t i = 0; i < n; ++i) {
-    sum += x[i] * x[i];
-  }
-  return sqrt(sum / (double)n);
-}
-
-// Arguments may be of very different sizes, and a step that is right for one is a leap for another:
-// a direction is along one of them, or along all in proportion to their sizes.
-void jti_gradient_direction(const jti_gradient_problem *p, uint64_t number, double *direction) {
-  uint64_t seed = p->options.seed ? p->options.seed : jt_seed();
-  uint64_t state = seed * UINT64_C(0xD1342543DE82EF95) + number;
-  size_t tangents = count_tangents(&p->leaves);
-  size_t chosen = number < JTI_ALL_TOGETHER ? number % (tangents + 1) : tangents;
-  double sum = 0;
-  for (size_t i = 0, k = 0; i < p->leaves.count; ++i) {
-    const jti_leaf *leaf = &p->leaves.items[i];
-    size_t n = leaf->has_tangent ? leaf->arg->count : 0;
-    double size = n ? mean_size(p->x + leaf->offset, n) : 0;
-    double scale = chosen == tangents ? (size > 0 ? size : 1) : (double)(k == chosen);
-    for (size_t e = 0; e < n; ++e) {
-      double *at = &direction[leaf->offset + e];
-      *at = scale > 0 ? scale * draw_normal(&state) : 0;
-      sum += *at * *at;
-    }
-    k += leaf->has_tangent;
-  }
-  for (size_t i = 0; i < p->leaves.inputs; ++i) {
-    direction[i] = sum > 0 ? direction[i] / sqrt(sum) : 1;
-  }
 }
 
 // ---- Options ------------------------------------------------------------------------------------
@@ -185,7 +141,7 @@ static void set_options(jti_gradient_problem *p, const jt_gradient_options *give
   o->atol = o->atol != 0 ? o->atol : p->truth_is_float ? 1e-3 : 1e-8;
   o->rtol = o->rtol != 0 ? o->rtol : p->truth_is_float ? 1e-3 : 1e-6;
   o->fast_above = o->fast_above ? o->fast_above : 1000;
-  size_t each = 2 * (count_tangents(&p->leaves) + 1);
+  size_t each = 2 * (jti_count_tangents(&p->leaves) + 1);
   o->directions = o->directions ? o->directions : each > 16 ? each : 16;
   o->timeout = o->timeout != 0 ? o->timeout : 60;
 }
@@ -286,23 +242,20 @@ static jti_shared *find_truth(plan *q) {
   jti_gradient_problem *p = q->p;
   unsigned truth = p->options.ground_truth;
   jti_shared *shared = jti_shared_make(q->count);
-  char *end = jti_gradient_run(p, work_on_truth, q, shared);
-  bool failed = end || shared->message[0];
-  if (failed) {
-    jti_gradient_conclude(p, 0, NULL, end ? JTI_ERROR : JTI_FAIL, NULL,
-                          end ? end : shared->message);
-  }
+  bool good = false;
+  bool found = jti_gradient_do(p, 0, NULL, work_on_truth, q, shared, &good);
   p->value = shared->value;
-  if (!failed && truth != JT_FINITE_DIFFERENCES) {
+  if (found && truth != JT_FINITE_DIFFERENCES) {
     q->backend = truth;
-    end = jti_gradient_run(p, work_on_backend, q, shared);
-    failed = end || shared->message[0];
-    if (failed) {
-      jti_gradient_conclude(p, truth, "the truth", JTI_ERROR, NULL, end ? end : shared->message);
+    char *end = jti_gradient_run(p, work_on_backend, q, shared);
+    const char *problem = end ? end : shared->message;
+    found = !*problem;
+    if (!found) {
+      jti_gradient_conclude(p, truth, "the truth", JTI_ERROR, NULL, problem);
     }
+    free(end);
   }
-  free(end);
-  if (failed) {
+  if (!found) {
     jti_shared_free(shared);
     return NULL;
   }
@@ -358,13 +311,8 @@ static bool check_backend(plan *q, unsigned backend, const jti_shared *truth) {
   jti_gradient_problem *p = q->p;
   jti_shared *shared = jti_shared_make(q->count);
   q->backend = backend;
-  char *end = jti_gradient_run(p, work_on_backend, q, shared);
-  bool good;
-  if (end) {
-    good = jti_gradient_conclude(p, backend, NULL, JTI_ERROR, NULL, end);
-  } else if (shared->message[0]) {
-    good = jti_gradient_conclude(p, backend, NULL, JTI_FAIL, NULL, shared->message);
-  } else {
+  bool good = false;
+  if (jti_gradient_do(p, backend, NULL, work_on_backend, q, shared, &good)) {
     jti_judgement judgement = q->directions ? jti_judge_along(p, backend, q->directions, q->count,
                                                               shared->data, truth->data)
                                             : jti_judge_gradient(p, shared->data, truth->data);
@@ -375,7 +323,6 @@ static bool check_backend(plan *q, unsigned backend, const jti_shared *truth) {
     good = jti_gradient_conclude(p, backend, NULL, outcome, &judgement, judgement.problem);
     jti_judgement_free(&judgement);
   }
-  free(end);
   jti_shared_free(shared);
   return good;
 }
@@ -483,33 +430,29 @@ bool jt_gradients(const char *file, int line, const char *name, jt_function f, j
   return check(&p, options);
 }
 
-static jt_arg flat_arg(const void *x, size_t n, jt_type type, size_t width) {
-  return (jt_arg){
-      .name = "x", .type = type, .data = (void *)(uintptr_t)x, .count = n, .width = width};
+// A flat function's array is its only argument.
+static bool check_flat(jti_gradient_problem *p, const void *x, size_t n,
+                       const jt_gradient_options *options) {
+  bool narrow = p->form == JT_FORM_FLAT_F;
+  jt_arg arg = {.name = "x",
+                .type = narrow ? JT_F32 : JT_F64,
+                .data = (void *)(uintptr_t)x,
+                .count = n,
+                .width = narrow ? sizeof(float) : sizeof(double)};
+  p->args = (jt_args){&arg, 1};
+  return check(p, options);
 }
 
 bool jt_gradients_flat(const char *file, int line, const char *name, jt_flat_function *f,
                        const double *x, size_t n, void *ctx, const jt_gradient_options *options) {
-  jt_arg arg = flat_arg(x, n, JT_F64, sizeof *x);
-  jti_gradient_problem p = {.file = file,
-                            .line = line,
-                            .name = name,
-                            .form = JT_FORM_FLAT,
-                            .flat = f,
-                            .ctx = ctx,
-                            .args = {&arg, 1}};
-  return check(&p, options);
+  jti_gradient_problem p = {
+      .file = file, .line = line, .name = name, .form = JT_FORM_FLAT, .flat = f, .ctx = ctx};
+  return check_flat(&p, x, n, options);
 }
 
 bool jt_gradients_flat_f(const char *file, int line, const char *name, jt_flat_function_f *f,
                          const float *x, size_t n, void *ctx, const jt_gradient_options *options) {
-  jt_arg arg = flat_arg(x, n, JT_F32, sizeof *x);
-  jti_gradient_problem p = {.file = file,
-                            .line = line,
-                            .name = name,
-                            .form = JT_FORM_FLAT_F,
-                            .flat_f = f,
-                            .ctx = ctx,
-                            .args = {&arg, 1}};
-  return check(&p, options);
+  jti_gradient_problem p = {
+      .file = file, .line = line, .name = name, .form = JT_FORM_FLAT_F, .flat_f = f, .ctx = ctx};
+  return check_flat(&p, x, n, options);
 }

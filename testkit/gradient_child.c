@@ -1,21 +1,15 @@
 // A piece of work in a process of its own: what it finds comes back through shared memory, what it
-// records through the pipe of wire.c.
+// records through the pipe of child.c.
 #include "gradient.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 // ---- Shared memory ------------------------------------------------------------------------------
 
@@ -48,122 +42,45 @@ void jti_shared_say(jti_shared *shared, const char *format, ...) {
   va_end(args);
 }
 
-// ---- The child ----------------------------------------------------------------------------------
+// ---- The work -----------------------------------------------------------------------------------
 
-typedef struct errand {
+typedef struct piece {
   void (*work)(void *ctx, jti_shared *shared);
   void *ctx;
   jti_shared *shared;
-} errand;
+} piece;
 
 // In either process: a check that ends the test ends the work.
-static void work_to_the_end(const errand *e) {
+static void work_to_the_end(const piece *it) {
   jmp_buf outside;
   memcpy(&outside, &jti_now.end, sizeof outside);
   if (setjmp(jti_now.end) == 0) {
-    e->work(e->ctx, e->shared);
-  } else if (!e->shared->message[0]) {
-    jti_shared_say(e->shared, "a check in it ended it");
+    it->work(it->ctx, it->shared);
+  } else if (!it->shared->message[0]) {
+    jti_shared_say(it->shared, "a check in it ended it");
   }
   memcpy(&jti_now.end, &outside, sizeof outside);
-  e->shared->done = true;
 }
 
-static void run_child(const errand *e, pid_t parent, int wire) JT_NORETURN;
-
-static void run_child(const errand *e, pid_t parent, int wire) {
-  setpgid(0, 0);
-#ifdef __linux__
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
-  if (getppid() != parent) {
-    _exit(1);
-  }
-  jti_unwatch_crashes();
-  jti_tap_close();
+static void work_in_child(void *ctx) {
   jti_now.thread = pthread_self();
-  jti_begin_child(wire, &e->shared->checks);
-  work_to_the_end(e);
-  jti_wire_end(wire);
+  work_to_the_end(ctx);
+  // What the program registered with atexit is for the end of the test.
   fflush(NULL);
+  jti_wire_end(jti_now.wire);
   _exit(0);
 }
 
-// ---- The parent ---------------------------------------------------------------------------------
-
-typedef struct watched {
-  pid_t pid;
-  int wire;  // -1 after its end
-  jti_text frames;
-  bool ended, killed;
-  int status;
-} watched;
-
-static void drain(watched *w) {
-  char buffer[8192];
-  ssize_t got;
-  while (w->wire >= 0) {
-    got = read(w->wire, buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      return;
-    }
-    if (got <= 0) {
-      close(w->wire);
-      w->wire = -1;
-      return;
-    }
-    jti_text_add(&w->frames, buffer, (size_t)got);
-    if (!jti_wire_read(&w->frames, &w->ended)) {
-      jti_add_problem(JTI_ERROR, NULL, 0, "the records of a child process are damaged");
-      close(w->wire);
-      w->wire = -1;
-    }
-  }
-}
-
-static bool has_exited(const watched *w) {
-  siginfo_t info;
-  memset(&info, 0, sizeof info);
-  return waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
-}
-
-static void watch(watched *w, double timeout) {
-  double deadline = jti_clock() + timeout;
-  while (!has_exited(w)) {
-    if (!w->killed && jti_clock() >= deadline) {
-      w->killed = true;
-      kill(-w->pid, SIGKILL);
-      kill(w->pid, SIGKILL);
-    }
-    struct pollfd end = {.fd = w->wire, .events = POLLIN};
-    if (poll(&end, 1, w->wire < 0 ? 1 : 20) > 0) {
-      drain(w);
-    }
-  }
-  kill(-w->pid, SIGKILL);  // what it started and left behind
-  while (waitpid(w->pid, &w->status, 0) < 0 && errno == EINTR) {
-    continue;
-  }
-  drain(w);
-  if (w->wire >= 0) {
-    close(w->wire);
-  }
-  jti_text_free(&w->frames);
-}
-
-static char *how_it_ended(const watched *w, double timeout) {
+static char *how_it_ended(const jti_end *end, double timeout) {
   jti_text text = {0};
-  if (w->killed) {
+  if (end->killed) {
     jti_text_printf(&text, "took more than %g s", timeout);
-  } else if (WIFSIGNALED(w->status)) {
-    const char *name = jti_signal_name(WTERMSIG(w->status));
+  } else if (WIFSIGNALED(end->status)) {
+    const char *name = jti_signal_name(WTERMSIG(end->status));
     jti_text_printf(&text, "crashed with %s (signal %d)", name ? name : "a signal",
-                    WTERMSIG(w->status));
-  } else if (!w->ended) {
-    jti_text_printf(&text, "ended the process with status %d", WEXITSTATUS(w->status));
+                    WTERMSIG(end->status));
+  } else if (!end->ended) {
+    jti_text_printf(&text, "ended the process with status %d", WEXITSTATUS(end->status));
   }
   return text.data;
 }
@@ -176,31 +93,21 @@ static double time_limit(const jti_gradient_problem *p) {
 
 char *jti_gradient_run(const jti_gradient_problem *p, void (*work)(void *ctx, jti_shared *shared),
                        void *ctx, jti_shared *shared) {
-  errand e = {work, ctx, shared};
+  piece it = {work, ctx, shared};
   if (p->options.in_process) {
-    work_to_the_end(&e);
+    work_to_the_end(&it);
     return NULL;
   }
-  int wire[2];
-  if (pipe(wire) != 0) {
-    return jti_copy("could not get a process: no pipe");
+  jti_end end;
+  jti_errand errand = {
+      .work = work_in_child, .ctx = &it, .passed = &shared->checks, .timeout = time_limit(p)};
+  if (!jti_child_run(&errand, &end)) {
+    jti_text text = {0};
+    jti_text_printf(&text, "could not get a process: %s", strerror(errno));
+    return text.data;
   }
-  fcntl(wire[0], F_SETFD, FD_CLOEXEC);
-  fcntl(wire[1], F_SETFD, FD_CLOEXEC);
-  fflush(NULL);
-  pid_t parent = getpid();
-  watched w = {.pid = fork(), .wire = wire[0]};
-  if (w.pid == 0) {
-    close(wire[0]);
-    run_child(&e, parent, wire[1]);
+  if (end.damaged) {
+    jti_add_problem(JTI_ERROR, NULL, 0, "the records of a child process are damaged");
   }
-  close(wire[1]);
-  if (w.pid < 0) {
-    close(wire[0]);
-    return jti_copy("could not get a process");
-  }
-  setpgid(w.pid, w.pid);
-  fcntl(w.wire, F_SETFL, O_NONBLOCK);
-  watch(&w, time_limit(p));
-  return how_it_ended(&w, time_limit(p));
+  return how_it_ended(&end, errand.timeout);
 }

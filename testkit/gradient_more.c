@@ -38,17 +38,10 @@ static double dot_size(const double *a, const double *b, size_t n) {
   return sum;
 }
 
-// Runs the work and says how it went: whether its numbers can be compared.
+// Whether the work was done: whether its numbers can be compared.
 static bool run(job *j, const char *what, void (*work)(void *ctx, jti_shared *shared),
                 jti_shared *shared, bool *good) {
-  char *end = jti_gradient_run(j->p, work, j, shared);
-  bool done = !end && !shared->message[0];
-  if (!done) {
-    *good = jti_gradient_conclude(j->p, j->backend, what, end ? JTI_ERROR : JTI_FAIL, NULL,
-                                  end ? end : shared->message);
-  }
-  free(end);
-  return done;
+  return jti_gradient_do(j->p, j->backend, what, work, j, shared, good);
 }
 
 static bool conclude(const job *j, const char *what, bool right, const char *message) {

@@ -4,7 +4,7 @@
 //   registry.c  which tests there are        main.c     the loop over the tests
 //   check.c     a check makes a record  ->   result.c   collects records, takes the worst outcome
 //   set.c       which set is open            wire.c     carries all of it through a pipe
-//   isolate.c   the same in a child     ->
+//   isolate.c   the same in a child     ->   child.c    starts, watches and ends a child process
 //   crash.c     the last words of a process that dies
 //   tap.c       a finished result becomes lines on the report's stream
 //   table.c     the counts of sets           junit.c    the report once more, as XML
@@ -242,7 +242,7 @@ bool jti_relay_set(const char *name, unsigned long long passed, double now);
 void jti_close_sets(void);
 void jti_free_sets(jti_result *result);
 
-// ---- wire.c, isolate.c --------------------------------------------------------------------------
+// ---- wire.c, child.c, isolate.c -----------------------------------------------------------------
 
 void jti_wire_record(int fd, const jti_record *record);
 void jti_wire_note(int fd, const char *text);
@@ -252,6 +252,27 @@ void jti_wire_end(int fd);
 // Consumes whole frames from the front of `input` into the running result. Sets *ended on the end
 // frame. Returns false when the bytes make no sense.
 bool jti_wire_read(jti_text *input, bool *ended);
+
+// What a child process is for.
+typedef struct jti_errand {
+  void (*work)(void *ctx);  // in the child, whose records go to the parent; then it exits
+  void *ctx;
+  unsigned long long *passed;  // counts the child's checks that pass, in memory that both share
+  double timeout;  // seconds until the child and all that it started are killed; 0: none
+  // In the parent: takes what the child writes to stdout and stderr, which then has no stdin. NULL:
+  // the child has the parent's streams.
+  void (*take_output)(void *ctx, const char *data, size_t size);
+} jti_errand;
+
+typedef struct jti_end {
+  bool ended;    // the work came to its end
+  bool damaged;  // the records make no sense
+  bool killed;   // by us: the work took too long, or after its end the process did not exit
+  int status;    // of waitpid
+} jti_end;
+
+// Returns when the child is gone. False, with errno, when there was none.
+bool jti_child_run(const jti_errand *errand, jti_end *end);
 
 // Runs the test in a child process. `timeout` in seconds, 0 for none.
 void jti_run_isolated(const jti_test *test, jti_result *result, double timeout);

@@ -1,0 +1,4 @@
+// A program without tests, for its --help.
+#include "jimm-test/jimm-test.h"
+
+TEST_MAIN()
