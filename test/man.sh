@@ -65,6 +65,9 @@ variables() {
   # shellcheck disable=SC2086
   sed -n 's/.*getenv("\([A-Z_]*\)").*/\1/p' $2 | sort -u | all_items "$1" "$3"
 }
+shell_variables() {
+  sed -n 's/.*${\(JT_[A-Z_]*\|CC\)[+:].*/\1/p' "$2" | sort -u | all_items "$1" "$3"
+}
 
 for page in "$@"; do
   base=$(basename "$page")
@@ -75,6 +78,10 @@ for page in "$@"; do
       check "$base has every macro" macros "$page"
       check "$base has every argument" options "$page" "$JT_HELP" 10
       check "$base has every variable" variables "$page" "$root/testkit/*.c" 7
+      ;;
+    jimm-enzyme-cc.1)
+      check "$base has every argument" options "$page" "$root/testkit/enzyme/jimm-enzyme-cc" 2
+      check "$base has every variable" shell_variables "$page" "$root/testkit/enzyme/jimm-enzyme-cc" 3
       ;;
     jimm-jet.1)
       check "$base has every argument" options "$page" "$JIMM_JET" 14

@@ -1,5 +1,5 @@
 # What a program says of itself under --help, as part of a man page: a line for each option, prose
-# below them, the exit status; with `synopsis` also the usage and the prose above. Plain awk.
+# below them, variables of the environment, the exit status; with `synopsis` also the usage and the prose above. Plain awk.
 #   PROGRAM --help | awk -f roff.awk -f help.awk -v options=TITLE [-v synopsis=1]
 
 function flush(    n) {
@@ -32,6 +32,17 @@ function start(title) {
   term = substr($0, 3, column - 3)
   sub(/ +$/, "", term)
   said = substr($0, column)
+  next
+}
+/^Environment:$/ {
+  start("ENVIRONMENT")
+  next
+}
+/^  [A-Z_]+  +/ {  # a variable
+  flush()
+  match($0, /^  [A-Z_]+  +/)
+  term = $1
+  said = substr($0, RLENGTH + 1)
   next
 }
 /^    / {
