@@ -67,7 +67,7 @@ bool jti_gradient_conclude(const jti_gradient_problem *p, unsigned backend, cons
                        .expr = title(p, backend, what),
                        .got = jti_copy(judgement ? judgement->got : NULL),
                        .want = jti_copy(judgement ? judgement->want : NULL),
-                       .message = jti_copy(problem ? problem : judgement->message)};
+                       .message = jti_copy(problem || !judgement ? problem : judgement->message)};
   jti_add_record(&record);
   return outcome < JTI_FAIL;
 }
