@@ -183,6 +183,7 @@ void jet_run_units(size_t *numbers, size_t count, jet_plan *plan, const char *wh
 void jet_add_clang(const jet_unit *unit, jet_job *job);  // clang with the unit's flags
 char *jet_result(size_t number, const char *kind);       // a file in the private folder
 
+void jet_check_job(const jet_job *job, const char *what, const char *file);  // ends if it failed
 void jet_open_cache(void);
 char *jet_cached(const jet_unit *unit, const char *kind);  // the path of a result
 bool jet_cache_holds(jet_unit *unit);                      // sets the key
@@ -190,7 +191,8 @@ bool jet_cache_holds(jet_unit *unit);                      // sets the key
 void jet_cache_keep(jet_unit *unit, const char *bitcode, const char *dependencies);
 
 void jet_link(void);
-char *jet_definitions(void);  // of the linked units, in the form of clang's external definition map
+// What these units define, in the form of clang's external definition map.
+char *jet_definitions(const bool *units);
 extern const char jet_unit_attribute[];  // of each function: the number of its unit
 
 // ---- walk.c -------------------------------------------------------------------------------------

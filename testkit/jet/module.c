@@ -355,13 +355,12 @@ void jet_link(void) {
   run_passes();
 }
 
-char *jet_definitions(void) {
+char *jet_definitions(const bool *units) {
   char *text = jet_format("%s", "");
   const char *last = "";
   for (size_t i = 0; i < symbol_count; ++i) {
     const symbol *s = &symbols[i];
-    if (s->function && !s->internal && jet.units.items[s->unit].linked &&
-        strcmp(s->name, last) != 0) {
+    if (s->function && !s->internal && units[s->unit] && strcmp(s->name, last) != 0) {
       text = jet_format("%sc:@F@%s %zu.ast\n", text, s->name, s->unit);
       last = s->name;
     }
