@@ -11,8 +11,9 @@
 
 #include "jimm-test/jimm-test.h"
 
-static const char *const sample_files[] = {"call_defects.c", "clean.c", "deep/helper.c",
-                                           "opt_defects.c"};
+static const char *const sample_files[] = {"call_defects.c",   "clean.c",       "deep/helper.c",
+                                           "deep/row.c",       "opt_defects.c", "pointers.c",
+                                           "other/allocator.c"};
 
 static char folder[PATH_MAX];
 static char samples[PATH_MAX];
@@ -121,10 +122,11 @@ static void write_database(void) {
   FILE *memory = open_memstream(&text, &size);
   for (size_t i = 0; i < sizeof sample_files / sizeof *sample_files; ++i) {
     fprintf(memory,
-            "%s{\"directory\": \"%s\", \"file\": \"%s\", \"output\": \"out/%zu.o\", \"command\": "
+            "%s{\"directory\": \"%s\", \"file\": \"%s\", \"output\": \"%s/%zu.o\", \"command\": "
             "\"gcc -std=c17 -Wall -O0 -DQUOTED=\\\"a\\\\ b\\\" -fanalyzer -fno-such-flag "
             "-MD -MF x.d -c %s -o x.o\"}",
-            i ? ",\n" : "[", samples, sample_files[i], i, sample_files[i]);
+            i ? ",\n" : "[", samples, sample_files[i],
+            strncmp(sample_files[i], "other/", 6) == 0 ? "other" : "out", i, sample_files[i]);
   }
   fputs("]\n", memory);
   fclose(memory);

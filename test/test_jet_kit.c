@@ -93,6 +93,7 @@ static void outcome_lists(void *ctx) {
   TEST_CHECK(TEST_CALL(clean_sum, .call_args = JT_STRINGS("-DX", "-DY")));
   TEST_CHECK(!TEST_CALL(clean_sum, .call_args = JT_STRINGS("-include", "/no/such/header")));
   TEST_CHECK(!TEST_OPT(clean_sum, .opt_args = JT_STRINGS("-include", "/no/such/header")));
+  TEST_CHECK(!TEST_OPT(clean_sum, .source_dirs = JT_STRINGS(getenv("JET_DEEP"))));
 }
 
 static void outcome_link_dirs(void *ctx) {
@@ -183,12 +184,12 @@ static const victim victims[] = {
   {"outcome_wrong_marker", outcome_wrong_marker, "", false, "\nnot ok 1 - outcome_wrong_marker\n",
    {".call_broken says nothing of TEST_OPT", ".opt_broken says nothing of TEST_CALL", "- outcome: error"}, true},
   {"outcome_no_entry", outcome_no_entry, "", false, "\nnot ok 1 - outcome_no_entry\n",
-   {"- outcome: error", "message: \"clean_sun: no function \\\"clean_sun\\\" in the 4 files", "near: clean_sum"}, false},
+   {"- outcome: error", "message: \"clean_sun: no function \\\"clean_sun\\\" in the 7 files", "near: clean_sum"}, false},
   {"outcome_no_entry_broken", outcome_no_entry_broken, "", false, "\nnot ok 1 - outcome_no_entry_broken\n",
    {"- outcome: error", "no function \\\"clean_sun\\\""}, false},
   {"outcome_quoted", outcome_quoted, "", true, "\nok 1 - outcome_quoted\n", {0}, false},
   {"outcome_lists", outcome_lists, "", false, "\nnot ok 1 - outcome_lists\n",
-   {"compiling fails: ", "parsing fails: ", "/no/such/header"}, false},
+   {"compiling fails: ", "parsing fails: ", "/no/such/header", "\\\"clean_sum\\\" in the 2 files"}, false},
   {"outcome_link_dirs", outcome_link_dirs, "", false, "\nnot ok 1 - outcome_link_dirs\n",
    {"possible by type: twice, half", OPT("apply")}, false},
   {"outcome_no_database", outcome_no_database, "JT_COMPDB=", false, "\nnot ok 1 - outcome_no_database\n",

@@ -47,10 +47,10 @@ TEST(arguments) {
 TEST(entries_that_are_not_there) {
   need_clang();
   check_output(jet_case_jet("--entry clean_sun"), 2,
-               "error: no function \"clean_sun\" in the 4 files of ");
+               "error: no function \"clean_sun\" in the 7 files of ");
   check_output(jet_case_jet("--entry clean_sun"), 2, "; near: clean_sum");
   check_output(jet_case_jet("--entry unknown_to_all"), 2,
-               "\"unknown_to_all\" is used in test/jet_samples/opt_defects.c, but none of the 4");
+               "\"unknown_to_all\" is used in test/jet_samples/opt_defects.c, but none of the 7");
   check_output(jet_case_jet("--entry hook"), 2, "no function \"hook\"");
 }
 
@@ -92,6 +92,26 @@ TEST(compile_databases) {
                "bad.json has no C files");
   check_output(jet_case_jet("--entry x --compdb '%s'", jet_case_write("bad.json", "[{}]")), 2,
                "an entry has no \"file\"");
+}
+
+// CMake has the objects of a program in folders below PROGRAM.dir.
+TEST(programs_of_cmake) {
+  need_clang();
+  static const char *const programs[] = {"app", "tool"};
+  jet_case_write("one.c", "#include <stdlib.h>\nvoid *f(void) { return malloc(1); }\n");
+  jet_case_write("two.c", "#include <stdlib.h>\nvoid *malloc(size_t n) { return n ? 0 : &n; }\n");
+  for (size_t i = 0; i < 2; ++i) {
+    char database[3 * PATH_MAX];
+    snprintf(database, sizeof database,
+             "[{\"directory\": \"%s\", \"file\": \"one.c\", \"command\": \"cc -o "
+             "CMakeFiles/app.dir/src/one.c.o -c one.c\"},\n"
+             "{\"directory\": \"%s\", \"file\": \"two.c\", \"command\": \"cc -o "
+             "CMakeFiles/%s.dir/lib/two.c.o -c two.c\"}]",
+             jet_case_folder(), jet_case_folder(), programs[i]);
+    check_output(jet_case_run("'%s' --opt-only --entry f --compdb '%s' 2>&1", jet_case_program(),
+                              jet_case_write("cmake.json", database)),
+                 i ? 1 : 0, i ? "1 opt findings" : "0 opt findings in what f reaches: 2 functions");
+  }
 }
 
 TEST(compile_database_is_found_above) {
@@ -189,6 +209,65 @@ TEST(results_are_kept_until_a_header_changes) {
   check_output(run_kept("mute", good), 2, "kept.c: compiling fails: error: clang was asked for");
   check_output(run_kept("nothing", good), 0, "jimm-jet: 0 opt findings, 0 call findings in");
   check_output(run_kept("mute", good), 0, "jimm-jet: 0 opt findings, 0 call findings in");
+}
+
+TEST(results_are_kept_until_a_source_changes) {
+  need_clang();
+  write_mute_clang();
+  jet_case_write("kept.c", "#include \"kept.h\"\nint f(int *p) { if (!p) return *p; return 1; }\n");
+  check_output(run_kept("nothing", ""), 1, "jimm-jet: 0 opt findings, 1 call findings in");
+  check_output(run_kept("mute", ""), 1, "jimm-jet: 0 opt findings, 1 call findings in");
+  jet_case_write("kept.c", "#include \"kept.h\"\nint f(int *p) { if (p) return *p; return 1; }\n");
+  check_output(run_kept("mute", ""), 2, "kept.c: compiling fails: error: clang was asked for");
+  check_output(run_kept("nothing", ""), 0, "jimm-jet: 0 opt findings, 0 call findings in");
+}
+
+// What the analyser says of two.c follows from found.c; alone.c has nothing to do with it.
+static jet_output run_three(const char *clang, const char *condition) {
+  static const char *const files[] = {"two.c", "found.c", "alone.c"};
+  char database[6 * PATH_MAX] = "";
+  char text[256];
+  snprintf(text, sizeof text, "static int x;\nint *find(int n) { return %s ? &x : 0; }\n",
+           condition);
+  jet_case_write("found.c", text);
+  for (size_t i = 0; i < 3; ++i) {
+    size_t used = strlen(database);
+    snprintf(database + used, sizeof database - used,
+             "%s{\"directory\": \"%s\", \"file\": \"%s\", \"arguments\": [\"gcc\", \"%s\"]}%s",
+             i ? ",\n" : "[", jet_case_folder(), files[i], files[i], i < 2 ? "" : "]");
+  }
+  return jet_case_run(
+      "PATH='%s/%s':$PATH '%s' --call-only --entry f --cache '%s/three' --compdb '%s' 2>&1",
+      jet_case_folder(), clang, jet_case_program(), jet_case_folder(),
+      jet_case_write("three.json", database));
+}
+
+TEST(only_what_depends_on_a_change_is_analysed_anew) {
+  need_clang();
+  char script[2 * PATH_MAX];
+  jet_case_write("two.c",
+                 "int *find(int n);\nint alone(void);\nint f(int n) {\n"
+                 "  int *p = find(n);\n  return *p + alone();\n}\n");
+  jet_case_write("alone.c", "int alone(void) { return 1; }\n");
+  jet_output output = jet_case_run("mkdir -p '%s/logged'", jet_case_folder());
+  free(output.text);
+  snprintf(script, sizeof script,
+           "#!/bin/sh\ncase \" $* \" in *' --analyze '*) for last; do :; done\n"
+           "echo \"${last##*/}\" >>'%s/analysed' ;; esac\n"
+           "PATH=${PATH#*:} exec clang-14 \"$@\"\n",
+           jet_case_folder());
+  write_script("logged/clang-14", script);
+  write_mute_clang();
+  check_output(run_three("logged", "n"), 1, "two.c:5: in f: Dereference of null pointer");
+  check_output(run_three("mute", "n"), 1, "two.c:5: in f: Dereference of null pointer");
+  check_output(jet_case_run("sort '%s/analysed' | tr '\\n' ' '; rm '%s/analysed'",
+                            jet_case_folder(), jet_case_folder()),
+               0, "alone.c found.c two.c ");
+  check_output(run_three("logged", "1"), 0, "jimm-jet: 0 call findings in what f reaches: 3");
+  check_output(jet_case_run("sort '%s/analysed' | tr '\\n' ' '", jet_case_folder()), 0,
+               "found.c two.c ");
+  check_output(jet_case_run("! grep alone '%s/analysed' && echo none", jet_case_folder()), 0,
+               "none\n");
 }
 
 // ---- Ends in the middle -------------------------------------------------------------------------

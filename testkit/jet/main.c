@@ -22,9 +22,10 @@ static const char help_text[] =
     "  --compdb FILE     the compile database [compile_commands.json here or above]\n"
     "  --target DIR      only findings in functions below DIR; may be repeated\n"
     "  --link DIR        what lies below DIR is of the program, too; may be repeated\n"
+    "  --source DIR      only what lies below DIR is of the program; may be repeated\n"
     "  --call-only       only call findings\n"
     "  --opt-only        only opt findings\n"
-    "  --ignore RULE[:F] not this rule (in function F); may be repeated\n"
+    "  --ignore RULE[:F] not this rule (in function F, FILE:F, F*); may be repeated\n"
     "  --effects FILE    what external functions do, beside the built-in table; may be repeated\n"
     "  --direct-only     do not follow calls through pointers\n"
     "  --cache DIR       keep the results of compiling and analysing for the next run\n"
@@ -61,12 +62,17 @@ static bool take_flag(const char *argument) {
 }
 
 static void take_value(int argc, char **argv, int *at, const char **jobs) {
-  const text_option options[] = {
-      {"--entry", &jet.options.entries, NULL},      {"--compdb", NULL, &jet.options.database},
-      {"--target", &jet.options.targets, NULL},     {"--link", &jet.options.links, NULL},
-      {"--ignore", &jet.options.ignored, NULL},     {"--effects", &jet.options.effects, NULL},
-      {"--cache", NULL, &jet.options.cache},        {"--jobs", NULL, jobs},
-      {"--call-arg", &jet.options.call_args, NULL}, {"--opt-arg", &jet.options.opt_args, NULL}};
+  const text_option options[] = {{"--entry", &jet.options.entries, NULL},
+                                 {"--compdb", NULL, &jet.options.database},
+                                 {"--target", &jet.options.targets, NULL},
+                                 {"--link", &jet.options.links, NULL},
+                                 {"--source", &jet.options.sources, NULL},
+                                 {"--ignore", &jet.options.ignored, NULL},
+                                 {"--effects", &jet.options.effects, NULL},
+                                 {"--cache", NULL, &jet.options.cache},
+                                 {"--jobs", NULL, jobs},
+                                 {"--call-arg", &jet.options.call_args, NULL},
+                                 {"--opt-arg", &jet.options.opt_args, NULL}};
   const char *argument = argv[*at];
   for (size_t i = 0; i < sizeof options / sizeof *options; ++i) {
     size_t size = strlen(options[i].name);
@@ -157,6 +163,7 @@ static void check_options(void) {
   }
   check_folders("--target", &jet.options.targets);
   check_folders("--link", &jet.options.links);
+  check_folders("--source", &jet.options.sources);
   jet_load_effects(NULL);
   for (size_t i = 0; i < jet.options.effects.count; ++i) {
     jet_load_effects(jet.options.effects.items[i]);

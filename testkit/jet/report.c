@@ -36,12 +36,26 @@ bool jet_is_rule(const char *name) {
 
 // ---- Findings -----------------------------------------------------------------------------------
 
+// "function", "file.c:function"; a '*' at the end of the function stands for anything.
+static bool is_in(const jet_finding *finding, const char *where) {
+  const char *colon = strrchr(where, ':');
+  const char *name = colon ? colon + 1 : where;
+  size_t size = strcspn(name, "*");
+  const jet_function *f = finding->function;
+  if (strncmp(f->name, name, size) != 0 || (name[size] != '*' && f->name[size] != '\0')) {
+    return false;
+  }
+  const char *file = colon ? jet_format("%.*s", (int)(colon - where), where) : NULL;
+  const char *path = f->file ? f->file : finding->file;
+  return !file || strcmp(path, file) == 0 || jet_ends(path, jet_format("/%s", file));
+}
+
 static bool is_ignored(const jet_finding *finding) {
   for (size_t i = 0; i < jet.options.ignored.count; ++i) {
     const char *item = jet.options.ignored.items[i];
     size_t size = strcspn(item, ":");
     if (strncmp(finding->rule, item, size) == 0 && finding->rule[size] == '\0' &&
-        (!item[size] || strcmp(finding->function->name, item + size + 1) == 0)) {
+        (!item[size] || is_in(finding, item + size + 1))) {
       return true;
     }
   }
