@@ -117,14 +117,8 @@ TEST_SETUP() {
   }
 }
 
-static void need_clang(void) {
-  if (jet_case_no_clang()) {
-    TEST_SKIP("%s", jet_case_no_clang());
-  }
-}
-
 TEST(findings_are_those_of_the_samples) {
-  need_clang();
+  jet_case_need_clang();
   size_t defects = 0;
   for (size_t i = 0; i < expectation_count; ++i) {
     defects += expectations[i].rule[0] != '\0';
@@ -142,7 +136,7 @@ TEST(findings_are_those_of_the_samples) {
 // ---- What findings say --------------------------------------------------------------------------
 
 static void check_run(const char *arguments, int status, const char *needle) {
-  need_clang();
+  jet_case_need_clang();
   jet_output output = jet_case_jet("%s", arguments);
   bool good = TEST_CHECK_MSG(jet_case_exited(&output, status), "%s: status %#x", arguments,
                              (unsigned)output.status);
@@ -208,6 +202,14 @@ TEST(targets_may_be_in_files_that_no_name_leads_to) {
 TEST(the_analyser_tells_how_it_gets_there) {
   check_run("--call-only --entry use_after_release", 1, ": Memory is released\n");
   check_run("--call-only --entry use_after_release", 1, "jimm-jet: 1 call findings in what");
+}
+
+TEST(what_is_reached_is_listed) {
+  check_run("--opt-only --list --entry take_memory", 1,
+            "reached: take_memory (test/jet_samples/deep/helper.c:22)\n"
+            "reached: take_block (test/jet_samples/deep/helper.c:18)\njimm-jet: 1 opt");
+  check_run("--opt-only --list --json --entry clean_minimum", 0,
+            "{\"kind\":\"reached\",\"function\":\"clean_minimum\",\"file\":\"");
 }
 
 TEST(nothing_found_is_status_0) {

@@ -149,7 +149,7 @@ typedef struct jet_options {
   jet_list opt_args, call_args;
   const char *cache;  // NULL: none
   unsigned jobs;
-  bool json, call, opt, direct_only, help;
+  bool json, call, opt, direct_only, list, help;
 } jet_options;
 
 typedef struct jet_run_state {

@@ -32,6 +32,7 @@ static const char help_text[] =
     "  --jobs N          commands at a time [the number of processors]\n"
     "  --call-arg ARG    one more argument for the analyser; may be repeated\n"
     "  --opt-arg ARG     one more argument for the compiler; may be repeated\n"
+    "  --list            also the functions that are reached\n"
     "  --json            one JSON object a line\n"
     "  --help            this text\n"
     "\n"
@@ -47,11 +48,9 @@ static bool take_flag(const char *argument) {
   const struct {
     const char *name;
     bool *flag;
-  } flags[] = {{"--json", &jet.options.json},
-               {"--call-only", &jet.options.call},
-               {"--opt-only", &jet.options.opt},
-               {"--direct-only", &jet.options.direct_only},
-               {"--help", &jet.options.help}};
+  } flags[] = {{"--json", &jet.options.json},    {"--call-only", &jet.options.call},
+               {"--opt-only", &jet.options.opt}, {"--direct-only", &jet.options.direct_only},
+               {"--list", &jet.options.list},    {"--help", &jet.options.help}};
   for (size_t i = 0; i < sizeof flags / sizeof *flags; ++i) {
     if (strcmp(argument, flags[i].name) == 0) {
       *flags[i].flag = true;

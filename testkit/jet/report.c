@@ -187,6 +187,13 @@ static size_t count_files(void) {
   return count;
 }
 
+static void list_text(void) {
+  for (size_t i = 0; jet.options.list && i < jet.reached_count; ++i) {
+    const jet_function *f = jet.reached[i];
+    printf("reached: %s (%s:%u)\n", f->name, f->file ? jet_shown(f->file) : "?", f->line);
+  }
+}
+
 static void print_text(void) {
   size_t begin = 0;
   for (size_t i = 1; i <= jet.finding_count; ++i) {
@@ -195,6 +202,7 @@ static void print_text(void) {
       begin = i;
     }
   }
+  list_text();
   const char *opt = jet.options.opt ? jet_format("%zu opt findings", count_kind(false)) : "";
   const char *call = jet.options.call ? jet_format("%zu call findings", count_kind(true)) : "";
   const jet_list *entries = &jet.options.entries;
@@ -236,6 +244,14 @@ static json_t *path_json(const jet_finding *finding) {
   return array;
 }
 
+static void list_json(void) {
+  for (size_t i = 0; jet.options.list && i < jet.reached_count; ++i) {
+    const jet_function *f = jet.reached[i];
+    print_line(json_pack("{s:s, s:s, s:s?, s:i}", "kind", "reached", "function", f->name, "file",
+                         f->file, "line", (int)f->line));
+  }
+}
+
 static void print_json(void) {
   for (size_t i = 0; i < jet.finding_count; ++i) {
     const jet_finding *f = &jet.findings[i];
@@ -256,6 +272,7 @@ static void print_json(void) {
     }
     print_line(line);
   }
+  list_json();
   print_line(json_pack("{s:s, s:i, s:i, s:i, s:i, s:f}", "kind", "summary", "opt",
                        (int)count_kind(false), "call", (int)count_kind(true), "functions",
                        (int)jet.reached_count, "files", (int)count_files(), "seconds", seconds()));
