@@ -210,6 +210,10 @@ TEST(what_is_reached_is_listed) {
             "reached: take_block (test/jet_samples/deep/helper.c:18)\njimm-jet: 1 opt");
   check_run("--opt-only --list --json --entry clean_minimum", 0,
             "{\"kind\":\"reached\",\"function\":\"clean_minimum\",\"file\":\"");
+  check_run("--opt-only --list --entry take_memory --ignore allocation:take_block --ignore lock", 0,
+            "silenced nothing: --ignore lock\nreached: take_memory (");
+  check_run("--opt-only --list --json --entry take_memory --ignore lock", 1,
+            "{\"kind\":\"idle\",\"ignore\":\"lock\"}\n");
 }
 
 TEST(nothing_found_is_status_0) {

@@ -32,7 +32,7 @@ static const char help_text[] =
     "  --jobs N          commands at a time [the number of processors]\n"
     "  --call-arg ARG    one more argument for the analyser; may be repeated\n"
     "  --opt-arg ARG     one more argument for the compiler; may be repeated\n"
-    "  --list            also the functions that are reached\n"
+    "  --list            also the functions that are reached, and what --ignore did in vain\n"
     "  --json            one JSON object a line\n"
     "  --help            this text\n"
     "\n"

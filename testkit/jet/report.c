@@ -50,12 +50,18 @@ static bool is_in(const jet_finding *finding, const char *where) {
   return !file || strcmp(path, file) == 0 || jet_ends(path, jet_format("/%s", file));
 }
 
+static bool *silenced;  // of each item of --ignore: it silenced a finding
+
 static bool is_ignored(const jet_finding *finding) {
+  if (!silenced) {
+    silenced = jet_alloc(jet.options.ignored.count + 1);
+  }
   for (size_t i = 0; i < jet.options.ignored.count; ++i) {
     const char *item = jet.options.ignored.items[i];
     size_t size = strcspn(item, ":");
     if (strncmp(finding->rule, item, size) == 0 && finding->rule[size] == '\0' &&
         (!item[size] || is_in(finding, item + size + 1))) {
+      silenced[i] = true;
       return true;
     }
   }
@@ -187,7 +193,22 @@ static size_t count_files(void) {
   return count;
 }
 
+// Items of --ignore that could be dropped.
+static const jet_list *idle_items(void) {
+  static jet_list idle;
+  for (size_t i = 0; i < jet.options.ignored.count; ++i) {
+    if (!silenced || !silenced[i]) {
+      jet_add(&idle, jet.options.ignored.items[i]);
+    }
+  }
+  return &idle;
+}
+
 static void list_text(void) {
+  const jet_list *idle = jet.options.list ? idle_items() : NULL;
+  for (size_t i = 0; idle && i < idle->count; ++i) {
+    printf("silenced nothing: --ignore %s\n", idle->items[i]);
+  }
   for (size_t i = 0; jet.options.list && i < jet.reached_count; ++i) {
     const jet_function *f = jet.reached[i];
     printf("reached: %s (%s:%u)\n", f->name, f->file ? jet_shown(f->file) : "?", f->line);
@@ -245,6 +266,10 @@ static json_t *path_json(const jet_finding *finding) {
 }
 
 static void list_json(void) {
+  const jet_list *idle = jet.options.list ? idle_items() : NULL;
+  for (size_t i = 0; idle && i < idle->count; ++i) {
+    print_line(json_pack("{s:s, s:s}", "kind", "idle", "ignore", idle->items[i]));
+  }
   for (size_t i = 0; jet.options.list && i < jet.reached_count; ++i) {
     const jet_function *f = jet.reached[i];
     print_line(json_pack("{s:s, s:s, s:s?, s:i}", "kind", "reached", "function", f->name, "file",
