@@ -25,7 +25,7 @@ In `test/jet_samples` (`test/test_jet.c`).
 | rule | where | function |
 | --- | --- | --- |
 END
-for file in call_defects.c opt_defects.c deep/helper.c; do
+for file in call_defects.c opt_defects.c pointers.c deep/helper.c; do
   awk -v file="$file" '
     /^[a-z].*\) \{/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
     {

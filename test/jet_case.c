@@ -11,13 +11,16 @@
 
 #include "jimm-test/jimm-test.h"
 
-static const char *const sample_files[] = {"call_defects.c", "clean.c", "deep/helper.c",
-                                           "opt_defects.c"};
+// Of the build: JET_MISSING is why jimm-jet was not built, or ""; OWN_JET is where it lies.
+static const char *const sample_files[] = {"call_defects.c",   "clean.c",       "deep/helper.c",
+                                           "deep/row.c",       "opt_defects.c", "pointers.c",
+                                           "other/allocator.c"};
 
 static char folder[PATH_MAX];
 static char samples[PATH_MAX];
 static char program[PATH_MAX];
 static char database[PATH_MAX];
+static char no_program[PATH_MAX];
 static char no_clang[PATH_MAX];
 
 const char *jet_case_folder(void) {
@@ -36,8 +39,24 @@ const char *jet_case_program(void) {
   return program;
 }
 
+const char *jet_case_no_program(void) {
+  return no_program[0] ? no_program : NULL;
+}
+
 const char *jet_case_no_clang(void) {
-  return no_clang[0] ? no_clang : NULL;
+  return no_program[0] ? no_program : no_clang[0] ? no_clang : NULL;
+}
+
+void jet_case_need_program(void) {
+  if (no_program[0]) {
+    TEST_SKIP("%s", no_program);
+  }
+}
+
+void jet_case_need_clang(void) {
+  if (jet_case_no_clang()) {
+    TEST_SKIP("%s", jet_case_no_clang());
+  }
 }
 
 static char *formatted(const char *format, va_list args)
@@ -121,10 +140,11 @@ static void write_database(void) {
   FILE *memory = open_memstream(&text, &size);
   for (size_t i = 0; i < sizeof sample_files / sizeof *sample_files; ++i) {
     fprintf(memory,
-            "%s{\"directory\": \"%s\", \"file\": \"%s\", \"output\": \"out/%zu.o\", \"command\": "
+            "%s{\"directory\": \"%s\", \"file\": \"%s\", \"output\": \"%s/%zu.o\", \"command\": "
             "\"gcc -std=c17 -Wall -O0 -DQUOTED=\\\"a\\\\ b\\\" -fanalyzer -fno-such-flag "
             "-MD -MF x.d -c %s -o x.o\"}",
-            i ? ",\n" : "[", samples, sample_files[i], i, sample_files[i]);
+            i ? ",\n" : "[", samples, sample_files[i],
+            strncmp(sample_files[i], "other/", 6) == 0 ? "other" : "out", i, sample_files[i]);
   }
   fputs("]\n", memory);
   fclose(memory);
@@ -140,13 +160,17 @@ const char *jet_case_open(void) {
     return "no folder of samples (JIMM_JET_SAMPLES)";
   }
   const char *jet = getenv("JIMM_JET");
-  if (!jet || !realpath(jet, program)) {
-    return "JIMM_JET does not say where jimm-jet is";
-  }
   if (!mkdtemp(folder)) {
     return "cannot make a folder";
   }
   write_database();
+  if (JET_MISSING[0]) {
+    snprintf(no_program, sizeof no_program, "jimm-jet was not built: %s", JET_MISSING);
+    return NULL;
+  }
+  if (!realpath(jet && *jet ? jet : OWN_JET, program)) {
+    return "there is no jimm-jet: neither by JIMM_JET nor where it was built";
+  }
   jet_output output = jet_case_jet("--opt-only --entry clean_minimum");
   if (jet_case_exited(&output, 77)) {
     snprintf(no_clang, sizeof no_clang, "%.*s", (int)strcspn(output.text, "\n"), output.text);

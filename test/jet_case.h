@@ -17,8 +17,12 @@ const char *jet_case_folder(void);
 const char *jet_case_samples(void);   // the folder of the samples
 const char *jet_case_database(void);  // the samples' compile database
 const char *jet_case_program(void);   // jimm-jet
-// Why the analyser is missing; NULL when it is there.
+// Why jimm-jet is missing; NULL when it was built.
+const char *jet_case_no_program(void);
+// Why jimm-jet or the analyser is missing; NULL when both are there.
 const char *jet_case_no_clang(void);
+void jet_case_need_program(void);  // skips the test
+void jet_case_need_clang(void);
 
 // Runs a shell command.
 jet_output jet_case_run(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));

@@ -104,7 +104,7 @@ static void check_expectation(void *ctx) {
 
 TEST_SETUP() {
   static const char *const names[] = {"call_defects.c", "opt_defects.c", "deep/helper.c",
-                                      "clean.c"};
+                                      "deep/row.c",     "pointers.c",    "clean.c"};
   if (getenv("JET_VICTIM") || jet_case_no_clang()) {
     return;
   }
@@ -117,14 +117,8 @@ TEST_SETUP() {
   }
 }
 
-static void need_clang(void) {
-  if (jet_case_no_clang()) {
-    TEST_SKIP("%s", jet_case_no_clang());
-  }
-}
-
 TEST(findings_are_those_of_the_samples) {
-  need_clang();
+  jet_case_need_clang();
   size_t defects = 0;
   for (size_t i = 0; i < expectation_count; ++i) {
     defects += expectations[i].rule[0] != '\0';
@@ -142,7 +136,7 @@ TEST(findings_are_those_of_the_samples) {
 // ---- What findings say --------------------------------------------------------------------------
 
 static void check_run(const char *arguments, int status, const char *needle) {
-  need_clang();
+  jet_case_need_clang();
   jet_output output = jet_case_jet("%s", arguments);
   bool good = TEST_CHECK_MSG(jet_case_exited(&output, status), "%s: status %#x", arguments,
                              (unsigned)output.status);
@@ -169,6 +163,29 @@ TEST(calls_through_pointers_have_targets) {
   check_run("--opt-only --entry indirect_call", 1, "possible by type: twice, half\n");
 }
 
+TEST(tables_and_fields_say_where_pointers_lead) {
+  check_run("--opt-only --entry take_step", 1, "calls through a pointer; its targets: up, down\n");
+  check_run("--opt-only --entry area_of", 1, "possible by its field: square_area, round_area\n");
+  check_run("--opt-only --entry area_of", 1,
+            "jimm-jet: 1 opt findings in what area_of reaches: 3 ");
+  check_run("--opt-only --entry edge_of", 1, "possible by its field: square_edge\n");
+  check_run("--opt-only --entry edge_of", 1, " ~> square_edge (pointers.c:");
+  check_run("--opt-only --entry ring_bell", 1, "possible by type: loud, quiet\n");
+}
+
+TEST(functions_of_libc_are_those_of_the_program) {
+  char arguments[2 * PATH_MAX];
+  check_run("--opt-only --entry take_memory", 1, "in take_block: malloc takes or frees memory");
+  check_run("--opt-only --entry take_memory", 1, "jimm-jet: 1 opt findings in what");
+  check_run("--opt-only --entry counted --ignore unknown-external", 1,
+            "in malloc: pthread_mutex_lock may wait");
+  snprintf(arguments, sizeof arguments,
+           "--opt-only --entry take_memory --ignore unknown-external --link '%s/other'",
+           jet_case_samples());
+  check_run(arguments, 1, "in malloc: pthread_mutex_lock may wait");
+  check_run(arguments, 1, "jimm-jet: 1 opt findings in what");
+}
+
 TEST(direct_only_stays_away_from_pointers) {
   check_run("--opt-only --entry indirect_call", 1, ": 4 functions of 1 files (");
   check_run("--opt-only --direct-only --entry indirect_call", 1, ": 2 functions of 1 files (");
@@ -187,6 +204,18 @@ TEST(the_analyser_tells_how_it_gets_there) {
   check_run("--call-only --entry use_after_release", 1, "jimm-jet: 1 call findings in what");
 }
 
+TEST(what_is_reached_is_listed) {
+  check_run("--opt-only --list --entry take_memory", 1,
+            "reached: take_memory (test/jet_samples/deep/helper.c:22)\n"
+            "reached: take_block (test/jet_samples/deep/helper.c:18)\njimm-jet: 1 opt");
+  check_run("--opt-only --list --json --entry clean_minimum", 0,
+            "{\"kind\":\"reached\",\"function\":\"clean_minimum\",\"file\":\"");
+  check_run("--opt-only --list --entry take_memory --ignore allocation:take_block --ignore lock", 0,
+            "silenced nothing: --ignore lock\nreached: take_memory (");
+  check_run("--opt-only --list --json --entry take_memory --ignore lock", 1,
+            "{\"kind\":\"idle\",\"ignore\":\"lock\"}\n");
+}
+
 TEST(nothing_found_is_status_0) {
   check_run("--entry clean_sum", 0,
             "jimm-jet: 0 opt findings, 0 call findings in what clean_sum reaches: 1 functions");
@@ -199,6 +228,14 @@ TEST(rules_can_be_ignored) {
   check_run("--opt-only --entry allocation_two_calls_deep --ignore allocation", 0, NULL);
   check_run("--opt-only --entry allocation_two_calls_deep --ignore allocation:release", 1,
             "jimm-jet: 1 opt findings");
+  check_run("--opt-only --entry allocation_two_calls_deep --ignore 'allocation:take_*'", 1,
+            "jimm-jet: 1 opt findings");
+  check_run("--opt-only --entry allocation_two_calls_deep --ignore 'allocation:rel'", 1,
+            "jimm-jet: 2 opt findings");
+  check_run("--opt-only --entry allocation_two_calls_deep --ignore allocation:helper.c:release", 1,
+            "jimm-jet: 1 opt findings");
+  check_run("--opt-only --entry allocation_two_calls_deep --ignore allocation:other.c:release", 1,
+            "jimm-jet: 2 opt findings");
   check_run("--opt-only --entry clean_sum --ignore alocation", 2, "\"alocation\" is no rule");
   check_run("--call-only --entry null_dereference --ignore core.NullDereference", 0, NULL);
 }
@@ -214,6 +251,18 @@ TEST(folders_can_be_chosen) {
   snprintf(arguments, sizeof arguments, "--opt-only --entry hidden_allocation --target '%s/dee'",
            jet_case_samples());
   check_run(arguments, 2, "--target: there is no ");
+}
+
+TEST(the_program_may_be_some_folders) {
+  char arguments[2 * PATH_MAX];
+  snprintf(arguments, sizeof arguments, "--opt-only --entry take_memory --source '%s/deep'",
+           jet_case_samples());
+  check_run(arguments, 1, "jimm-jet: 1 opt findings");
+  snprintf(arguments, sizeof arguments, "--opt-only --entry clean_sum --source '%s/deep'",
+           jet_case_samples());
+  check_run(arguments, 2, "no function \"clean_sum\" in the 2 files of ");
+  check_run("--opt-only --entry clean_sum --source /no/such", 2, "--source: there is no /no/such");
+  check_run("--opt-only --entry clean_sum --source /proc", 2, " has no C files below /proc");
 }
 
 static void check_effects(const char *effects, const char *entry, int status, const char *needle) {

@@ -93,6 +93,7 @@ static void outcome_lists(void *ctx) {
   TEST_CHECK(TEST_CALL(clean_sum, .call_args = JT_STRINGS("-DX", "-DY")));
   TEST_CHECK(!TEST_CALL(clean_sum, .call_args = JT_STRINGS("-include", "/no/such/header")));
   TEST_CHECK(!TEST_OPT(clean_sum, .opt_args = JT_STRINGS("-include", "/no/such/header")));
+  TEST_CHECK(!TEST_OPT(clean_sum, .source_dirs = JT_STRINGS(getenv("JET_DEEP"))));
 }
 
 static void outcome_link_dirs(void *ctx) {
@@ -149,7 +150,7 @@ typedef struct victim {
   bool good;             // exits with 0
   const char *line;      // of TAP
   const char *needles[4];
-  bool without_clang;
+  enum { CLANG, PROGRAM, NOTHING } needs;
 } victim;
 
 #define TO_DO \
@@ -160,60 +161,62 @@ typedef struct victim {
 
 // clang-format off
 static const victim victims[] = {
-  {"outcome_pass", outcome_pass, "", true, "\nok 1 - outcome_pass\n", {"(7 checks)"}, false},
+  {"outcome_pass", outcome_pass, "", true, "\nok 1 - outcome_pass\n", {"(7 checks)"}, CLANG},
   {"outcome_opt_fails", outcome_opt_fails, "", false, "\nnot ok 1 - outcome_opt_fails\n",
    {OPT("hidden_allocation"), "message: |\n        > 2 opt findings:\n        > allocation: test/jet_samples/opt_defects.c:",
-    "hidden_allocation (opt_defects.c:19) -> strdup\n        > allocation: "}, false},
+    "hidden_allocation (opt_defects.c:19) -> strdup\n        > allocation: "}, CLANG},
   {"outcome_call_fails", outcome_call_fails, "", false, "\nnot ok 1 - outcome_call_fails\n",
-   {CALL("null_dereference"), "> 1 call findings:\n        > core.NullDereference: test/jet", "- outcome: fail"}, false},
-  {"outcome_kinds_are_apart", outcome_kinds_are_apart, "", true, "\nok 1 - outcome_kinds_are_apart\n", {0}, false},
+   {CALL("null_dereference"), "> 1 call findings:\n        > core.NullDereference: test/jet", "- outcome: fail"}, CLANG},
+  {"outcome_kinds_are_apart", outcome_kinds_are_apart, "", true, "\nok 1 - outcome_kinds_are_apart\n", {0}, CLANG},
   {"outcome_both", outcome_both, "", false, "\nnot ok 1 - outcome_both\n",
-   {CALL("use_after_free"), OPT("use_after_free"), "checks: 3\n"}, false},
+   {CALL("use_after_free"), OPT("use_after_free"), "checks: 3\n"}, CLANG},
   {"outcome_one_broken", outcome_one_broken, "", false, "\nnot ok 1 - outcome_one_broken\n",
-   {"- outcome: fail", "- outcome: broken", "checks: 3\n"}, false},
+   {"- outcome: fail", "- outcome: broken", "checks: 3\n"}, CLANG},
   {"outcome_broken", outcome_broken, "", true, "\nnot ok 1 - outcome_broken # " TO_DO " broken: ",
-   {CALL("use_after_free"), OPT("use_after_free"), "0 failed, 0 errors, 1 broken"}, false},
+   {CALL("use_after_free"), OPT("use_after_free"), "0 failed, 0 errors, 1 broken"}, CLANG},
   {"outcome_opt_unbroken", outcome_opt_unbroken, "", false, "\nnot ok 1 - outcome_opt_unbroken\n",
-   {"- outcome: error", "message: \"unbroken: nothing was found; remove .opt_broken\"", OPT("clean_sum")}, false},
+   {"- outcome: error", "message: \"unbroken: nothing was found; remove .opt_broken\"", OPT("clean_sum")}, CLANG},
   {"outcome_call_unbroken", outcome_call_unbroken, "", false, "\nnot ok 1 - outcome_call_unbroken\n",
-   {"- outcome: error", "message: \"unbroken: nothing was found; remove .call_broken\"", CALL("clean_sum")}, false},
+   {"- outcome: error", "message: \"unbroken: nothing was found; remove .call_broken\"", CALL("clean_sum")}, CLANG},
   {"outcome_ambiguous", outcome_ambiguous, "", false, "\nnot ok 1 - outcome_ambiguous\n",
    {"- outcome: error", "message: \"clean_sum: .broken is ambiguous: say .call_broken or .opt_broken\"",
-    "0 failed, 1 errors"}, true},
+    "0 failed, 1 errors"}, NOTHING},
   {"outcome_wrong_marker", outcome_wrong_marker, "", false, "\nnot ok 1 - outcome_wrong_marker\n",
-   {".call_broken says nothing of TEST_OPT", ".opt_broken says nothing of TEST_CALL", "- outcome: error"}, true},
+   {".call_broken says nothing of TEST_OPT", ".opt_broken says nothing of TEST_CALL", "- outcome: error"}, NOTHING},
   {"outcome_no_entry", outcome_no_entry, "", false, "\nnot ok 1 - outcome_no_entry\n",
-   {"- outcome: error", "message: \"clean_sun: no function \\\"clean_sun\\\" in the 4 files", "near: clean_sum"}, false},
+   {"- outcome: error", "message: \"clean_sun: no function \\\"clean_sun\\\" in the 7 files", "near: clean_sum"}, CLANG},
   {"outcome_no_entry_broken", outcome_no_entry_broken, "", false, "\nnot ok 1 - outcome_no_entry_broken\n",
-   {"- outcome: error", "no function \\\"clean_sun\\\""}, false},
-  {"outcome_quoted", outcome_quoted, "", true, "\nok 1 - outcome_quoted\n", {0}, false},
+   {"- outcome: error", "no function \\\"clean_sun\\\""}, CLANG},
+  {"outcome_quoted", outcome_quoted, "", true, "\nok 1 - outcome_quoted\n", {0}, CLANG},
   {"outcome_lists", outcome_lists, "", false, "\nnot ok 1 - outcome_lists\n",
-   {"compiling fails: ", "parsing fails: ", "/no/such/header"}, false},
+   {"compiling fails: ", "parsing fails: ", "/no/such/header", "\\\"clean_sum\\\" in the 2 files"}, CLANG},
   {"outcome_link_dirs", outcome_link_dirs, "", false, "\nnot ok 1 - outcome_link_dirs\n",
-   {"possible by type: twice, half", OPT("apply")}, false},
+   {"possible by type: twice, half", OPT("apply")}, CLANG},
   {"outcome_no_database", outcome_no_database, "JT_COMPDB=", false, "\nnot ok 1 - outcome_no_database\n",
-   {"cannot read the compile database /no/such/database", "no compile database: not by .compdb, nor by"}, true},
+   {"cannot read the compile database /no/such/database", "no compile database: not by .compdb, nor by"}, PROGRAM},
   {"outcome_no_options", outcome_no_options, "", false, "\nnot ok 1 - outcome_no_options\n",
-   {"file: \"there.c\"\n      line: 4711\n", OPT("hidden_allocation")}, false},
+   {"file: \"there.c\"\n      line: 4711\n", OPT("hidden_allocation")}, CLANG},
   {"outcome_skip", outcome_skip, "JIMM_JET= PATH=/no/such", true, "\nok 1 - outcome_skip\n",
    {"# skipped check: ", "clean_sum: there is no jimm-jet: not by JIMM_JET, nor beside", "\n# the test goes on\n",
-    "2 of them skipped"}, true},
+    "2 of them skipped"}, NOTHING},
   {"outcome_skip", outcome_skip, "PATH=/no/such", true, "\nok 1 - outcome_skip\n",
-   {"clean_sum: no clang-14: ", "\n# the test goes on\n", "2 of them skipped"}, true},
+   {"clean_sum: no clang-14: ", "\n# the test goes on\n", "2 of them skipped"}, PROGRAM},
   {"outcome_bad_program", outcome_bad_program, "JIMM_JET=/no/such", false, "\nnot ok 1 - outcome_bad_program\n",
-   {"jimm-jet cannot be started: No such file or directory", "- outcome: error"}, true},
+   {"jimm-jet cannot be started: No such file or directory", "- outcome: error"}, NOTHING},
   {"outcome_bad_program", outcome_bad_program, "JIMM_JET=/bin/true", false, "\nnot ok 1 - outcome_bad_program\n",
-   {"jimm-jet ended by status 0 without a result", "- outcome: error"}, true},
+   {"jimm-jet ended by status 0 without a result", "- outcome: error"}, NOTHING},
   {"outcome_targets", outcome_targets, "", false, "\nnot ok 1 - outcome_targets\n",
-   {"\n# jt_jet_target_dirs: the folders are set already; they stay", "checks: 17\n"}, false},
+   {"\n# jt_jet_target_dirs: the folders are set already; they stay", "checks: 17\n"}, CLANG},
 };
 // clang-format on
 
 static void check_victim(void *ctx) {
   const victim *v = ctx;
   char self[PATH_MAX] = "";
-  if (!v->without_clang && jet_case_no_clang()) {
-    TEST_SKIP("%s", jet_case_no_clang());
+  if (v->needs == CLANG) {
+    jet_case_need_clang();
+  } else if (v->needs == PROGRAM) {
+    jet_case_need_program();
   }
   TEST_REQUIRE(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
   jet_output output = jet_case_run(

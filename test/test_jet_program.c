@@ -14,12 +14,6 @@
 #include "jet_case.h"
 #include "jimm-test/jimm-test.h"
 
-static void need_clang(void) {
-  if (jet_case_no_clang()) {
-    TEST_SKIP("%s", jet_case_no_clang());
-  }
-}
-
 static void check_output(jet_output output, int status, const char *needle) {
   bool good = TEST_CHECK_MSG(jet_case_exited(&output, status), "status %#x, not %d",
                              (unsigned)output.status, status);
@@ -33,6 +27,7 @@ static void check_output(jet_output output, int status, const char *needle) {
 // ---- Arguments and names ------------------------------------------------------------------------
 
 TEST(arguments) {
+  jet_case_need_program();
   check_output(jet_case_jet("--help"), 0, "usage: jimm-jet --entry FUNCTION");
   check_output(jet_case_jet("--bad"), 2, "jimm-jet: error: \"--bad\" is no argument");
   check_output(jet_case_jet("--entry"), 2, "--entry wants a value");
@@ -45,17 +40,17 @@ TEST(arguments) {
 }
 
 TEST(entries_that_are_not_there) {
-  need_clang();
+  jet_case_need_clang();
   check_output(jet_case_jet("--entry clean_sun"), 2,
-               "error: no function \"clean_sun\" in the 4 files of ");
+               "error: no function \"clean_sun\" in the 7 files of ");
   check_output(jet_case_jet("--entry clean_sun"), 2, "; near: clean_sum");
   check_output(jet_case_jet("--entry unknown_to_all"), 2,
-               "\"unknown_to_all\" is used in test/jet_samples/opt_defects.c, but none of the 4");
+               "\"unknown_to_all\" is used in test/jet_samples/opt_defects.c, but none of the 7");
   check_output(jet_case_jet("--entry hook"), 2, "no function \"hook\"");
 }
 
 TEST(static_entries) {
-  need_clang();
+  jet_case_need_clang();
   check_output(jet_case_jet("--opt-only --entry by_value"), 1, "by_value (opt_defects.c:");
   check_output(jet_case_jet("--opt-only --entry take_if_asked"), 1, "take_if_asked (clean.c:");
   check_output(jet_case_jet("--entry small_helper"), 2,
@@ -82,6 +77,7 @@ static jet_output run_on(const char *text, const char *arguments) {
 }
 
 TEST(compile_databases) {
+  jet_case_need_program();
   check_output(jet_case_jet("--entry x --compdb /no/such/file"), 2,
                "cannot read the compile database /no/such/file");
   check_output(jet_case_jet("--entry x --compdb '%s'", jet_case_write("bad.json", "[\n{,}]")), 2,
@@ -94,8 +90,28 @@ TEST(compile_databases) {
                "an entry has no \"file\"");
 }
 
+// CMake has the objects of a program in folders below PROGRAM.dir.
+TEST(programs_of_cmake) {
+  jet_case_need_clang();
+  static const char *const programs[] = {"app", "tool"};
+  jet_case_write("one.c", "#include <stdlib.h>\nvoid *f(void) { return malloc(1); }\n");
+  jet_case_write("two.c", "#include <stdlib.h>\nvoid *malloc(size_t n) { return n ? 0 : &n; }\n");
+  for (size_t i = 0; i < 2; ++i) {
+    char database[3 * PATH_MAX];
+    snprintf(database, sizeof database,
+             "[{\"directory\": \"%s\", \"file\": \"one.c\", \"command\": \"cc -o "
+             "CMakeFiles/app.dir/src/one.c.o -c one.c\"},\n"
+             "{\"directory\": \"%s\", \"file\": \"two.c\", \"command\": \"cc -o "
+             "CMakeFiles/%s.dir/lib/two.c.o -c two.c\"}]",
+             jet_case_folder(), jet_case_folder(), programs[i]);
+    check_output(jet_case_run("'%s' --opt-only --entry f --compdb '%s' 2>&1", jet_case_program(),
+                              jet_case_write("cmake.json", database)),
+                 i ? 1 : 0, i ? "1 opt findings" : "0 opt findings in what f reaches: 2 functions");
+  }
+}
+
 TEST(compile_database_is_found_above) {
-  need_clang();
+  jet_case_need_clang();
   check_output(jet_case_run("mkdir -p '%s/a/b' && cd '%s/a/b' && '%s' --opt-only --entry clean_sum",
                             jet_case_folder(), jet_case_folder(), jet_case_program()),
                0, "in what clean_sum reaches");
@@ -104,19 +120,30 @@ TEST(compile_database_is_found_above) {
 }
 
 TEST(files_that_do_not_compile) {
-  need_clang();
+  jet_case_need_clang();
   check_output(run_on("int f(void) {\n  return x;\n}\n", "--entry f"), 2,
                "one.c:2:10: error: use of undeclared identifier 'x'\n");
 }
 
+TEST(files_that_are_gone) {
+  jet_case_need_clang();
+  char database[2 * PATH_MAX];
+  snprintf(database, sizeof database,
+           "[{\"directory\": \"%s\", \"file\": \"gone.c\", \"command\": \"cc -c gone.c\"}]",
+           jet_case_folder());
+  check_output(jet_case_run("'%s' --entry f --compdb '%s' 2>&1", jet_case_program(),
+                            jet_case_write("gone.json", database)),
+               2, "gone.c: compiling fails: clang: error: no such file or directory: '");
+}
+
 TEST(other_languages_are_left_out) {
-  need_clang();
+  jet_case_need_clang();
   check_output(run_on("int f(void) { return 1; }\n", "--entry f"), 0,
                "jimm-jet: note: 1 entries of ");
 }
 
 TEST(arguments_are_passed_on) {
-  need_clang();
+  jet_case_need_clang();
   static const char text[] =
       "#ifndef SAY\n#error \"SAY is missing\"\n#endif\n"
       "int f(int *p) { if (!p) return *p; return 1; }\n";
@@ -133,6 +160,7 @@ static void write_script(const char *name, const char *text) {
 }
 
 TEST(no_clang_is_a_skip) {
+  jet_case_need_program();
   char settings[2 * PATH_MAX];
   jet_output output =
       jet_case_run("mkdir -p '%s/nothing' '%s/other'", jet_case_folder(), jet_case_folder());
@@ -147,6 +175,36 @@ TEST(no_clang_is_a_skip) {
   check_output(jet_case_run("%s", settings), 77, "what has this name is version 15.0.7, and this");
   write_script("other/clang-14", "#!/bin/sh\nexit 1\n");
   check_output(jet_case_run("%s", settings), 77, "it does not tell its version");
+}
+
+// A clang whose analyser does as told.
+static void break_analyser(const char *what) {
+  char script[2 * PATH_MAX];
+  snprintf(script, sizeof script,
+           "#!/bin/sh\ncase \" $* \" in *' --analyze '*) %s ;; esac\n"
+           "PATH=${PATH#*:} exec clang-14 \"$@\"\n",
+           what);
+  write_script("broken/clang-14", script);
+}
+
+TEST(analysers_that_fail) {
+  jet_case_need_clang();
+  char settings[2 * PATH_MAX];
+  jet_output output = jet_case_run("mkdir -p '%s/broken'", jet_case_folder());
+  free(output.text);
+  snprintf(settings, sizeof settings,
+           "PATH='%s/broken':$PATH '%s' --compdb '%s' --entry clean_sum 2>&1", jet_case_folder(),
+           jet_case_program(), jet_case_database());
+  break_analyser("kill -SEGV $$");
+  check_output(jet_case_run("%s", settings), 2, "clean.c: analysing was ended by signal 11");
+  break_analyser("echo 'error: no room'; exit 1");
+  check_output(jet_case_run("%s", settings), 2, "clean.c: analysing fails: error: no room");
+  break_analyser("exit 0");
+  check_output(jet_case_run("%s", settings), 2, "clean.c: the analyser's report cannot be read");
+  snprintf(settings, sizeof settings,
+           "PATH='%s/broken':$PATH '%s' --compdb '%s' --entry clean_sum --opt-only 2>&1",
+           jet_case_folder(), jet_case_program(), jet_case_database());
+  check_output(jet_case_run("%s", settings), 0, "jimm-jet: 0 opt findings in what clean_sum");
 }
 
 // ---- What is kept -------------------------------------------------------------------------------
@@ -177,7 +235,7 @@ static jet_output run_kept(const char *clang, const char *text) {
 }
 
 TEST(results_are_kept_until_a_header_changes) {
-  need_clang();
+  jet_case_need_clang();
   write_mute_clang();
   jet_case_write("kept.c", "#include \"kept.h\"\nint f(int *p) { BODY }\n");
   static const char bad[] =
@@ -189,6 +247,65 @@ TEST(results_are_kept_until_a_header_changes) {
   check_output(run_kept("mute", good), 2, "kept.c: compiling fails: error: clang was asked for");
   check_output(run_kept("nothing", good), 0, "jimm-jet: 0 opt findings, 0 call findings in");
   check_output(run_kept("mute", good), 0, "jimm-jet: 0 opt findings, 0 call findings in");
+}
+
+TEST(results_are_kept_until_a_source_changes) {
+  jet_case_need_clang();
+  write_mute_clang();
+  jet_case_write("kept.c", "#include \"kept.h\"\nint f(int *p) { if (!p) return *p; return 1; }\n");
+  check_output(run_kept("nothing", ""), 1, "jimm-jet: 0 opt findings, 1 call findings in");
+  check_output(run_kept("mute", ""), 1, "jimm-jet: 0 opt findings, 1 call findings in");
+  jet_case_write("kept.c", "#include \"kept.h\"\nint f(int *p) { if (p) return *p; return 1; }\n");
+  check_output(run_kept("mute", ""), 2, "kept.c: compiling fails: error: clang was asked for");
+  check_output(run_kept("nothing", ""), 0, "jimm-jet: 0 opt findings, 0 call findings in");
+}
+
+// What the analyser says of two.c follows from found.c; alone.c has nothing to do with it.
+static jet_output run_three(const char *clang, const char *condition) {
+  static const char *const files[] = {"two.c", "found.c", "alone.c"};
+  char database[6 * PATH_MAX] = "";
+  char text[256];
+  snprintf(text, sizeof text, "static int x;\nint *find(int n) { return %s ? &x : 0; }\n",
+           condition);
+  jet_case_write("found.c", text);
+  for (size_t i = 0; i < 3; ++i) {
+    size_t used = strlen(database);
+    snprintf(database + used, sizeof database - used,
+             "%s{\"directory\": \"%s\", \"file\": \"%s\", \"arguments\": [\"gcc\", \"%s\"]}%s",
+             i ? ",\n" : "[", jet_case_folder(), files[i], files[i], i < 2 ? "" : "]");
+  }
+  return jet_case_run(
+      "PATH='%s/%s':$PATH '%s' --call-only --entry f --cache '%s/three' --compdb '%s' 2>&1",
+      jet_case_folder(), clang, jet_case_program(), jet_case_folder(),
+      jet_case_write("three.json", database));
+}
+
+TEST(only_what_depends_on_a_change_is_analysed_anew) {
+  jet_case_need_clang();
+  char script[2 * PATH_MAX];
+  jet_case_write("two.c",
+                 "int *find(int n);\nint alone(void);\nint f(int n) {\n"
+                 "  int *p = find(n);\n  return *p + alone();\n}\n");
+  jet_case_write("alone.c", "int alone(void) { return 1; }\n");
+  jet_output output = jet_case_run("mkdir -p '%s/logged'", jet_case_folder());
+  free(output.text);
+  snprintf(script, sizeof script,
+           "#!/bin/sh\ncase \" $* \" in *' --analyze '*) for last; do :; done\n"
+           "echo \"${last##*/}\" >>'%s/analysed' ;; esac\n"
+           "PATH=${PATH#*:} exec clang-14 \"$@\"\n",
+           jet_case_folder());
+  write_script("logged/clang-14", script);
+  write_mute_clang();
+  check_output(run_three("logged", "n"), 1, "two.c:5: in f: Dereference of null pointer");
+  check_output(run_three("mute", "n"), 1, "two.c:5: in f: Dereference of null pointer");
+  check_output(jet_case_run("sort '%s/analysed' | tr '\\n' ' '; rm '%s/analysed'",
+                            jet_case_folder(), jet_case_folder()),
+               0, "alone.c found.c two.c ");
+  check_output(run_three("logged", "1"), 0, "jimm-jet: 0 call findings in what f reaches: 3");
+  check_output(jet_case_run("sort '%s/analysed' | tr '\\n' ' '", jet_case_folder()), 0,
+               "found.c two.c ");
+  check_output(jet_case_run("! grep alone '%s/analysed' && echo none", jet_case_folder()), 0,
+               "none\n");
 }
 
 // ---- Ends in the middle -------------------------------------------------------------------------
@@ -254,6 +371,7 @@ static void end_by(int number) {
 }
 
 TEST(a_signal_leaves_nothing_behind) {
+  jet_case_need_program();
   char script[2 * PATH_MAX];
   jet_output output = jet_case_run("mkdir -p '%s/slow'", jet_case_folder());
   free(output.text);

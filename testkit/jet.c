@@ -186,6 +186,7 @@ static arguments make_command(const char *entry, const jt_jet_options *options, 
       options->target_dirs ? options->target_dirs : (const char *const *)default_targets.items);
   pthread_mutex_unlock(&lock);
   add_list(&list, "--link=", options->link_dirs);
+  add_list(&list, "--source=", options->source_dirs);
   add_list(&list, "--ignore=", options->ignore);
   add_list(&list, "--effects=", options->effects);
   add_list(&list, "--call-arg=", options->call_args);

@@ -44,9 +44,11 @@ typedef struct jt_jet_options {
                                    // have the targets of its pointers
   const char *const *call_args;    // arguments for the analyser
   const char *const *opt_args;     // arguments for the compiler
-  const char *const *ignore;       // rules, as "allocation" or "allocation:function"
+  const char *const *ignore;       // rules, as "allocation" or "allocation:function"; the function
+                                   // may be "row.c:function" or "filter_*", too
   const char *const *effects;      // files that say what external functions do
   const char *compdb;              // the compile database, or the folder that has it
+  const char *const *source_dirs;  // only files below these folders are of the program
 } jt_jet_options;
 
 #ifndef __cplusplus

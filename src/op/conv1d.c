@@ -18,11 +18,12 @@ jimm_status CONV2D(const jimm_op_call *call);
 FORWARD(conv1d) {
   const jimm_conv2d_attrs attrs = attrs_2d(call->attrs);
   jimm_tensor inputs[3], output = *call->output;
-  for (int32_t i = 0; i < call->input_count; i++) {
-    inputs[i] = call->inputs[i];
-    if (i < 2) {
-      inputs[i].shape = shape_2d(&call->inputs[i].shape);
-    }
+  inputs[0] = call->inputs[0];
+  inputs[1] = call->inputs[1];
+  inputs[0].shape = shape_2d(&call->inputs[0].shape);
+  inputs[1].shape = shape_2d(&call->inputs[1].shape);
+  if (call->input_count > 2) {
+    inputs[2] = call->inputs[2];
   }
   output.shape = shape_2d(&call->output->shape);
   return CONV2D(&(jimm_op_call){&attrs, call->input_count, inputs, &output});
@@ -41,7 +42,7 @@ extern const jimm_op jimm_op_conv2d;
 static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                          jimm_shape *output) {
   const jimm_conv2d_attrs a = attrs_2d(attrs);
-  jimm_shape as_2d[3], result;
+  jimm_shape as_2d[3] = {0}, result;
   jimm_status status = jimm_check_rank("x", &inputs[0], 3, 3);
   if (status == JIMM_OK) {
     status = jimm_check_rank("weight", &inputs[1], 3, 3);
@@ -49,8 +50,10 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   if (status != JIMM_OK) {
     return status;
   }
-  for (int32_t i = 0; i < input_count; i++) {
-    as_2d[i] = i < 2 ? shape_2d(&inputs[i]) : inputs[i];
+  as_2d[0] = shape_2d(&inputs[0]);
+  as_2d[1] = shape_2d(&inputs[1]);
+  if (input_count > 2) {
+    as_2d[2] = inputs[2];
   }
   status = jimm_op_conv2d.infer(&a, input_count, as_2d, &result);
   if (status != JIMM_OK) {

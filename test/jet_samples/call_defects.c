@@ -117,3 +117,11 @@ void *bad_size(void) {
   long *p = malloc(sizeof(short));  // BAD unix.MallocSizeof // BAD allocation
   return p;
 }
+
+int failure_that_is_none(int n) {
+  int *row = NULL;
+  if (prepare_nothing(n, &row) != 0) {
+    return 0;
+  }
+  return row[0];  // BAD core.NullDereference
+}

@@ -176,3 +176,11 @@ pthread_t clean_thread(void) {
 int clean_parse(const char *text) {
   return (int)strtol(text, NULL, 10);
 }
+
+int clean_failure_of_variable_arguments(int n) {
+  int *row = NULL;
+  if (prepare_row(n, &row) != 0) {
+    return 0;
+  }
+  return row[0];
+}

@@ -14,6 +14,8 @@ int *find_or_null(int *array, size_t n, int what);  // deep/helper.c
 void release(void *p);                              // deep/helper.c
 void *take_memory(size_t size);                     // deep/helper.c
 int apply(int (*f)(int), int x);                    // deep/helper.c
+int prepare_row(int n, int **row);                  // deep/row.c
+int prepare_nothing(int n, int **row);              // deep/row.c
 int unknown_to_all(int x);                          // in no file
 
 #endif  // JET_SAMPLES_H

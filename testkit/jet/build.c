@@ -104,6 +104,12 @@ static void fail(const jet_job *job, const char *what, const char *file) {
   jet_fail("%s: %s fails: %.*s", jet_shown(file), what, (int)strcspn(line, "\n"), line);
 }
 
+void jet_check_job(const jet_job *job, const char *what, const char *file) {
+  if (!jet_succeeded(job)) {
+    fail(job, what, file);
+  }
+}
+
 void jet_run_units(size_t *numbers, size_t count, jet_plan *plan, const char *what) {
   jet_job *jobs = jet_alloc((count + 1) * sizeof *jobs);
   size_t *left = jet_alloc((count + 1) * sizeof *left);

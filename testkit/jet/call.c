@@ -5,36 +5,60 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEFINITIONS "definitions.txt"
+
+static void add_clang_option(jet_job *job, const char *option) {
+  jet_add(&job->argv, "-Xclang");
+  jet_add(&job->argv, option);
+}
 
 static void plan_tree(const jet_unit *unit, size_t number, jet_job *job) {
   *job = (jet_job){.directory = unit->directory, .output = jet_result(number, "log")};
   jet_add_clang(unit, job);
   jet_add_all(&job->argv, &jet.options.call_args);
+  // As the analyser itself will see the files it looks into.
+  add_clang_option(job, "-setup-static-analyzer");
   jet_add(&job->argv, "-emit-ast");
   jet_add(&job->argv, "-o");
   jet_add(&job->argv, jet_result(number, "ast"));
   jet_add(&job->argv, unit->file);
 }
 
-static void plan_analysis(const jet_unit *unit, size_t number, jet_job *job) {
-  *job = (jet_job){.directory = unit->directory, .output = jet_result(number, "log")};
+// One run of the analyser: over a file, or over one function of it.
+typedef struct analysis {
+  size_t number;         // of the unit
+  const char *function;  // NULL: all of the file's
+  const char *plist;
+} analysis;
+
+static const char *const analyser[] = {"-analyzer-checker=core,unix", "-analyzer-inlining-mode=all",
+                                       "-analyzer-output=plist-multi-file"};
+static const char config[] =
+    "suppress-null-return-paths=false,experimental-enable-naive-ctu-analysis=true";
+enum { ANALYSER_OPTIONS = sizeof analyser / sizeof *analyser };
+
+static void plan_analysis(analysis *a, size_t index, jet_job *job) {
+  const jet_unit *unit = &jet.units.items[a->number];
+  a->plist = jet_format("%s/%zu.plist", jet_temporary(), index);
+  *job = (jet_job){.directory = unit->directory,
+                   .output = jet_format("%s/%zu.analysis", jet_temporary(), index)};
   jet_add_clang(unit, job);
-  const char *config = jet_format(
-      "suppress-null-return-paths=false,experimental-enable-naive-ctu-analysis=true,"
-      "ctu-dir=%s,ctu-index-name=" DEFINITIONS,
-      jet_temporary());
-  const char *const options[] = {"-analyzer-checker=core,unix", "-analyzer-inlining-mode=all",
-                                 "-analyzer-output=plist-multi-file", "-analyzer-config", config};
   jet_add(&job->argv, "--analyze");
-  for (size_t i = 0; i < sizeof options / sizeof *options; ++i) {
-    jet_add(&job->argv, "-Xclang");
-    jet_add(&job->argv, options[i]);
+  for (size_t i = 0; i < ANALYSER_OPTIONS; ++i) {
+    add_clang_option(job, analyser[i]);
+  }
+  add_clang_option(job, "-analyzer-config");
+  add_clang_option(
+      job, jet_format("%s,ctu-dir=%s,ctu-index-name=" DEFINITIONS, config, jet_temporary()));
+  if (a->function) {
+    add_clang_option(job, "-analyze-function");
+    add_clang_option(job, a->function);
   }
   jet_add_all(&job->argv, &jet.options.call_args);
   jet_add(&job->argv, "-o");
-  jet_add(&job->argv, jet_result(number, "plist"));
+  jet_add(&job->argv, a->plist);
   jet_add(&job->argv, unit->file);
 }
 
@@ -63,14 +87,14 @@ static json_t *read_steps(const json_t *path, const json_t *files, const jet_uni
   return steps;
 }
 
-static json_t *read_diagnostics(const jet_unit *unit, size_t number) {
-  json_t *plist = jet_read_plist(jet_result(number, "plist"));
+static void read_diagnostics(const analysis *a, json_t *list) {
+  const jet_unit *unit = &jet.units.items[a->number];
+  json_t *plist = jet_read_plist(a->plist);
   const json_t *all = json_object_get(plist, "diagnostics");
   const json_t *files = json_object_get(plist, "files");
   if (!json_is_array(all)) {
     jet_fail("%s: the analyser's report cannot be read", jet_shown(unit->file));
   }
-  json_t *list = json_array();
   for (size_t i = 0; i < json_array_size(all); ++i) {
     const json_t *d = json_array_get(all, i);
     const json_t *location = json_object_get(d, "location");
@@ -86,7 +110,6 @@ static json_t *read_diagnostics(const jet_unit *unit, size_t number) {
     }
   }
   json_decref(plist);
-  return list;
 }
 
 static void report(const json_t *list) {
@@ -115,13 +138,74 @@ static void report(const json_t *list) {
   }
 }
 
-// A result depends on every file that is linked, for the analyser may look into each.
-static const char *make_key(void) {
+// ---- What a result depends on -------------------------------------------------------------------
+
+static bool *leads;  // [from * count + to]: a function of the unit `from` calls one of `to`
+
+static void list_calls(void) {
+  size_t count = jet.units.count;
+  leads = jet_alloc(count * count + 1);
+  for (size_t i = 0; i < jet.reached_count; ++i) {
+    const jet_function *f = jet.reached[i];
+    for (size_t e = 0; e < f->edge_count; ++e) {
+      leads[f->unit * count + f->edges[e].to->unit] = true;
+    }
+  }
+}
+
+// Adds to `units` those that the analyser may look into from the unit `number`, and itself.
+static void add_reach(size_t number, bool *units) {
+  size_t count = jet.units.count;
+  size_t *work = jet_alloc((count + 1) * sizeof *work);
+  size_t end = 0;
+  bool *seen = jet_alloc(count + 1);
+  work[end++] = number;
+  seen[number] = true;
+  for (size_t i = 0; i < end; ++i) {
+    units[work[i]] = true;
+    for (size_t to = 0; to < count; ++to) {
+      if (leads[work[i] * count + to] && !seen[to]) {
+        seen[to] = true;
+        work[end++] = to;
+      }
+    }
+  }
+}
+
+// The functions of a file that are reached, if they are few of its: the analyser then need not look
+// at the others. None: the whole file.
+static jet_list few_functions(size_t number) {
+  enum { FEW = 2 };  // one of so many
+  jet_list names = {0};
+  size_t all = 0;
+  for (size_t i = 0; i < jet.function_count; ++i) {
+    const jet_function *f = &jet.functions[i];
+    if (f->unit != number || !f->file || strcmp(f->file, jet.units.items[number].file) != 0) {
+      continue;
+    }
+    ++all;
+    if (f->reached && !jet_has(&names, f->name)) {
+      jet_add(&names, f->name);
+    }
+  }
+  return FEW * names.count <= all ? names : (jet_list){0};
+}
+
+static const char *make_key(size_t number, const jet_list *functions) {
   jet_hash hash = {0};
+  bool *units = jet_alloc(jet.units.count + 1);
+  add_reach(number, units);
   for (size_t i = 0; i < jet.units.count; ++i) {
-    if (jet.units.items[i].linked) {
+    if (units[i]) {
       jet_hash_text(&hash, jet.units.items[i].key);
     }
+  }
+  jet_hash_text(&hash, config);
+  for (size_t i = 0; i < ANALYSER_OPTIONS; ++i) {
+    jet_hash_text(&hash, analyser[i]);
+  }
+  for (size_t i = 0; i < functions->count; ++i) {
+    jet_hash_text(&hash, functions->items[i]);
   }
   for (size_t i = 0; i < jet.options.call_args.count; ++i) {
     jet_hash_text(&hash, jet.options.call_args.items[i]);
@@ -164,47 +248,98 @@ static void keep_list(const jet_unit *unit, const char *key, json_t *list) {
   json_decref(kept);
 }
 
-static void make_trees(void) {
+// ---- The analyser -------------------------------------------------------------------------------
+
+static void make_trees(const analysis *list, size_t analyses) {
+  bool *units = jet_alloc(jet.units.count + 1);
+  for (size_t i = 0; i < analyses; ++i) {
+    if (!units[list[i].number]) {
+      add_reach(list[i].number, units);
+    }
+  }
   size_t *numbers = jet_alloc((jet.units.count + 1) * sizeof *numbers);
   size_t count = 0;
   for (size_t i = 0; i < jet.units.count; ++i) {
-    if (jet.units.items[i].linked) {
+    if (units[i]) {
       numbers[count++] = i;
     }
   }
   jet_run_units(numbers, count, plan_tree, "parsing");
-  const char *text = jet_definitions();
+  const char *text = jet_definitions(units);
   if (!jet_write(jet_format("%s/" DEFINITIONS, jet_temporary()), text, strlen(text))) {
     jet_fail("cannot write into %s", jet_temporary());
   }
 }
 
+static long long size_of(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 ? (long long)info.st_size : 0;
+}
+
+// Those that take long go first, so that no processor is left without work in the end. Analyses of
+// one unit stay together.
+static int by_size(const void *left, const void *right) {
+  const analysis *a = left;
+  const analysis *b = right;
+  long long sizes[2] = {size_of(jet.units.items[a->number].bitcode),
+                        size_of(jet.units.items[b->number].bitcode)};
+  int order = (sizes[1] > sizes[0]) - (sizes[1] < sizes[0]);
+  return order ? order : (a->number > b->number) - (a->number < b->number);
+}
+
+static void run_analyses(analysis *list, size_t count) {
+  jet_job *jobs = jet_alloc((count + 1) * sizeof *jobs);
+  qsort(list, count, sizeof *list, by_size);
+  for (size_t i = 0; i < count; ++i) {
+    plan_analysis(&list[i], i, &jobs[i]);
+  }
+  jet_run(jobs, count, jet.options.jobs);
+  for (size_t i = 0; i < count; ++i) {
+    jet_check_job(&jobs[i], "analysing", jet.units.items[list[i].number].file);
+  }
+}
+
+// Results of one unit follow each other.
+static void report_analyses(const analysis *list, size_t count, const char *const *keys) {
+  for (size_t i = 0; i < count;) {
+    size_t number = list[i].number;
+    json_t *found = json_array();
+    for (; i < count && list[i].number == number; ++i) {
+      read_diagnostics(&list[i], found);
+    }
+    keep_list(&jet.units.items[number], keys[number], found);
+    report(found);
+    json_decref(found);
+  }
+}
+
 void jet_analyse(void) {
-  const char *key = make_key();
-  size_t *numbers = jet_alloc((jet.units.count + 1) * sizeof *numbers);
+  list_calls();
+  const char **keys = jet_alloc((jet.units.count + 1) * sizeof(char *));
+  analysis *list = jet_alloc((jet.units.count + jet.reached_count + 1) * sizeof *list);
   size_t count = 0;
   for (size_t i = 0; i < jet.units.count; ++i) {
     if (!jet.units.items[i].reached) {
       continue;
     }
-    json_t *list = kept_list(&jet.units.items[i], key);
-    if (list) {
-      report(list);
-      json_decref(list);
-    } else {
-      numbers[count++] = i;
+    jet_list functions = few_functions(i);
+    keys[i] = make_key(i, &functions);
+    json_t *kept = kept_list(&jet.units.items[i], keys[i]);
+    if (kept) {
+      report(kept);
+      json_decref(kept);
+      continue;
+    }
+    for (size_t f = 0; f < functions.count; ++f) {
+      list[count++] = (analysis){.number = i, .function = functions.items[f]};
+    }
+    if (!functions.count) {
+      list[count++] = (analysis){.number = i};
     }
   }
-  if (!count) {
-    return;
-  }
-  make_trees();
-  jet_run_units(numbers, count, plan_analysis, "analysing");
-  for (size_t i = 0; i < count; ++i) {
-    const jet_unit *unit = &jet.units.items[numbers[i]];
-    json_t *list = read_diagnostics(unit, numbers[i]);
-    keep_list(unit, key, list);
-    report(list);
-    json_decref(list);
+  if (count) {
+    make_trees(list, count);
+    run_analyses(list, count);
+    report_analyses(list, count, keys);
   }
 }

@@ -106,15 +106,27 @@ static void read_arguments(const json_t *entry, jet_list *arguments) {
   }
 }
 
+// The folder of the object file. CMake makes folders below that of the program, PROGRAM.dir, as the
+// sources have them.
 static const char *find_target(const json_t *entry, const jet_list *arguments) {
   const char *output = json_string_value(json_object_get(entry, "output"));
   for (char **item = arguments->items; !output && item && *item; ++item) {
     output = strcmp(*item, "-o") == 0 ? item[1] : NULL;
   }
   char *target = jet_format("%s", output ? output : "");
-  char *slash = strrchr(target, '/');
+  char *end = strstr(target, ".dir/");
+  char *slash = end ? end + strlen(".dir") : strrchr(target, '/');
   *(slash ? slash : target) = '\0';
   return target;
+}
+
+static bool is_source(const char *path) {
+  for (size_t i = 0; i < jet.options.sources.count; ++i) {
+    if (jet_below(path, jet.options.sources.items[i])) {
+      return true;
+    }
+  }
+  return !jet.options.sources.count;
 }
 
 static void read_entry(const json_t *entry, jet_units *units, jet_list *seen) {
@@ -123,14 +135,17 @@ static void read_entry(const json_t *entry, jet_units *units, jet_list *seen) {
   if (!file || !directory) {
     jet_fail("%s: an entry has no \"file\" or no \"directory\"", units->database);
   }
+  const char *path = jet_path(jet_path("/", directory), file);
+  if (!is_source(path)) {
+    return;
+  }
   if (!jet_ends(file, ".c")) {
     units->left_out++;
     return;
   }
   jet_list arguments = {0};
   read_arguments(entry, &arguments);
-  jet_unit unit = {.directory = jet_path("/", directory)};
-  unit.file = jet_path(unit.directory, file);
+  jet_unit unit = {.directory = jet_path("/", directory), .file = path};
   unit.target = find_target(entry, &arguments);
   keep_flags(&arguments, &unit.flags);
   jet_hash hash = {0};
@@ -168,6 +183,7 @@ void jet_read_database(const char *path, jet_units *units) {
   }
   json_decref(root);
   if (!units->count) {
-    jet_fail("%s has no C files", path);
+    jet_fail("%s has no C files%s%s", path, jet.options.sources.count ? " below " : "",
+             jet.options.sources.count ? jet.options.sources.items[0] : "");
   }
 }

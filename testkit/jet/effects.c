@@ -182,6 +182,15 @@ static bool fits(const char *pattern, const char *name) {
   return strncmp(pattern, name, size) == 0 && (pattern[size] == '*' || name[size] == '\0');
 }
 
+bool jet_is_of_libc(const char *function) {
+  for (size_t i = 0; i < table_count && !table[i].given; ++i) {
+    if (fits(table[i].name, function)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static jet_effect find(const char *name, bool only_given) {
   for (size_t i = table_count; i-- > 0;) {
     if (only_given && !table[i].given) {

@@ -7,6 +7,7 @@
 //   module.c   those units the entry needs -> one module, lightly optimised, nothing inlined
 //   walk.c     the module's functions -> those that the entry reaches, and by which calls
 //   rules.c    a reached function -> findings            effects.c  what an external function does
+//   pointers.c where calls through pointers lead
 //   loops.c    the loops the vectoriser gave up on       flow.c     where a float becomes a double
 //   call.c     findings of clang's analyser              plist.c    reads its files
 //   report.c   findings -> text or JSON lines
@@ -84,7 +85,7 @@ bool jet_succeeded(const jet_job *job);
 typedef struct jet_unit {
   const char *file;
   const char *directory;
-  const char *target;  // the folder of its object file: what is linked together is often there
+  const char *target;  // the folder of its program's object files: what is linked together
   jet_list flags;
   const char *name;     // of its results in the cache
   const char *key;      // hash of everything that went into its bitcode
@@ -98,7 +99,7 @@ typedef struct jet_units {
   const char *database;
   jet_unit *items;
   size_t count;
-  size_t left_out;  // entries that are not C
+  size_t left_out;  // entries that are not C, of those below the folders of --source
 } jet_units;
 
 void jet_read_database(const char *path, jet_units *units);
@@ -119,6 +120,7 @@ void jet_load_effects(const char *path);  // NULL: the built-in table
 jet_effect jet_find_effect(const char *function);
 // JET_UNKNOWN unless a table given by the user has the function.
 jet_effect jet_find_given_effect(const char *function);
+bool jet_is_of_libc(const char *function);  // in the built-in table
 
 // ---- findings -----------------------------------------------------------------------------------
 
@@ -141,12 +143,13 @@ typedef struct jet_options {
   const char *database;
   jet_list targets;  // folders
   jet_list links;    // folders
+  jet_list sources;  // folders
   jet_list effects;
   jet_list ignored;  // RULE or RULE:FUNCTION
   jet_list opt_args, call_args;
   const char *cache;  // NULL: none
   unsigned jobs;
-  bool json, call, opt, direct_only, help;
+  bool json, call, opt, direct_only, list, help;
 } jet_options;
 
 typedef struct jet_run_state {
@@ -180,9 +183,11 @@ void jet_build_units(void);
 typedef void jet_plan(const jet_unit *unit, size_t number, jet_job *job);
 // One command for each of these units; what fails ends the program. `what` as in "compiling".
 void jet_run_units(size_t *numbers, size_t count, jet_plan *plan, const char *what);
+void jet_check_job(const jet_job *job, const char *what, const char *file);  // ends if it failed
 void jet_add_clang(const jet_unit *unit, jet_job *job);  // clang with the unit's flags
 char *jet_result(size_t number, const char *kind);       // a file in the private folder
 
+void jet_check_job(const jet_job *job, const char *what, const char *file);  // ends if it failed
 void jet_open_cache(void);
 char *jet_cached(const jet_unit *unit, const char *kind);  // the path of a result
 bool jet_cache_holds(jet_unit *unit);                      // sets the key
@@ -190,7 +195,8 @@ bool jet_cache_holds(jet_unit *unit);                      // sets the key
 void jet_cache_keep(jet_unit *unit, const char *bitcode, const char *dependencies);
 
 void jet_link(void);
-char *jet_definitions(void);  // of the linked units, in the form of clang's external definition map
+// What these units define, in the form of clang's external definition map.
+char *jet_definitions(const bool *units);
 extern const char jet_unit_attribute[];  // of each function: the number of its unit
 
 // ---- walk.c -------------------------------------------------------------------------------------
@@ -233,6 +239,13 @@ const jet_function *jet_reached_at(const char *file, unsigned line);
 // The reached function of this name whose text is in `file`.
 const jet_function *jet_reached_named(const char *name, const char *file);
 void jet_find_recursion(void);
+
+// ---- pointers.c ---------------------------------------------------------------------------------
+
+void jet_read_pointers(void);  // before the walk
+void jet_call_pointer(jet_function *f, LLVMValueRef call);
+// Reaches the functions of a type whose address is taken.
+void jet_reach_by_type(jet_function *f, LLVMValueRef call, LLVMTypeRef type, jet_list *targets);
 
 // ---- rules.c, flow.c, loops.c, call.c, plist.c --------------------------------------------------
 

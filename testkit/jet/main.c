@@ -22,15 +22,17 @@ static const char help_text[] =
     "  --compdb FILE     the compile database [compile_commands.json here or above]\n"
     "  --target DIR      only findings in functions below DIR; may be repeated\n"
     "  --link DIR        what lies below DIR is of the program, too; may be repeated\n"
+    "  --source DIR      only what lies below DIR is of the program; may be repeated\n"
     "  --call-only       only call findings\n"
     "  --opt-only        only opt findings\n"
-    "  --ignore RULE[:F] not this rule (in function F); may be repeated\n"
+    "  --ignore RULE[:F] not this rule (in function F, FILE:F, F*); may be repeated\n"
     "  --effects FILE    what external functions do, beside the built-in table; may be repeated\n"
     "  --direct-only     do not follow calls through pointers\n"
     "  --cache DIR       keep the results of compiling and analysing for the next run\n"
     "  --jobs N          commands at a time [the number of processors]\n"
     "  --call-arg ARG    one more argument for the analyser; may be repeated\n"
     "  --opt-arg ARG     one more argument for the compiler; may be repeated\n"
+    "  --list            also the functions that are reached, and what --ignore did in vain\n"
     "  --json            one JSON object a line\n"
     "  --help            this text\n"
     "\n"
@@ -46,11 +48,9 @@ static bool take_flag(const char *argument) {
   const struct {
     const char *name;
     bool *flag;
-  } flags[] = {{"--json", &jet.options.json},
-               {"--call-only", &jet.options.call},
-               {"--opt-only", &jet.options.opt},
-               {"--direct-only", &jet.options.direct_only},
-               {"--help", &jet.options.help}};
+  } flags[] = {{"--json", &jet.options.json},    {"--call-only", &jet.options.call},
+               {"--opt-only", &jet.options.opt}, {"--direct-only", &jet.options.direct_only},
+               {"--list", &jet.options.list},    {"--help", &jet.options.help}};
   for (size_t i = 0; i < sizeof flags / sizeof *flags; ++i) {
     if (strcmp(argument, flags[i].name) == 0) {
       *flags[i].flag = true;
@@ -61,12 +61,17 @@ static bool take_flag(const char *argument) {
 }
 
 static void take_value(int argc, char **argv, int *at, const char **jobs) {
-  const text_option options[] = {
-      {"--entry", &jet.options.entries, NULL},      {"--compdb", NULL, &jet.options.database},
-      {"--target", &jet.options.targets, NULL},     {"--link", &jet.options.links, NULL},
-      {"--ignore", &jet.options.ignored, NULL},     {"--effects", &jet.options.effects, NULL},
-      {"--cache", NULL, &jet.options.cache},        {"--jobs", NULL, jobs},
-      {"--call-arg", &jet.options.call_args, NULL}, {"--opt-arg", &jet.options.opt_args, NULL}};
+  const text_option options[] = {{"--entry", &jet.options.entries, NULL},
+                                 {"--compdb", NULL, &jet.options.database},
+                                 {"--target", &jet.options.targets, NULL},
+                                 {"--link", &jet.options.links, NULL},
+                                 {"--source", &jet.options.sources, NULL},
+                                 {"--ignore", &jet.options.ignored, NULL},
+                                 {"--effects", &jet.options.effects, NULL},
+                                 {"--cache", NULL, &jet.options.cache},
+                                 {"--jobs", NULL, jobs},
+                                 {"--call-arg", &jet.options.call_args, NULL},
+                                 {"--opt-arg", &jet.options.opt_args, NULL}};
   const char *argument = argv[*at];
   for (size_t i = 0; i < sizeof options / sizeof *options; ++i) {
     size_t size = strlen(options[i].name);
@@ -157,6 +162,7 @@ static void check_options(void) {
   }
   check_folders("--target", &jet.options.targets);
   check_folders("--link", &jet.options.links);
+  check_folders("--source", &jet.options.sources);
   jet_load_effects(NULL);
   for (size_t i = 0; i < jet.options.effects.count; ++i) {
     jet_load_effects(jet.options.effects.items[i]);

@@ -28,6 +28,8 @@ typedef struct symbol {
 static symbol *symbols;  // that have a definition, sorted by name and unit
 static size_t symbol_count, symbol_capacity;
 static const char *complaint;
+static const jet_unit **entry_units;
+static size_t entry_unit_count;
 
 static void keep_complaint(LLVMDiagnosticInfoRef info, void *context) {
   (void)context;
@@ -120,13 +122,37 @@ static bool same_name(const symbol *s, const char *name) {
   return s < symbols + symbol_count && strcmp(s->name, name) == 0;
 }
 
+static bool is_below_a_link(const jet_unit *unit) {
+  for (size_t f = 0; f < jet.options.links.count; ++f) {
+    if (jet_below(unit->file, jet.options.links.items[f])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Whether `unit` is sure to be in one program with `user` or with the entry. What the C library has
+// is defined anew by tests and tools of a project (a malloc that fails), and not for its other
+// programs.
+static bool is_of_the_program(const jet_unit *unit, const jet_unit *user) {
+  bool together = unit->linked || (user && strcmp(unit->target, user->target) == 0);
+  for (size_t i = 0; i < entry_unit_count && !together; ++i) {
+    together = strcmp(unit->target, entry_units[i]->target) == 0;
+  }
+  return together || is_below_a_link(unit);
+}
+
 // Who defines it for `user`: a unit that is there already, else one whose object file lies in the
 // same folder, else the first in the database. NULL when none does.
 static const symbol *choose(const char *name, const jet_unit *user) {
   const symbol *best = NULL;
+  bool of_libc = jet_is_of_libc(name);
   int best_rank = 0;
   for (const symbol *s = first_of(name); s && same_name(s, name); ++s) {
     const jet_unit *unit = &jet.units.items[s->unit];
+    if (of_libc && !is_of_the_program(unit, user)) {
+      continue;
+    }
     int rank = s->internal                                       ? 0
                : unit->linked                                    ? 3
                : user && strcmp(unit->target, user->target) == 0 ? 2
@@ -306,10 +332,8 @@ static LLVMValueRef expose(const symbol *entry) {
 // What no name leads to, but pointers may.
 static void take_folders(size_t *work, size_t *count) {
   for (size_t i = 0; i < jet.units.count; ++i) {
-    for (size_t f = 0; f < jet.options.links.count; ++f) {
-      if (jet_below(jet.units.items[i].file, jet.options.links.items[f])) {
-        take(i, work, count);
-      }
+    if (is_below_a_link(&jet.units.items[i])) {
+      take(i, work, count);
     }
   }
 }
@@ -323,6 +347,7 @@ void jet_link(void) {
   qsort(symbols, symbol_count, sizeof *symbols, by_name);
   size_t *work = jet_alloc((jet.units.count + 1) * sizeof *work);
   size_t count = 0;
+  entry_units = jet_alloc((jet.options.entries.count + 1) * sizeof(jet_unit *));
   for (size_t i = 0; i < jet.options.entries.count; ++i) {
     const symbol *entry = find_entry(jet.options.entries.items[i]);
     LLVMValueRef f = expose(entry);
@@ -331,6 +356,7 @@ void jet_link(void) {
     }
     LLVMAddTargetDependentFunctionAttr(f, "jimm-jet-entry", "");
     take(entry->unit, work, &count);
+    entry_units[entry_unit_count++] = &jet.units.items[entry->unit];
   }
   take_folders(work, &count);
   for (size_t i = 0; i < count; ++i) {
@@ -355,13 +381,12 @@ void jet_link(void) {
   run_passes();
 }
 
-char *jet_definitions(void) {
+char *jet_definitions(const bool *units) {
   char *text = jet_format("%s", "");
   const char *last = "";
   for (size_t i = 0; i < symbol_count; ++i) {
     const symbol *s = &symbols[i];
-    if (s->function && !s->internal && jet.units.items[s->unit].linked &&
-        strcmp(s->name, last) != 0) {
+    if (s->function && !s->internal && units[s->unit] && strcmp(s->name, last) != 0) {
       text = jet_format("%sc:@F@%s %zu.ast\n", text, s->name, s->unit);
       last = s->name;
     }

@@ -36,12 +36,32 @@ bool jet_is_rule(const char *name) {
 
 // ---- Findings -----------------------------------------------------------------------------------
 
+// "function", "file.c:function"; a '*' at the end of the function stands for anything.
+static bool is_in(const jet_finding *finding, const char *where) {
+  const char *colon = strrchr(where, ':');
+  const char *name = colon ? colon + 1 : where;
+  size_t size = strcspn(name, "*");
+  const jet_function *f = finding->function;
+  if (strncmp(f->name, name, size) != 0 || (name[size] != '*' && f->name[size] != '\0')) {
+    return false;
+  }
+  const char *file = colon ? jet_format("%.*s", (int)(colon - where), where) : NULL;
+  const char *path = f->file ? f->file : finding->file;
+  return !file || strcmp(path, file) == 0 || jet_ends(path, jet_format("/%s", file));
+}
+
+static bool *silenced;  // of each item of --ignore: it silenced a finding
+
 static bool is_ignored(const jet_finding *finding) {
+  if (!silenced) {
+    silenced = jet_alloc(jet.options.ignored.count + 1);
+  }
   for (size_t i = 0; i < jet.options.ignored.count; ++i) {
     const char *item = jet.options.ignored.items[i];
     size_t size = strcspn(item, ":");
     if (strncmp(finding->rule, item, size) == 0 && finding->rule[size] == '\0' &&
-        (!item[size] || strcmp(finding->function->name, item + size + 1) == 0)) {
+        (!item[size] || is_in(finding, item + size + 1))) {
+      silenced[i] = true;
       return true;
     }
   }
@@ -173,6 +193,28 @@ static size_t count_files(void) {
   return count;
 }
 
+// Items of --ignore that could be dropped.
+static const jet_list *idle_items(void) {
+  static jet_list idle;
+  for (size_t i = 0; i < jet.options.ignored.count; ++i) {
+    if (!silenced || !silenced[i]) {
+      jet_add(&idle, jet.options.ignored.items[i]);
+    }
+  }
+  return &idle;
+}
+
+static void list_text(void) {
+  const jet_list *idle = jet.options.list ? idle_items() : NULL;
+  for (size_t i = 0; idle && i < idle->count; ++i) {
+    printf("silenced nothing: --ignore %s\n", idle->items[i]);
+  }
+  for (size_t i = 0; jet.options.list && i < jet.reached_count; ++i) {
+    const jet_function *f = jet.reached[i];
+    printf("reached: %s (%s:%u)\n", f->name, f->file ? jet_shown(f->file) : "?", f->line);
+  }
+}
+
 static void print_text(void) {
   size_t begin = 0;
   for (size_t i = 1; i <= jet.finding_count; ++i) {
@@ -181,6 +223,7 @@ static void print_text(void) {
       begin = i;
     }
   }
+  list_text();
   const char *opt = jet.options.opt ? jet_format("%zu opt findings", count_kind(false)) : "";
   const char *call = jet.options.call ? jet_format("%zu call findings", count_kind(true)) : "";
   const jet_list *entries = &jet.options.entries;
@@ -222,6 +265,18 @@ static json_t *path_json(const jet_finding *finding) {
   return array;
 }
 
+static void list_json(void) {
+  const jet_list *idle = jet.options.list ? idle_items() : NULL;
+  for (size_t i = 0; idle && i < idle->count; ++i) {
+    print_line(json_pack("{s:s, s:s}", "kind", "idle", "ignore", idle->items[i]));
+  }
+  for (size_t i = 0; jet.options.list && i < jet.reached_count; ++i) {
+    const jet_function *f = jet.reached[i];
+    print_line(json_pack("{s:s, s:s, s:s?, s:i}", "kind", "reached", "function", f->name, "file",
+                         f->file, "line", (int)f->line));
+  }
+}
+
 static void print_json(void) {
   for (size_t i = 0; i < jet.finding_count; ++i) {
     const jet_finding *f = &jet.findings[i];
@@ -242,6 +297,7 @@ static void print_json(void) {
     }
     print_line(line);
   }
+  list_json();
   print_line(json_pack("{s:s, s:i, s:i, s:i, s:i, s:f}", "kind", "summary", "opt",
                        (int)count_kind(false), "call", (int)count_kind(true), "functions",
                        (int)jet.reached_count, "files", (int)count_files(), "seconds", seconds()));

@@ -25,88 +25,6 @@ bool jet_is_double_libm(LLVMValueRef instruction) {
   return callee && LLVMIsDeclaration(callee) && jet_find_effect(name_of(callee)) == JET_MATH;
 }
 
-// ---- Calls through pointers ---------------------------------------------------------------------
-
-// Something else than a direct call uses the function, so that a pointer to it may exist.
-static bool has_address_taken(LLVMValueRef value) {
-  for (LLVMUseRef use = LLVMGetFirstUse(value); use; use = LLVMGetNextUse(use)) {
-    LLVMValueRef user = LLVMGetUser(use);
-    if (!LLVMIsAInstruction(user) || !jet_is_call(user)) {
-      return true;
-    }
-    for (unsigned i = 0; i < LLVMGetNumArgOperands(user); ++i) {
-      if (LLVMGetOperand(user, i) == value) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-static void add_target(jet_function *f, LLVMValueRef call, jet_function *to, bool certain,
-                       jet_list *targets) {
-  if (!jet_has(targets, to->name)) {
-    jet_add(targets, to->name);
-  }
-  if (!jet.options.direct_only) {
-    jet_reach(f, to, jet_place_of(f, call), certain);
-  }
-}
-
-// The targets that the optimiser has proved to be all.
-static bool known_targets(jet_function *f, LLVMValueRef call, jet_list *targets) {
-  LLVMValueRef node = LLVMGetMetadata(call, LLVMGetMDKindIDInContext(jet.context, "callees", 7));
-  if (!node) {
-    return false;
-  }
-  unsigned count = LLVMGetMDNodeNumOperands(node);
-  LLVMValueRef *operands = jet_alloc((count + 1) * sizeof(LLVMValueRef));
-  LLVMGetMDNodeOperands(node, operands);
-  for (unsigned i = 0; i < count; ++i) {
-    jet_function *to = operands[i] ? jet_function_of(operands[i]) : NULL;
-    if (to) {
-      add_target(f, call, to, true, targets);
-    } else if (operands[i]) {
-      jet_add(targets, name_of(operands[i]));
-    }
-  }
-  return targets->count > 0;
-}
-
-static void possible_targets(jet_function *f, LLVMValueRef call, LLVMTypeRef type,
-                             jet_list *targets) {
-  for (size_t i = 0; i < jet.function_count; ++i) {
-    jet_function *to = &jet.functions[i];
-    if (LLVMGlobalGetValueType(to->value) == type && has_address_taken(to->value)) {
-      add_target(f, call, to, false, targets);
-    }
-  }
-}
-
-static void call_pointer(jet_function *f, LLVMValueRef call) {
-  jet_list targets = {0};
-  bool known = known_targets(f, call, &targets);
-  if (!known) {
-    possible_targets(f, call, LLVMGetCalledFunctionType(call), &targets);
-  }
-  const char *names = "";
-  for (size_t i = 0; i < targets.count && i < 8; ++i) {
-    names = jet_format("%s%s%s", names, i ? ", " : "", targets.items[i]);
-  }
-  const char *more = targets.count > 8 ? jet_format(" and %zu more", targets.count - 8) : "";
-  const char *message =
-      !targets.count ? "calls through a pointer; no function of the program has its type"
-      : known        ? jet_format("calls through a pointer; its targets: %s%s", names, more)
-                     : jet_format("calls through a pointer; possible by type: %s%s", names, more);
-  jet_place place = jet_place_of(f, call);
-  jet_find((jet_finding){.rule = "indirect-call",
-                         .file = place.file,
-                         .line = place.line,
-                         .function = f,
-                         .message = message,
-                         .targets = targets});
-}
-
 // ---- Calls by name ------------------------------------------------------------------------------
 
 static void report_effect(jet_function *f, LLVMValueRef call, const char *name, jet_effect effect) {
@@ -150,7 +68,7 @@ static void call_back(jet_function *f, LLVMValueRef call) {
       jet_reach(f, to, jet_place_of(f, call), false);
     } else if (!LLVMIsConstant(argument) && LLVMGetTypeKind(type) == LLVMPointerTypeKind &&
                LLVMGetTypeKind(LLVMGetElementType(type)) == LLVMFunctionTypeKind) {
-      possible_targets(f, call, LLVMGetElementType(type), &(jet_list){0});
+      jet_reach_by_type(f, call, LLVMGetElementType(type), &(jet_list){0});
     }
   }
 }
@@ -178,7 +96,7 @@ static void scan_call(jet_function *f, LLVMValueRef call) {
   } else if (LLVMIsAInlineAsm(LLVMGetCalledValue(call))) {
     find(f, call, "inline-asm", NULL, "inline assembly: the optimiser cannot see through it");
   } else {
-    call_pointer(f, call);
+    jet_call_pointer(f, call);
   }
 }
 

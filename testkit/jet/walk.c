@@ -143,6 +143,7 @@ static bool is_entry(LLVMValueRef f) {
 
 void jet_walk(void) {
   list_functions();
+  jet_read_pointers();
   for (size_t i = 0; i < jet.function_count; ++i) {
     if (is_entry(jet.functions[i].value)) {
       jet_reach(NULL, &jet.functions[i], (jet_place){0}, true);

@@ -173,6 +173,11 @@ static void (*const tiles[ROWS])(const tile *) = {TILES_4, tile_5,  tile_6,  til
 #endif
 #endif
 
+/* The only call through a pointer in a kernel: of a table of constants, once a tile. */
+INLINE void run_tile(const tile *t, size_t rows) {
+  tiles[rows - 1](t);
+}
+
 /* Where the taps first .. first+count-1 of `rows` output pixels from `row` on are in x. */
 static void find_pixels(const jimm_conv_args *a, size_t group, size_t row, size_t rows,
                         size_t first, size_t count, const float **pointers) {
@@ -270,7 +275,7 @@ void TASK(conv2d_igemm_f32)(void *args, size_t index) {
           t.sums = sums + r * COLUMNS;
           t.y = a->y + at;
           t.residual = a->residual != NULL ? a->residual + at : NULL;
-          tiles[n - 1](&t);
+          run_tile(&t, n);
         }
         t.weights += t.taps * t.channels * COLUMNS;
       }
