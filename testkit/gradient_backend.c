@@ -96,7 +96,7 @@ bool jti_backend_is_forward(unsigned backend) {
 typedef struct caller {
   const jti_gradient_problem *p;
   unsigned backend;
-  const jt_recompiled *form;  // NULL: the backend has none of its own
+  const jt_recompiled *form;  // of backends that are recompiled
   jti_tree *args, *before, *tangent, *result;
   void *ctx;  // its bytes as they were
 } caller;
@@ -105,21 +105,18 @@ static bool is_enzyme(unsigned backend) {
   return backend == JT_ENZYME || backend == JTI_ENZYME_REVERSE;
 }
 
-static const jt_recompiled *form_of(const jti_gradient_problem *p, unsigned backend) {
-  return is_enzyme(backend)                           ? p->enzyme
-         : (backend == JT_DUAL || backend == JT_TAPE) ? p->recompiled
-                                                      : NULL;
+static bool is_recompiled(unsigned backend) {
+  return backend == JT_DUAL || backend == JT_TAPE || is_enzyme(backend);
 }
 
 static void caller_open(caller *c, const jti_gradient_problem *p, unsigned backend,
                         const double *x) {
-  const jt_recompiled *form = form_of(p, backend);
-  bool wide = form != NULL;
+  bool wide = is_recompiled(backend);
   jti_tree_type type = wide ? JTI_TREE_F64 : JTI_TREE_SAME;
   jti_tree_type tangent = wide ? JTI_TREE_TANGENT_F64 : JTI_TREE_TANGENT;
   *c = (caller){.p = p,
                 .backend = backend,
-                .form = form,
+                .form = is_enzyme(backend) ? p->enzyme : p->recompiled,
                 .args = jti_tree_make(&p->args, &p->leaves, type),
                 .before = jti_tree_make(&p->args, &p->leaves, type),
                 .tangent = jti_tree_make(&p->args, &p->leaves, tangent),
@@ -270,7 +267,7 @@ static char *differentiate(const jti_gradient_problem *p, unsigned backend, cons
   caller c;
   double value = NAN;
   caller_open(&c, p, backend, x);
-  bool known = c.form && x == p->x;
+  bool known = is_recompiled(backend) && x == p->x;
   char *problem = known ? check_value(&c, false, &value) : NULL;
   if (!problem) {
     problem = what(&c, job);
