@@ -41,7 +41,7 @@ targets() {
   for one in $1; do
     case $one in
       cli* | toy*) echo all && return ;;
-      jet*) echo "test/test_${one%%:*} testkit/jet/jimm-jet" ;;
+      jet*) echo "test/test_${one%%:*} jimm-jet" ;;
       hf_* | hub_*) echo "test/test_${one%%:*} test/hub_client" ;;
       *) echo "test/test_${one%%:*}" ;;
     esac
