@@ -163,6 +163,47 @@ TEST(right_in_noise) {
 TEST(wrong_in_noise) {
   TEST_GRADIENTS_FLAT(rough, three, 3, NULL, .flat_gradient = wrong_gradient);
 }
+// Noise that no step can be chosen against.
+static double grainy(const double *x, size_t n, void *ctx) {
+  double sum = square(x, n, ctx);
+  for (size_t i = 0; i < n; i++) {
+    sum += 1e-5 * sin(1e9 * x[i]);
+  }
+  return sum;
+}
+static void grainy_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  square_gradient(x, n, ctx, gradient);
+  gradient[1] += 1e-5;
+}
+TEST(untold_in_grains) {
+  TEST_GRADIENTS_FLAT(grainy, three + 1, 2, NULL, .flat_gradient = grainy_gradient);
+}
+TEST(wrong_in_grains) {
+  TEST_GRADIENTS_FLAT(grainy, three + 1, 2, NULL, .flat_gradient = wrong_gradient);
+}
+
+// A slope of 3, and of 4 in a bump that is narrower than wide steps are.
+static double bump(const double *x, size_t n, void *ctx) {
+  (void)n, (void)ctx;
+  double t = (x[0] - 0.3) / 1e-3;
+  return 3 * x[0] + 1e-3 * t * exp(-t * t);
+}
+static void bump_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)n, (void)ctx;
+  double t = (x[0] - 0.3) / 1e-3;
+  gradient[0] = 3 + (1 - 2 * t * t) * exp(-t * t);
+}
+static void no_bump_gradient(const double *x, size_t n, void *ctx, double *gradient) {
+  (void)x, (void)n, (void)ctx;
+  gradient[0] = 3;
+}
+TEST(right_in_a_bump) {
+  TEST_GRADIENTS_FLAT(bump, ((const double[]){0.3}), 1, NULL, .flat_gradient = bump_gradient);
+}
+TEST(wrong_in_a_bump) {
+  TEST_GRADIENTS_FLAT(bump, ((const double[]){0.3}), 1, NULL, .flat_gradient = no_bump_gradient);
+}
+
 static double step(const double *x, size_t n, void *ctx) {
   (void)n, (void)ctx;
   return floor(x[0]);
