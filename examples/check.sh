@@ -4,24 +4,9 @@
 set -u
 # shellcheck source=test/scope.sh
 . "$(dirname "$0")/../test/scope.sh"
+# shellcheck source=test/tap.sh
+. "$(dirname "$0")/../test/tap.sh"
 program=$1
-n=0
-failed=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-echo "TAP version 14"
-check() {
-  name=$1
-  shift
-  n=$((n + 1))
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok $n - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok $n - $name"
-    cat "$work/log" "$work/out" "$work/err" 2>/dev/null | sed 's/^/# /' | tail -n 20
-  fi
-}
 run() { "$program" "$@" >"$work/out" 2>"$work/err"; }
 refuses() { ! run "$@" && grep -q '^two_backbones: ' "$work/err"; }
 says() { grep -qx -- "$1" "$work/out"; }
@@ -36,6 +21,4 @@ check "b.backbone is convnext_atto" says 'b.backbone: to the bit the features of
 check "gives ten logits" says 'logits \[1, 10\]: .*'
 check "gives a score" says 'score \[1, 1\]: .*'
 check "a file that cannot be written" refuses "$work/none/w.safetensors"
-echo "1..$n"
-echo "# $((n - failed)) passed, $failed failed, 0 errors, 0 broken, 0 soft, 0 skipped ($n checks)"
-[ $failed -eq 0 ]
+tap_end

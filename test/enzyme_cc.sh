@@ -4,26 +4,10 @@
 set -u
 # shellcheck source=test/scope.sh
 . "$(dirname "$0")/scope.sh"
+# shellcheck source=test/tap.sh
+. "$(dirname "$0")/tap.sh"
 root=$(cd "$1" && pwd)
 compiler=$root/testkit/enzyme/jimm-enzyme-cc
-n=0
-failed=0
-skipped=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-echo "TAP version 14"
-check() {
-  name=$1
-  shift
-  n=$((n + 1))
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok $n - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok $n - $name"
-    sed 's/^/# /' "$work/log" | head -n 20
-  fi
-}
 # says STATUS TEXT COMMAND...
 says() {
   want=$1 text=$2 status=0
@@ -95,11 +79,7 @@ if reason=$("$compiler" --probe); then
 else
   for name in "compiles with the plugin" "the object says at which one" "its symbols are local" "no -o" \
     "an error of the author's" "leaves no object, too"; do
-    n=$((n + 1))
-    skipped=$((skipped + 1))
-    echo "ok $n - $name # SKIP $reason"
+    skip "$name" "$reason"
   done
 fi
-echo "1..$n"
-echo "# $((n - failed - skipped)) passed, $failed failed, 0 errors, 0 broken, 0 soft, $skipped skipped ($n checks)"
-[ $failed -eq 0 ]
+tap_end

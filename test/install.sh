@@ -4,26 +4,11 @@
 set -u
 # shellcheck source=test/scope.sh
 . "$(dirname "$0")/scope.sh"
+# shellcheck source=test/tap.sh
+. "$(dirname "$0")/tap.sh"
 build=$1
 readme=$(dirname "$0")/../README.md
 examples=$(dirname "$0")/../examples
-n=0
-failed=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-echo "TAP version 14"
-check() {
-  name=$1
-  shift
-  n=$((n + 1))
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok $n - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok $n - $name"
-    sed 's/^/# /' "$work/log" | tail -n 20
-  fi
-}
 
 check "installs into a folder" env DESTDIR="$work/root" ${MESON:-meson} install -C "$build" --no-rebuild
 prefix=$(find "$work/root" -type d -name pkgconfig | head -n 1)
@@ -91,6 +76,4 @@ check "the program runs" "$(find "$work/root" -type f -name jimm -path '*bin*' |
 check "the man page is installed" test -n "$(find "$work/root" -name 'jimm.1*' | head -n 1)"
 check "the man page of the test kit is installed" test -n "$(find "$work/root" -path '*man7*' -name 'jimm-test.7*')"
 check "the completion is installed" test -n "$(find "$work/root" -path '*bash-completion*' -name jimm | head -n 1)"
-echo "1..$n"
-echo "# $((n - failed)) passed, $failed failed, 0 errors, 0 broken, 0 soft, 0 skipped ($n checks)"
-[ $failed -eq 0 ]
+tap_end

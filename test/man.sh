@@ -5,26 +5,10 @@
 set -u
 # shellcheck source=test/scope.sh
 . "$(dirname "$0")/scope.sh"
+# shellcheck source=test/tap.sh
+. "$(dirname "$0")/tap.sh"
 root=$1
 shift
-n=0
-failed=0
-skipped=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-echo "TAP version 14"
-check() {
-  name=$1
-  shift
-  n=$((n + 1))
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok $n - $name"
-  else
-    failed=$((failed + 1))
-    echo "not ok $n - $name"
-    sed 's/^/# /' "$work/log" | head -n 20
-  fi
-}
 # Takes "--warnings" and so on; fails when anything was said.
 silent() { ! "$@" 2>&1 >/dev/null | grep .; }
 renders() {
@@ -34,9 +18,7 @@ renders() {
     shift 3
     check "$name" "$@" "$page"
   else
-    n=$((n + 1))
-    skipped=$((skipped + 1))
-    echo "ok $n - $name # SKIP there is no $2"
+    skip "$name" "there is no $2"
   fi
 }
 linted() { ! mandoc -T lint -W error "$1" | grep .; }
@@ -89,6 +71,4 @@ for page in "$@"; do
       ;;
   esac
 done
-echo "1..$n"
-echo "# $((n - failed - skipped)) passed, $failed failed, 0 errors, 0 broken, 0 soft, $skipped skipped ($n checks)"
-[ $failed -eq 0 ]
+tap_end
