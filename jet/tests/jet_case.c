@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "jimm-test/jimm-test.h"
+#include "tap.h"
 
 // Of the build: JET_MISSING is why jimm-jet was not built, or ""; OWN_JET is where it lies.
 static const char *const sample_files[] = {"call_defects.c",   "clean.c",       "deep/helper.c",
@@ -156,7 +156,7 @@ const char *jet_case_open(void) {
   const char *given = getenv("JIMM_JET_SAMPLES");
   const char *base = getenv("TMPDIR");
   snprintf(folder, sizeof folder, "%s/test-jet-XXXXXX", base && *base ? base : "/tmp");
-  if (!realpath(given ? given : "test/jet_samples", samples)) {
+  if (!realpath(given ? given : "tests/samples", samples)) {
     return "no folder of samples (JIMM_JET_SAMPLES)";
   }
   const char *jet = getenv("JIMM_JET");

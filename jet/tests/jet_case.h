@@ -1,7 +1,7 @@
 // jet_case.h: what the tests of call-tree checks share: a folder of their own, and runs of
 // jimm-jet.
-#ifndef JIMM_TEST_JET_CASE_H
-#define JIMM_TEST_JET_CASE_H
+#ifndef JET_TESTS_JET_CASE_H
+#define JET_TESTS_JET_CASE_H
 
 #include <stdbool.h>
 
@@ -33,4 +33,4 @@ bool jet_case_exited(const jet_output *output, int status);
 const char *jet_case_write(const char *name, const char *text);
 char *jet_case_read(const char *path);  // owned by the caller; NULL when it cannot be read
 
-#endif  // JIMM_TEST_JET_CASE_H
+#endif  // JET_TESTS_JET_CASE_H

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "jet_case.h"
-#include "jimm-test/jimm-test.h"
+#include "tap.h"
 
 static void check_output(jet_output output, int status, const char *needle) {
   bool good = TEST_CHECK_MSG(jet_case_exited(&output, status), "status %#x, not %d",
@@ -45,7 +45,7 @@ TEST(entries_that_are_not_there) {
                "error: no function \"clean_sun\" in the 7 files of ");
   check_output(jet_case_jet("--entry clean_sun"), 2, "; near: clean_sum");
   check_output(jet_case_jet("--entry unknown_to_all"), 2,
-               "\"unknown_to_all\" is used in test/jet_samples/opt_defects.c, but none of the 7");
+               "\"unknown_to_all\" is used in tests/samples/opt_defects.c, but none of the 7");
   check_output(jet_case_jet("--entry hook"), 2, "no function \"hook\"");
 }
 
@@ -54,12 +54,12 @@ TEST(static_entries) {
   check_output(jet_case_jet("--opt-only --entry by_value"), 1, "by_value (opt_defects.c:");
   check_output(jet_case_jet("--opt-only --entry take_if_asked"), 1, "take_if_asked (clean.c:");
   check_output(jet_case_jet("--entry small_helper"), 2,
-               "\"small_helper\" is in test/jet_samples/clean.c and in "
-               "test/jet_samples/opt_defects.c: say \"test/jet_samples/clean.c:small_helper\"");
+               "\"small_helper\" is in tests/samples/clean.c and in "
+               "tests/samples/opt_defects.c: say \"tests/samples/clean.c:small_helper\"");
   check_output(jet_case_jet("--opt-only --entry clean.c:small_helper"), 0,
                "1 functions of 1 files");
   check_output(jet_case_jet("--entry other.c:small_helper"), 2,
-               "no function \"other.c:small_helper\"; there is one in test/jet_samples/clean.c\n");
+               "no function \"other.c:small_helper\"; there is one in tests/samples/clean.c\n");
 }
 
 // ---- Compile databases --------------------------------------------------------------------------

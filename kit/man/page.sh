@@ -4,10 +4,8 @@
 #   @version@                  VERSION
 #   @help TITLE [synopsis]     PROGRAM --help; its options under the heading TITLE
 #   @header NAME [SKIP]        include/jimm-test/NAME, but for the sections that match SKIP
-#   @rules                     those of docs/jet.md
 set -eu
 here=$(dirname "$0")
-root=$here/../..
 while IFS= read -r line; do
   case $line in
     '@help '*)
@@ -19,9 +17,8 @@ while IFS= read -r line; do
       rest=${line#@header }
       name=${rest%% *}
       awk -f "$here/roff.awk" -f "$here/header.awk" -v skip="$(test "$name" = "$rest" || echo "${rest#* }")" \
-        "$root/include/jimm-test/$name"
+        "$here/../include/jimm-test/$name"
       ;;
-    @rules) awk -f "$here/roff.awk" -f "$here/rules.awk" "$root/docs/jet.md" ;;
     *@version@*) printf '%s\n' "${line%%@version@*}$2${line#*@version@}" ;;
     *) printf '%s\n' "$line" ;;
   esac

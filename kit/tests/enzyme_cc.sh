@@ -1,13 +1,11 @@
 #!/bin/sh
 # jimm-enzyme-cc: what it says of what is missing, the objects that it makes, and its errors. TAP.
-# Usage: test/enzyme_cc.sh SOURCE_ROOT     JT_ENZYME_PLUGIN may name the plugin
+# Usage: tests/enzyme_cc.sh KIT     JT_ENZYME_PLUGIN may name the plugin
 set -u
-# shellcheck source=test/scope.sh
-. "$(dirname "$0")/scope.sh"
-# shellcheck source=test/tap.sh
+# shellcheck source=kit/tests/tap.sh
 . "$(dirname "$0")/tap.sh"
 root=$(cd "$1" && pwd)
-compiler=$root/testkit/enzyme/jimm-enzyme-cc
+compiler=$root/enzyme/jimm-enzyme-cc
 # says STATUS TEXT COMMAND...
 says() {
   want=$1 text=$2 status=0
@@ -50,8 +48,10 @@ JT_ENZYME_PLUGIN=$work/nothing-19.so
 check "a plugin that is not there" says 77 "nothing-19.so, which is not there" "$compiler" --probe
 JT_ENZYME_PLUGIN=$work/ClangEnzyme-99.so
 check "a plugin without its clang" says 77 "but there is no clang-99" "$compiler" --probe
+printf '#!/bin/sh\nexec %s "$@"\n' "${CC:-cc}" >"$work/clang"  # CC may be several words
+chmod +x "$work/clang"
 check "a plugin that cannot be loaded" says 77 "cannot compile with $JT_ENZYME_PLUGIN" \
-  env "JT_ENZYME_CLANG=${CC:-cc}" "$compiler" --probe
+  env "JT_ENZYME_CLANG=$work/clang" "$compiler" --probe
 JT_ENZYME_PLUGIN="$work/Clang\"Enzyme-99.so"
 check "compiles without the plugin" compile f_enzyme
 check "the object says why" has "but there is no clang-99" "$work/f_enzyme.o"

@@ -124,9 +124,9 @@ TEST(jet_more_arguments) {
 
 TEST(jet_below_folders_of_all) {
   TEST_CHECK(jt_jet_target_dirs(JT_STRINGS("src", "include"), false));
-  TEST_CHECK(!jt_jet_target_dirs(JT_STRINGS("cli"), false));  // changes nothing, and says so
-  TEST_CHECK(jt_jet_target_dirs(JT_STRINGS("testkit"), true));
-  TEST_JET(largest_of);  // its findings are in test/
+  TEST_CHECK(!jt_jet_target_dirs(JT_STRINGS("man"), false));  // changes nothing, and says so
+  TEST_CHECK(jt_jet_target_dirs(JT_STRINGS("man"), true));
+  TEST_JET(largest_of);  // its findings are in tests/
   jt_jet_target_dirs(NULL, true);
 }
 

@@ -1,14 +1,10 @@
 #!/bin/sh
 # The man pages of the kit are well-formed and name everything that a user can write: macros,
 # arguments, variables of the environment. TAP.
-# Usage: test/man.sh SOURCE_ROOT PAGE...     JT_HELP and JIMM_JET name the programs of the pages
+# Usage: tests/man.sh PAGE...   (from the top of the kit)     JT_HELP names the program of jimm-test.7
 set -u
-# shellcheck source=test/scope.sh
-. "$(dirname "$0")/scope.sh"
-# shellcheck source=test/tap.sh
+# shellcheck source=kit/tests/tap.sh
 . "$(dirname "$0")/tap.sh"
-root=$1
-shift
 # Takes "--warnings" and so on; fails when anything was said.
 silent() { ! "$@" 2>&1 >/dev/null | grep .; }
 renders() {
@@ -40,7 +36,7 @@ all_items() {
   }
 }
 macros() {
-  sed -n 's/^#define \(TEST_*[A-Z_]*\)(.*/\1/p' "$root"/include/jimm-test/*.h | sort -u | all_items "$1" 30
+  sed -n 's/^#define \(TEST_*[A-Z_]*\)(.*/\1/p' include/jimm-test/*.h | sort -u | all_items "$1" 30
 }
 options() { "$2" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p' | all_items "$1" "$3"; }
 variables() {
@@ -59,15 +55,11 @@ for page in "$@"; do
     jimm-test.7)
       check "$base has every macro" macros "$page"
       check "$base has every argument" options "$page" "$JT_HELP" 10
-      check "$base has every variable" variables "$page" "$root/testkit/*.c" 7
+      check "$base has every variable" variables "$page" "src/*.c" 7
       ;;
     jimm-enzyme-cc.1)
-      check "$base has every argument" options "$page" "$root/testkit/enzyme/jimm-enzyme-cc" 2
-      check "$base has every variable" shell_variables "$page" "$root/testkit/enzyme/jimm-enzyme-cc" 3
-      ;;
-    jimm-jet.1)
-      check "$base has every argument" options "$page" "$JIMM_JET" 14
-      check "$base has every variable" variables "$page" "$root/testkit/jet/*.c" 1
+      check "$base has every argument" options "$page" enzyme/jimm-enzyme-cc 2
+      check "$base has every variable" shell_variables "$page" enzyme/jimm-enzyme-cc 3
       ;;
   esac
 done

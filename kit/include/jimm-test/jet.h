@@ -9,7 +9,7 @@
 //   }
 //
 // The program jimm-jet looks at the project's sources through its compile database; the functions
-// themselves are not run, and need not be linked to the test. docs/jet.md has the rules.
+// themselves are not run, and need not be linked to the test. jimm-jet(1) has the rules.
 //
 //   what was found                       without a marker    with .call_broken or .opt_broken
 //   nothing                              pass                error ("unbroken")
