@@ -115,15 +115,7 @@ static const char built_in[] =
     "blocking-io munlock mprotect prctl dlopen dlsym dlclose dlerror setpgid syscall\n";
 
 static void add(const char *name, jet_effect effect, bool given) {
-  if (table_count == table_capacity) {
-    size_t capacity = table_capacity ? 2 * table_capacity : 1024;
-    entry *grown = jet_alloc(capacity * sizeof *grown);
-    if (table_count) {
-      memcpy(grown, table, table_count * sizeof *grown);
-    }
-    table = grown;
-    table_capacity = capacity;
-  }
+  table = jet_reserve(table, table_count, &table_capacity, sizeof *table);
   table[table_count++] = (entry){.name = name, .effect = effect, .given = given};
 }
 

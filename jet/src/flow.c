@@ -3,7 +3,6 @@
 #include "jet.h"
 
 #include <llvm-c/Core.h>
-#include <string.h>
 
 typedef struct value_set {
   LLVMValueRef *items;
@@ -16,17 +15,14 @@ static bool insert(value_set *set, LLVMValueRef value) {
       return false;
     }
   }
-  if (set->count == set->capacity) {
-    size_t capacity = set->capacity ? 2 * set->capacity : 16;
-    LLVMValueRef *grown = jet_alloc(capacity * sizeof(LLVMValueRef));
-    if (set->count) {
-      memcpy(grown, set->items, set->count * sizeof(LLVMValueRef));
-    }
-    set->items = grown;
-    set->capacity = capacity;
-  }
+  set->items = jet_reserve(set->items, set->count, &set->capacity, sizeof(LLVMValueRef));
   set->items[set->count++] = value;
   return true;
+}
+
+static bool is_double_libm(LLVMValueRef instruction) {
+  LLVMValueRef callee = jet_is_call(instruction) ? jet_direct_callee(instruction) : NULL;
+  return callee && LLVMIsDeclaration(callee) && jet_find_effect(jet_name_of(callee)) == JET_MATH;
 }
 
 static bool is_promotion(LLVMValueRef value) {
@@ -42,7 +38,7 @@ static bool is_math_call(LLVMValueRef instruction) {
     return false;
   }
   size_t size = 0;
-  return jet_starts(LLVMGetValueName2(callee, &size), "llvm.") || jet_is_double_libm(instruction);
+  return jet_starts(LLVMGetValueName2(callee, &size), "llvm.") || is_double_libm(instruction);
 }
 
 static bool is_arithmetic(LLVMValueRef instruction) {
@@ -122,7 +118,7 @@ bool jet_promotes(LLVMValueRef instruction) {
   }
   // Promoted only for a function of libm: that is the finding then.
   for (LLVMUseRef use = LLVMGetFirstUse(instruction); use; use = LLVMGetNextUse(use)) {
-    if (!LLVMIsAInstruction(LLVMGetUser(use)) || !jet_is_double_libm(LLVMGetUser(use))) {
+    if (!LLVMIsAInstruction(LLVMGetUser(use)) || !is_double_libm(LLVMGetUser(use))) {
       return true;
     }
   }

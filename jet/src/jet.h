@@ -7,15 +7,17 @@
 //   module.c   those units the entry needs -> one module, lightly optimised, nothing inlined
 //   walk.c     the module's functions -> those that the entry reaches, and by which calls
 //   rules.c    a reached function -> findings            effects.c  what an external function does
-//   pointers.c where calls through pointers lead
-//   loops.c    the loops the vectoriser gave up on       flow.c     where a float becomes a double
-//   call.c     findings of clang's analyser              plist.c    reads its files
-//   report.c   findings -> text or JSON lines
+//   pointers.c where calls through pointers lead         function.c functions, and what reaches
+//   them loops.c    the loops the vectoriser gave up on       flow.c     where a float becomes a
+//   double call.c     findings of clang's analyser              plist.c    reads its files
+//   recursion.c functions that come back to themselves
+//   finding.c  the findings that count                   report.c   findings -> text or JSON lines
 //   process.c  child processes, the private folder       text.c     memory, paths, files
+//   end.c      the state of the run, notes and errors
 //
 // Memory lives until the program ends (jet_alloc), unless said otherwise.
-#ifndef JIMM_TESTKIT_JET_H
-#define JIMM_TESTKIT_JET_H
+#ifndef JIMM_JET_H
+#define JIMM_JET_H
 
 #include <llvm-c/Types.h>
 #include <stdarg.h>
@@ -38,6 +40,9 @@ typedef struct jet_list {
 } jet_list;
 
 void *jet_alloc(size_t size);  // zeroed; ends the program when there is no memory
+// Room for one item more, of `size` bytes: `items`, or a copy with twice the room. The first time
+// `items` is NULL and the capacity 0.
+void *jet_reserve(void *items, size_t count, size_t *capacity, size_t size);
 char *jet_format(const char *format, ...) JET_PRINTF(1, 2);
 char *jet_format_list(const char *format, va_list args) JET_PRINTF(1, 0);
 void jet_add(jet_list *list, const char *item);  // copies
@@ -122,7 +127,7 @@ jet_effect jet_find_effect(const char *function);
 jet_effect jet_find_given_effect(const char *function);
 bool jet_is_of_libc(const char *function);  // in the built-in table
 
-// ---- findings -----------------------------------------------------------------------------------
+// ---- finding.c ----------------------------------------------------------------------------------
 
 typedef struct jet_function jet_function;
 
@@ -164,8 +169,8 @@ typedef struct jet_run_state {
   size_t reached_count;
   jet_finding *findings;
   size_t finding_count, finding_capacity;
-  jet_list notes;
   double start;
+  void (*at_end)(void);  // called when the run ends early; NULL: nothing
 } jet_run_state;
 
 extern jet_run_state jet;
@@ -173,6 +178,9 @@ extern jet_run_state jet;
 // Drops what is ignored, outside the targets, or there already. Takes the lists over.
 void jet_find(jet_finding finding);
 bool jet_is_rule(const char *name);
+const char *jet_meaning_of(const char *rule);
+void jet_sort_findings(void);          // by their rules
+const jet_list *jet_idle_items(void);  // of --ignore: those that silenced nothing
 
 // ---- build.c, cache.c, module.c -----------------------------------------------------------------
 
@@ -187,7 +195,6 @@ void jet_check_job(const jet_job *job, const char *what, const char *file);  // 
 void jet_add_clang(const jet_unit *unit, jet_job *job);  // clang with the unit's flags
 char *jet_result(size_t number, const char *kind);       // a file in the private folder
 
-void jet_check_job(const jet_job *job, const char *what, const char *file);  // ends if it failed
 void jet_open_cache(void);
 char *jet_cached(const jet_unit *unit, const char *kind);  // the path of a result
 bool jet_cache_holds(jet_unit *unit);                      // sets the key
@@ -199,7 +206,7 @@ void jet_link(void);
 char *jet_definitions(const bool *units);
 extern const char jet_unit_attribute[];  // of each function: the number of its unit
 
-// ---- walk.c -------------------------------------------------------------------------------------
+// ---- function.c, walk.c, recursion.c ------------------------------------------------------------
 
 typedef struct jet_place {
   const char *file;
@@ -229,9 +236,14 @@ struct jet_function {
 };
 
 void jet_walk(void);
+void jet_list_functions(void);                      // of the module
 jet_function *jet_function_of(LLVMValueRef value);  // NULL when it has no body
 void jet_reach(jet_function *from, jet_function *to, jet_place place, bool certain);
 jet_place jet_place_of(const jet_function *f, LLVMValueRef instruction);
+LLVMValueRef jet_without_casts(LLVMValueRef value);
+// Its name in the source: what comes after a dot was added by LLVM to tell functions of one name
+// apart, but for intrinsics.
+const char *jet_name_of(LLVMValueRef value);
 // The function that a call names; NULL when it goes through a pointer or is inline assembly.
 LLVMValueRef jet_direct_callee(LLVMValueRef call);
 bool jet_is_call(LLVMValueRef instruction);
@@ -250,18 +262,18 @@ void jet_reach_by_type(jet_function *f, LLVMValueRef call, LLVMTypeRef type, jet
 // ---- rules.c, flow.c, loops.c, call.c, plist.c --------------------------------------------------
 
 void jet_scan(jet_function *f);
-bool jet_is_double_libm(LLVMValueRef instruction);
 bool jet_promotes(LLVMValueRef instruction);  // float -> double -> float
 bool jet_float_libm(LLVMValueRef call);       // the same, with a function of libm in between
 void jet_find_loops(void);
 void jet_analyse(void);
 struct json_t *jet_read_plist(const char *path);  // to be released with json_decref; NULL: damaged
 
-// ---- report.c -----------------------------------------------------------------------------------
+// ---- report.c, end.c ----------------------------------------------------------------------------
 
-int jet_report(void);  // the exit status
+int jet_report(void);                        // the exit status
+void jet_print_line(struct json_t *object);  // one line of JSON; takes the object over
 void jet_note(const char *format, ...) JET_PRINTF(1, 2);
 void jet_fail(const char *format, ...) JET_PRINTF(1, 2) JET_NORETURN;
 void jet_skip(const char *format, ...) JET_PRINTF(1, 2) JET_NORETURN;
 
-#endif  // JIMM_TESTKIT_JET_H
+#endif  // JIMM_JET_H

@@ -36,15 +36,7 @@ static LLVMMetadataRef start_of_loop(LLVMValueRef branch) {
 }
 
 static void note_loop(const jet_function *f, LLVMMetadataRef start) {
-  if (loop_count == loop_capacity) {
-    size_t capacity = loop_capacity ? 2 * loop_capacity : 256;
-    loop *grown = jet_alloc(capacity * sizeof *grown);
-    if (loop_count) {
-      memcpy(grown, loops, loop_count * sizeof *grown);
-    }
-    loops = grown;
-    loop_capacity = capacity;
-  }
+  loops = jet_reserve(loops, loop_count, &loop_capacity, sizeof *loops);
   loops[loop_count++] = (loop){.file = f->file,
                                .line = LLVMDILocationGetLine(start),
                                .column = LLVMDILocationGetColumn(start)};

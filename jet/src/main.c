@@ -10,8 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-jet_run_state jet;
-
 static const char help_text[] =
     "usage: jimm-jet --entry FUNCTION [OPTION]...\n"
     "\n"

@@ -54,15 +54,7 @@ static void add_symbol(LLVMValueRef value, size_t unit, bool function) {
   if (LLVMIsDeclaration(value) || LLVMGetLinkage(value) == LLVMAvailableExternallyLinkage) {
     return;
   }
-  if (symbol_count == symbol_capacity) {
-    size_t capacity = symbol_capacity ? 2 * symbol_capacity : 4096;
-    symbol *grown = jet_alloc(capacity * sizeof *grown);
-    if (symbol_count) {
-      memcpy(grown, symbols, symbol_count * sizeof *grown);
-    }
-    symbols = grown;
-    symbol_capacity = capacity;
-  }
+  symbols = jet_reserve(symbols, symbol_count, &symbol_capacity, sizeof *symbols);
   symbols[symbol_count++] = (symbol){.name = jet_format("%s", name_of(value)),
                                      .unit = unit,
                                      .internal = is_internal(value),

@@ -7,19 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *name_of(LLVMValueRef value) {
-  size_t size = 0;
-  const char *name = LLVMGetValueName2(value, &size);
-  return jet_format("%.*s", (int)strcspn(name, "."), name);
-}
-
-static LLVMValueRef without_casts(LLVMValueRef value) {
-  while (LLVMIsAConstantExpr(value) && LLVMGetConstOpcode(value) == LLVMBitCast) {
-    value = LLVMGetOperand(value, 0);
-  }
-  return value;
-}
-
 // Something else than a direct call uses the function, so that a pointer to it may exist.
 static bool has_address_taken(LLVMValueRef value) {
   for (LLVMUseRef use = LLVMGetFirstUse(value); use; use = LLVMGetNextUse(use)) {
@@ -87,15 +74,7 @@ static void add_function(field *f, LLVMValueRef function) {
       return;
     }
   }
-  if (f->count == f->capacity) {
-    size_t capacity = f->capacity ? 2 * f->capacity : 8;
-    LLVMValueRef *grown = jet_alloc(capacity * sizeof(LLVMValueRef));
-    if (f->count) {
-      memcpy(grown, f->functions, f->count * sizeof(LLVMValueRef));
-    }
-    f->functions = grown;
-    f->capacity = capacity;
-  }
+  f->functions = jet_reserve(f->functions, f->count, &f->capacity, sizeof(LLVMValueRef));
   f->functions[f->count++] = function;
 }
 
@@ -133,7 +112,7 @@ static field *field_at(LLVMValueRef address) {
 }
 
 static void put(field *f, LLVMValueRef value) {
-  value = without_casts(value);
+  value = jet_without_casts(value);
   if (LLVMIsAFunction(value)) {
     add_function(f, value);
   } else if (!LLVMIsAConstantPointerNull(value) && !LLVMIsUndef(value)) {
@@ -205,7 +184,7 @@ void jet_read_pointers(void) {
 static void add_target(jet_function *f, LLVMValueRef call, LLVMValueRef target, bool certain,
                        jet_list *targets) {
   jet_function *to = jet_function_of(target);
-  const char *name = to ? to->name : name_of(target);
+  const char *name = to ? to->name : jet_name_of(target);
   if (!jet_has(targets, name)) {
     jet_add(targets, name);
   }
@@ -242,13 +221,13 @@ static bool table_targets(jet_function *f, LLVMValueRef call, LLVMValueRef addre
     return false;
   }
   for (int i = 0; i < LLVMGetNumOperands(value); ++i) {
-    LLVMValueRef item = without_casts(LLVMGetOperand(value, (unsigned)i));
+    LLVMValueRef item = jet_without_casts(LLVMGetOperand(value, (unsigned)i));
     if (!LLVMIsAFunction(item) && !LLVMIsAConstantPointerNull(item)) {
       return false;
     }
   }
   for (int i = 0; i < LLVMGetNumOperands(value); ++i) {
-    LLVMValueRef item = without_casts(LLVMGetOperand(value, (unsigned)i));
+    LLVMValueRef item = jet_without_casts(LLVMGetOperand(value, (unsigned)i));
     if (LLVMIsAFunction(item)) {
       add_target(f, call, item, true, targets);
     }

@@ -72,6 +72,7 @@ void jet_open_processes(void) {
   setpgid(janitor, janitor);
   close(ends[0]);
   alive = ends[1];
+  jet.at_end = jet_close_processes;
 }
 
 void jet_close_processes(void) {

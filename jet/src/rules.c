@@ -3,12 +3,6 @@
 #include <llvm-c/Core.h>
 #include <string.h>
 
-static const char *name_of(LLVMValueRef value) {
-  size_t size = 0;
-  const char *name = LLVMGetValueName2(value, &size);
-  return jet_starts(name, "llvm.") ? name : jet_format("%.*s", (int)strcspn(name, "."), name);
-}
-
 static void find(const jet_function *f, LLVMValueRef instruction, const char *rule,
                  const char *callee, const char *message) {
   jet_place place = jet_place_of(f, instruction);
@@ -18,11 +12,6 @@ static void find(const jet_function *f, LLVMValueRef instruction, const char *ru
                          .function = f,
                          .callee = callee,
                          .message = message});
-}
-
-bool jet_is_double_libm(LLVMValueRef instruction) {
-  LLVMValueRef callee = jet_is_call(instruction) ? jet_direct_callee(instruction) : NULL;
-  return callee && LLVMIsDeclaration(callee) && jet_find_effect(name_of(callee)) == JET_MATH;
 }
 
 // ---- Calls by name ------------------------------------------------------------------------------
@@ -58,10 +47,7 @@ static void report_effect(jet_function *f, LLVMValueRef call, const char *name, 
 // Those that get a pointer to a function may call it.
 static void call_back(jet_function *f, LLVMValueRef call) {
   for (unsigned i = 0; i < LLVMGetNumArgOperands(call); ++i) {
-    LLVMValueRef argument = LLVMGetOperand(call, i);
-    while (LLVMIsAConstantExpr(argument) && LLVMGetConstOpcode(argument) == LLVMBitCast) {
-      argument = LLVMGetOperand(argument, 0);
-    }
+    LLVMValueRef argument = jet_without_casts(LLVMGetOperand(call, i));
     LLVMTypeRef type = LLVMTypeOf(argument);
     jet_function *to = LLVMIsAFunction(argument) ? jet_function_of(argument) : NULL;
     if (to) {
@@ -74,7 +60,7 @@ static void call_back(jet_function *f, LLVMValueRef call) {
 }
 
 static void call_function(jet_function *f, LLVMValueRef call, LLVMValueRef callee) {
-  const char *name = name_of(callee);
+  const char *name = jet_name_of(callee);
   jet_function *to = jet_function_of(callee);
   jet_effect given = jet_find_given_effect(name);
   if (to && given == JET_UNKNOWN) {

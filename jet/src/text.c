@@ -29,6 +29,15 @@ void *jet_alloc(size_t size) {
   return b->data;
 }
 
+void *jet_reserve(void *items, size_t count, size_t *capacity, size_t size) {
+  if (count < *capacity) {
+    return items;
+  }
+  *capacity = *capacity ? 2 * *capacity : 16;
+  void *grown = jet_alloc(*capacity * size);
+  return count ? memcpy(grown, items, count * size) : grown;
+}
+
 void jet_free_all(void) {
   while (blocks) {
     block *next = blocks->next;
@@ -58,16 +67,9 @@ char *jet_format(const char *format, ...) {
 }
 
 void jet_add(jet_list *list, const char *item) {
-  if (list->count + 1 >= list->capacity) {
-    size_t capacity = list->capacity ? 2 * list->capacity : 16;
-    char **grown = jet_alloc(capacity * sizeof *grown);
-    if (list->count) {
-      memcpy(grown, list->items, list->count * sizeof *grown);
-    }
-    list->items = grown;
-    list->capacity = capacity;
-  }
+  list->items = jet_reserve(list->items, list->count, &list->capacity, sizeof *list->items);
   list->items[list->count++] = jet_format("%s", item);
+  list->items = jet_reserve(list->items, list->count, &list->capacity, sizeof *list->items);
   list->items[list->count] = NULL;
 }
 
