@@ -1,13 +1,16 @@
 // gradient.h: what the files of the gradient checks share. The walk of one check through them:
 //
 //   gradient_args.c      trees of arguments, their leaves, vectors of what gets a gradient
-//   gradient_check.c     options, which backends there are, the order of things
+//   gradient_options.c   options and their defaults
+//   gradient_problem.c   the forms of a function, and what is close enough
+//   gradient_check.c     which backends there are, the order of things
 //   gradient_direction.c random directions
 //   gradient_child.c     a piece of work in a process of its own, with a result in shared memory
 //   gradient_truth.c     values and their differences: central, Ridders', one-sided
 //   gradient_backend.c   gradients and directional derivatives of each backend
 //   gradient_judge.c     got beside want: right, wrong, or not to be told
 //   gradient_more.c      second derivatives, special values, forward beside reverse
+//   gradient_outcome.c   what a check counts as, and its record
 #ifndef JIMM_TEST_GRADIENT_INTERNAL_H
 #define JIMM_TEST_GRADIENT_INTERNAL_H
 
@@ -27,7 +30,7 @@ typedef struct jti_leaf {
 
 typedef struct jti_leaves {
   jti_leaf *items;
-  size_t count;
+  size_t count, capacity;
   size_t inputs;   // elements with a tangent, of all leaves
   bool has_float;  // one of them has type JT_F32
 } jti_leaves;
@@ -72,7 +75,7 @@ const jti_leaf *jti_tree_change(const jti_tree *tree, const jti_tree *before,
 const jti_leaf *jti_tree_difference(const jti_tree *a, const jti_tree *b, const jti_leaves *leaves,
                                     size_t *element);
 
-// ---- gradient_check.c ---------------------------------------------------------------------------
+// ---- gradient_problem.c -------------------------------------------------------------------------
 
 typedef struct jti_gradient_problem {
   const char *file;
@@ -93,6 +96,20 @@ typedef struct jti_gradient_problem {
   bool truth_is_float;          // the truth's values are float32's
 } jti_gradient_problem;
 
+// Sets `recompiled` and `enzyme` to what is registered under the function's name.
+void jti_find_recompiled(jti_gradient_problem *p);
+// The truth is what the recompiled function says: a float32 function in float64.
+bool jti_truth_is_recompiled(const jti_gradient_problem *p);
+double jti_gradient_tolerance(const jti_gradient_problem *p, double want);
+
+// ---- gradient_options.c -------------------------------------------------------------------------
+
+// The given ones with the defaults in place, once the leaves are read.
+void jti_gradient_set_options(jti_gradient_problem *p, const jt_gradient_options *given);
+bool jti_gradient_check_options(const jti_gradient_problem *p);  // concludes when they are wrong
+
+// ---- gradient_outcome.c -------------------------------------------------------------------------
+
 // Ordered: the worst of all inputs counts.
 typedef enum jti_verdict {
   JTI_RIGHT,
@@ -109,17 +126,24 @@ typedef struct jti_judgement {
 } jti_judgement;
 void jti_judgement_free(jti_judgement *judgement);
 
-const char *jti_backend_name(unsigned backend);
-// The truth is what the recompiled function says: a float32 function in float64.
-bool jti_truth_is_recompiled(const jti_gradient_problem *p);
-double jti_gradient_tolerance(const jti_gradient_problem *p, double want);
-
+unsigned jti_backend_bit(unsigned backend);  // of the options: what stands for the backend
 // One check of the problem is done: "loss: tape". `outcome` is JTI_PASS, JTI_FAIL or JTI_ERROR;
 // broken_backends and soft_fail make of it what it counts as. The texts are copied. Yields whether
 // it is no failure.
 bool jti_gradient_conclude(const jti_gradient_problem *p, unsigned backend, const char *what,
                            jti_outcome outcome, const jti_judgement *judgement,
                            const char *problem);
+
+// The check itself is wrong: an error. Yields false.
+bool jti_gradient_refuse(const jti_gradient_problem *p, const char *format, ...) JT_PRINTF(2, 3);
+// The backend's check, or (backend 0) all of it, cannot be made.
+void jti_gradient_skip(const jti_gradient_problem *p, unsigned backend, const char *reason);
+typedef struct jti_shared jti_shared;
+// jti_gradient_run as a check. False: the work was not done, which has been concluded,
+// and *good is what that yielded.
+bool jti_gradient_do(const jti_gradient_problem *p, unsigned backend, const char *what,
+                     void (*work)(void *ctx, jti_shared *shared), void *ctx, jti_shared *shared,
+                     bool *good);
 
 // ---- gradient_direction.c -----------------------------------------------------------------------
 
@@ -143,13 +167,13 @@ bool jti_gradient_dot(const jti_gradient_problem *p);
 enum { JTI_MESSAGE_BYTES = 1000 };
 
 // What a piece of work gives back, in memory that parent and child share.
-typedef struct jti_shared {
+struct jti_shared {
   char message[JTI_MESSAGE_BYTES];  // why it could not do what it was for; "": it could
   double value;
   unsigned long long checks;
   size_t count;
   double data[];
-} jti_shared;
+};
 
 jti_shared *jti_shared_make(size_t count);
 void jti_shared_free(jti_shared *shared);
@@ -159,12 +183,6 @@ void jti_shared_say(jti_shared *shared, const char *format, ...) JT_PRINTF(2, 3)
 // ended otherwise: "crashed with SIGSEGV (signal 11)"; owned by the caller.
 char *jti_gradient_run(const jti_gradient_problem *p, void (*work)(void *ctx, jti_shared *shared),
                        void *ctx, jti_shared *shared);
-// The same as a check (gradient_check.c). False: the work was not done, which has been concluded,
-// and *good is what that yielded.
-bool jti_gradient_do(const jti_gradient_problem *p, unsigned backend, const char *what,
-                     void (*work)(void *ctx, jti_shared *shared), void *ctx, jti_shared *shared,
-                     bool *good);
-
 // ---- gradient_truth.c ---------------------------------------------------------------------------
 
 // Evaluates the function. One thread.
@@ -198,6 +216,7 @@ jti_slope jti_slope_of(jti_evaluator *e, const double *direction, size_t input);
 
 // Enzyme's reverse mode is a backend of its own here.
 enum { JTI_ENZYME_REVERSE = 128 };
+const char *jti_backend_name(unsigned backend);
 // NULL: the function has that backend; "": it is nothing of its kind; else why it cannot be used.
 const char *jti_backend_missing(const jti_gradient_problem *p, unsigned backend);
 // All derivatives into `gradient`. NULL, or why not; owned by the caller.

@@ -60,16 +60,7 @@ size_t jt_count(const jt_args *args, const char *path) {
 // ---- Leaves -------------------------------------------------------------------------------------
 
 static void add_leaf(jti_leaves *leaves, jti_leaf leaf) {
-  // The array grows by doubling: its capacity is the power of two above its count.
-  size_t count = leaves->count;
-  if ((count & (count - 1)) == 0) {
-    jti_leaf *grown = jti_alloc((count ? 2 * count : 1) * sizeof *grown);
-    if (count) {
-      memcpy(grown, leaves->items, count * sizeof *grown);
-    }
-    free(leaves->items);
-    leaves->items = grown;
-  }
+  JTI_RESERVE(leaves->items, leaves->count, 1, leaves->capacity);
   leaves->items[leaves->count++] = leaf;
 }
 

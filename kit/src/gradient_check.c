@@ -9,148 +9,7 @@ static const unsigned backends[] = {JT_REVERSE, JT_FORWARD,         JT_DUAL, JT_
                                     JT_ENZYME,  JTI_ENZYME_REVERSE, JT_OWN};
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
-static jt_recompiled *recompiled;
-
-void jt_register_recompiled(jt_recompiled *function) {
-  function->next = recompiled;
-  recompiled = function;
-}
-
-jt_function jt_function_itself(jt_function f) {
-  return f;
-}
-
-jt_function jt_function_of(jt_args_function *f) {
-  return (jt_function){.plain = f};
-}
-
-// ---- Outcomes -----------------------------------------------------------------------------------
-
-// The bit of the options that stands for a backend.
-static unsigned option_bit(unsigned backend) {
-  return backend == JTI_ENZYME_REVERSE ? JT_ENZYME : backend;
-}
-
-static char *title(const jti_gradient_problem *p, unsigned backend, const char *what) {
-  jti_text text = {0};
-  jti_text_printf(&text, "%s", p->name);
-  if (backend) {
-    jti_text_printf(&text, ": %s", jti_backend_name(backend));
-  }
-  if (what) {
-    jti_text_printf(&text, "%s %s", backend ? "," : ":", what);
-  }
-  return text.data;
-}
-
-bool jti_gradient_conclude(const jti_gradient_problem *p, unsigned backend, const char *what,
-                           jti_outcome outcome, const jti_judgement *judgement,
-                           const char *problem) {
-  const jt_gradient_options *o = &p->options;
-  unsigned bit = option_bit(backend);
-  bool soft = backend ? (o->soft_fail & bit) != 0 : o->soft_fail == JT_ALL;
-  bool broken = !soft && (o->broken_backends & bit) != 0;
-  if (outcome == JTI_PASS && !broken) {
-    jti_pass_check();
-    return true;
-  }
-  if (outcome == JTI_PASS) {
-    outcome = JTI_ERROR;
-    problem = "unbroken: passed unexpectedly";
-  } else if (outcome == JTI_FAIL) {
-    outcome = soft ? JTI_SOFT : broken ? JTI_BROKEN : JTI_FAIL;
-  }
-  jti_record record = {.outcome = outcome,
-                       .check = true,
-                       .file = jti_copy(p->file),
-                       .line = p->line,
-                       .expr = title(p, backend, what),
-                       .got = jti_copy(judgement ? judgement->got : NULL),
-                       .want = jti_copy(judgement ? judgement->want : NULL),
-                       .message = jti_copy(problem || !judgement ? problem : judgement->message)};
-  jti_add_record(&record);
-  return outcome < JTI_FAIL;
-}
-
-bool jti_gradient_do(const jti_gradient_problem *p, unsigned backend, const char *what,
-                     void (*work)(void *ctx, jti_shared *shared), void *ctx, jti_shared *shared,
-                     bool *good) {
-  char *end = jti_gradient_run(p, work, ctx, shared);
-  bool done = !end && !shared->message[0];
-  if (!done) {
-    *good = jti_gradient_conclude(p, backend, what, end ? JTI_ERROR : JTI_FAIL, NULL,
-                                  end ? end : shared->message);
-  }
-  free(end);
-  return done;
-}
-
-static bool refuse(const jti_gradient_problem *p, const char *format, ...) JT_PRINTF(2, 3);
-
-// The check itself is wrong.
-static bool refuse(const jti_gradient_problem *p, const char *format, ...) {
-  jti_text text = {0};
-  va_list args;
-  va_start(args, format);
-  jti_text_vprintf(&text, format, args);
-  va_end(args);
-  jti_gradient_conclude(p, 0, NULL, JTI_ERROR, NULL, text.data);
-  jti_text_free(&text);
-  return false;
-}
-
-// ---- Options ------------------------------------------------------------------------------------
-
-static bool is_tolerance(double value) {
-  return isfinite(value) && value >= 0;
-}
-
-static bool check_options(const jti_gradient_problem *p) {
-  const jt_gradient_options *o = &p->options;
-  unsigned all = o->skip_backends | o->broken_backends | o->soft_fail | o->ground_truth;
-  unsigned both = o->skip_backends & o->broken_backends;
-  if (all & ~(unsigned)(JT_ALL | JT_FINITE_DIFFERENCES)) {
-    return refuse(p, "an option names a backend that there is not (%#x)", all);
-  }
-  if (both) {
-    return refuse(p, "skip_backends and broken_backends name both: %s",
-                  jti_backend_name(both & (~both + 1)));
-  }
-  if (o->ground_truth & (o->ground_truth - 1)) {
-    return refuse(p, "ground_truth names more than one backend");
-  }
-  if (!is_tolerance(o->atol) || !is_tolerance(o->rtol) || !(o->timeout > 0)) {
-    return refuse(p, "atol %g, rtol %g, timeout %g: expected finite numbers that are not negative",
-                  o->atol, o->rtol, o->timeout);
-  }
-  if (o->ground_truth_dtype != JT_F64 && o->ground_truth_dtype != JT_F32) {
-    return refuse(p, "ground_truth_dtype %d: expected JT_F64 or JT_F32",
-                  (int)o->ground_truth_dtype);
-  }
-  return true;
-}
-
-static void set_options(jti_gradient_problem *p, const jt_gradient_options *given) {
-  jt_gradient_options *o = &p->options;
-  size_t size = given->size && given->size < sizeof *o ? given->size : sizeof *o;
-  memcpy(o, given, size);
-  o->size = sizeof *o;
-  o->ground_truth_dtype = o->ground_truth_dtype ? o->ground_truth_dtype : JT_F64;
-  o->ground_truth = o->ground_truth ? o->ground_truth : JT_FINITE_DIFFERENCES;
-  p->truth_is_float = p->leaves.has_float && o->ground_truth_dtype == JT_F32;
-  o->atol = o->atol != 0 ? o->atol : p->truth_is_float ? 1e-3 : 1e-8;
-  o->rtol = o->rtol != 0 ? o->rtol : p->truth_is_float ? 1e-3 : 1e-6;
-  o->fast_above = o->fast_above ? o->fast_above : 1000;
-  size_t each = 2 * (jti_count_tangents(&p->leaves) + 1);
-  o->directions = o->directions ? o->directions : each > 16 ? each : 16;
-  o->timeout = o->timeout != 0 ? o->timeout : 60;
-}
-
 // ---- The truth ----------------------------------------------------------------------------------
-
-bool jti_truth_is_recompiled(const jti_gradient_problem *p) {
-  return p->leaves.has_float && !p->truth_is_float;
-}
 
 // NULL, or why there is no truth.
 static const char *truth_missing(const jti_gradient_problem *p) {
@@ -264,12 +123,6 @@ static jti_shared *find_truth(plan *q) {
 
 // ---- Backends -----------------------------------------------------------------------------------
 
-static void note_skip(const jti_gradient_problem *p, unsigned backend, const char *reason) {
-  char *what = title(p, backend, NULL);
-  jt_skip_check(p->file, p->line, "%s: %s", what, reason);
-  free(what);
-}
-
 // Those that are to be run; of the others that the function could have, says why not.
 static unsigned choose(const jti_gradient_problem *p) {
   unsigned chosen = 0;
@@ -279,11 +132,11 @@ static unsigned choose(const jti_gradient_problem *p) {
     if (reason && !*reason) {
       continue;
     }
-    if (!reason && (p->options.skip_backends & option_bit(backend))) {
+    if (!reason && (p->options.skip_backends & jti_backend_bit(backend))) {
       reason = "in skip_backends";
     }
     if (reason) {
-      note_skip(p, backend, reason);
+      jti_gradient_skip(p, backend, reason);
     } else if (backend != p->options.ground_truth) {
       chosen |= backend;
     }
@@ -350,36 +203,19 @@ static bool run_backends(plan *q, unsigned chosen) {
 
 // ---- The whole ----------------------------------------------------------------------------------
 
-// A file may have been recompiled for dual numbers and the tape, for Enzyme, or for all.
-static void find_recompiled(jti_gradient_problem *p) {
-  const char *name = p->name + strspn(p->name, "&( ");
-  size_t size = strcspn(name, ") ");
-  for (const jt_recompiled *r = recompiled; r; r = r->next) {
-    if (r->form != p->form || strlen(r->function) != size || memcmp(r->function, name, size) != 0) {
-      continue;
-    }
-    if (r->enzyme_jvp || r->enzyme_missing) {
-      p->enzyme = r;
-    }
-    if (r->dual_jvp || r->tape_vjp) {
-      p->recompiled = r;
-    }
-  }
-}
-
 static bool check_inputs(jti_gradient_problem *p) {
   unsigned truth = p->options.ground_truth;
   const char *missing = truth == JT_FINITE_DIFFERENCES ? NULL : jti_backend_missing(p, truth);
   if (missing) {
-    return refuse(p, "ground_truth: the function has no backend \"%s\"%s%s",
-                  jti_backend_name(truth), *missing ? ": " : "", missing);
+    return jti_gradient_refuse(p, "ground_truth: the function has no backend \"%s\"%s%s",
+                               jti_backend_name(truth), *missing ? ": " : "", missing);
   }
   unsigned chosen = choose(p);
   const char *reason = p->leaves.inputs == 0 ? "every argument is constant or empty"
                        : chosen == 0         ? "no backend is left to compare"
                                              : truth_missing(p);
   if (reason) {
-    note_skip(p, 0, reason);
+    jti_gradient_skip(p, 0, reason);
     return true;
   }
   size_t inputs = p->leaves.inputs;
@@ -400,16 +236,16 @@ static bool check(jti_gradient_problem *p, const jt_gradient_options *options) {
   char *problem = NULL;
   jt_set set = jt_set_open(p->file, p->line, p->name);
   bool good = jti_leaves_read(&p->args, &p->leaves, &problem);
-  set_options(p, options);
+  jti_gradient_set_options(p, options);
   if (!good) {
-    refuse(p, "%s", problem);
-  } else if (check_options(p)) {
+    jti_gradient_refuse(p, "%s", problem);
+  } else if (jti_gradient_check_options(p)) {
     double *x = jti_alloc((p->leaves.inputs + 1) * sizeof *x);
     jti_tree *tree = jti_tree_make(&p->args, &p->leaves, JTI_TREE_SAME);
     jti_tree_get(tree, &p->leaves, x);
     p->x = x;
     if (!p->f.kind) {
-      find_recompiled(p);
+      jti_find_recompiled(p);
     }
     good = check_inputs(p);
     jti_tree_free(tree);

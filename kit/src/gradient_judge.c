@@ -17,18 +17,6 @@ typedef struct mismatch {
   jti_verdict verdict;
 } mismatch;
 
-void jti_judgement_free(jti_judgement *judgement) {
-  free(judgement->got);
-  free(judgement->want);
-  free(judgement->message);
-  free(judgement->problem);
-  *judgement = (jti_judgement){0};
-}
-
-double jti_gradient_tolerance(const jti_gradient_problem *p, double want) {
-  return p->options.atol + p->options.rtol * fabs(want);
-}
-
 static bool agree(const jti_gradient_problem *p, double got, double want) {
   return isfinite(got) && fabs(got - want) <= jti_gradient_tolerance(p, want);
 }

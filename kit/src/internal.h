@@ -2,9 +2,11 @@
 //
 //   arguments.c what is asked for            seed.c     the program's seed, and the order it gives
 //   registry.c  which tests there are        main.c     the loop over the tests
+//   run.c       the body of a test           record.c   what records and results own
 //   check.c     a check makes a record  ->   result.c   collects records, takes the worst outcome
-//   set.c       which set is open            wire.c     carries all of it through a pipe
+//   set.c       which set is open            wire.c     carries all of it into a pipe
 //   isolate.c   the same in a child     ->   child.c    starts, watches and ends a child process
+//                                            relay.c    takes all of it out of the pipe
 //   crash.c     the last words of a process that dies
 //   tap.c       a finished result becomes lines on the report's stream
 //   table.c     the counts of sets           junit.c    the report once more, as XML
@@ -17,6 +19,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/types.h>
 
 // Ordered from best to worst: a test's outcome is the maximum over its records. Skip is above pass
@@ -41,6 +44,18 @@ typedef struct jti_text {
 
 void *jti_alloc(size_t size);   // zeroed; ends the program when there is no memory
 char *jti_copy(const char *s);  // NULL gives NULL
+// Room for `more` items behind the first `count`. The old block is freed only after `items` is the
+// new one: a crash handler may read it at any time. Without any yet, `items` is NULL and the
+// capacity 0.
+#define JTI_RESERVE(items, count, more, capacity)                                   \
+  do {                                                                              \
+    if ((capacity) - (count) < (more)) {                                            \
+      void *jti_left_ = (items);                                                    \
+      (items) = jti_grow(jti_left_, (count), (more), &(capacity), sizeof *(items)); \
+      free(jti_left_);                                                              \
+    }                                                                               \
+  } while (0)
+void *jti_grow(void *items, size_t count, size_t more, size_t *capacity, size_t size);
 void jti_text_add(jti_text *text, const char *data, size_t size);
 void jti_text_printf(jti_text *text, const char *format, ...) JT_PRINTF(2, 3);
 void jti_text_vprintf(jti_text *text, const char *format, va_list args) JT_PRINTF(2, 0);
@@ -118,7 +133,7 @@ void jti_set_seed(unsigned long long seed);
 unsigned long long jti_random_seed(void);
 void jti_shuffle_tests(unsigned long long seed);
 
-// ---- result.c -----------------------------------------------------------------------------------
+// ---- record.c -----------------------------------------------------------------------------------
 
 // One check that has something to say. Every pointer is owned; NULL where it does not apply.
 typedef struct jti_record {
@@ -195,6 +210,14 @@ typedef struct jti_result {
   char *set_line;       // YAML, or NULL
 } jti_result;
 
+const char *jti_outcome_name(jti_outcome outcome);
+void jti_free_record(jti_record *record);
+void jti_free_result(jti_result *result);
+// The first record that made the outcome what it is, or NULL.
+const jti_record *jti_cause(const jti_result *result);
+
+// ---- result.c, run.c ----------------------------------------------------------------------------
+
 // The part of a process's state that a check needs.
 typedef struct jti_state {
   jti_result *result;  // of the running test; NULL between tests
@@ -209,7 +232,6 @@ typedef struct jti_state {
 
 extern jti_state jti_now;
 
-const char *jti_outcome_name(jti_outcome outcome);
 void jti_lock(void);  // for all of jti_now and of the running result
 void jti_unlock(void);
 // Takes the record's strings over. In an isolated child it goes to the parent. The second form is
@@ -227,10 +249,6 @@ void jti_begin_child(int wire, unsigned long long *shared_passed);
 void jti_run_body(const jti_test *test, jti_result *result);
 // The finishing touch of a result: no checks and no skip is an error.
 void jti_finish_result(const jti_test *test, jti_result *result);
-// The first record that made the outcome what it is, or NULL.
-const jti_record *jti_cause(const jti_result *result);
-void jti_free_record(jti_record *record);
-void jti_free_result(jti_result *result);
 double jti_clock(void);  // seconds, monotonic
 
 // ---- set.c --------------------------------------------------------------------------------------
@@ -240,9 +258,18 @@ double jti_clock(void);  // seconds, monotonic
 bool jti_relay_set(const char *name, unsigned long long passed, double now);
 // At the end of a test, with its result attached; of an isolated one, in either process.
 void jti_close_sets(void);
-void jti_free_sets(jti_result *result);
 
-// ---- wire.c, child.c, isolate.c -----------------------------------------------------------------
+// ---- wire.c, relay.c, child.c, isolate.c --------------------------------------------------------
+
+// The kind of a frame is its first byte; the length of what follows its header the next four.
+enum {
+  JTI_FRAME_HEADER = 5,
+  JTI_FRAME_RECORD = 'R',
+  JTI_FRAME_SKIPPED = 'S',
+  JTI_FRAME_SET = 'T',
+  JTI_FRAME_NOTE = 'N',
+  JTI_FRAME_END = 'E'
+};
 
 void jti_wire_record(int fd, const jti_record *record);
 void jti_wire_note(int fd, const char *text);

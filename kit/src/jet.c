@@ -46,16 +46,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static arguments default_targets;
 
 static void add(arguments *list, char *item) {
-  if (list->count + 1 >= list->capacity) {
-    size_t capacity = list->capacity ? 2 * list->capacity : 16;
-    char **grown = jti_alloc(capacity * sizeof *grown);
-    if (list->count) {
-      memcpy(grown, list->items, list->count * sizeof *grown);
-    }
-    free(list->items);
-    list->items = grown;
-    list->capacity = capacity;
-  }
+  JTI_RESERVE(list->items, list->count, 2, list->capacity);
   list->items[list->count++] = item;
   list->items[list->count] = NULL;
 }

@@ -15,16 +15,7 @@ jti_test_list *jti_setups(void) {
 }
 
 static void append(jti_test_list *list, jti_test test) {
-  if (list->count == list->capacity) {
-    size_t capacity = list->capacity ? 2 * list->capacity : 32;
-    jti_test *grown = jti_alloc(capacity * sizeof *grown);
-    if (list->count) {
-      memcpy(grown, list->items, list->count * sizeof *grown);
-    }
-    free(list->items);
-    list->items = grown;
-    list->capacity = capacity;
-  }
+  JTI_RESERVE(list->items, list->count, 1, list->capacity);
   test.order = list->count;
   list->items[list->count++] = test;
 }

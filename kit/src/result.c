@@ -13,12 +13,6 @@ enum { KEPT_RECORDS = 20 };
 jti_state jti_now = {.wire = -1};
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-const char *jti_outcome_name(jti_outcome outcome) {
-  static const char *const names[JTI_OUTCOMES] = {"pass",   "skip", "soft",
-                                                  "broken", "fail", "error"};
-  return names[outcome];
-}
-
 void jti_lock(void) {
   pthread_mutex_lock(&lock);
 }
@@ -30,33 +24,6 @@ double jti_clock(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-void jti_free_record(jti_record *record) {
-  free(record->file);
-  free(record->expr);
-  free(record->got);
-  free(record->want);
-  free(record->message);
-  free(record->set);
-  *record = (jti_record){0};
-}
-
-void jti_free_result(jti_result *result) {
-  for (size_t i = 0; i < result->count; ++i) {
-    jti_free_record(&result->records[i]);
-  }
-  free(result->records);
-  for (size_t i = 0; i < result->reason_count; ++i) {
-    free(result->reasons[i].file);
-    free(result->reasons[i].reason);
-  }
-  jti_free_sets(result);
-  free(result->repeat);
-  jti_text_free(&result->skip_lines);
-  jti_text_free(&result->stderr_tail);
-  jti_text_free(&result->diagnostic);
-  *result = (jti_result){0};
 }
 
 static size_t count_outcome(const jti_result *result, jti_outcome outcome) {
@@ -76,16 +43,7 @@ static void keep(jti_result *result, jti_record *record) {
     jti_free_record(record);
     return;
   }
-  if (result->count == result->capacity) {
-    size_t capacity = result->capacity ? 2 * result->capacity : 4;
-    jti_record *grown = jti_alloc(capacity * sizeof *grown);
-    if (result->count) {
-      memcpy(grown, result->records, result->count * sizeof *grown);
-    }
-    free(result->records);
-    result->records = grown;
-    result->capacity = capacity;
-  }
+  JTI_RESERVE(result->records, result->count, 1, result->capacity);
   jti_tap_diagnose(&result->diagnostic, record);
   result->records[result->count++] = *record;
   *record = (jti_record){0};
@@ -204,17 +162,6 @@ void jt_note(const char *format, ...) {
   jti_text_free(&text);
 }
 
-void jt_end_test(void) {
-  if (!jti_running_test()) {
-    fprintf(stderr, "jimm-test: a test was ended where none runs\n");
-    abort();
-  }
-  if (!pthread_equal(jti_now.thread, pthread_self())) {
-    pthread_exit(NULL);
-  }
-  longjmp(jti_now.end, 1);
-}
-
 void jti_begin_child(int wire, unsigned long long *shared_passed) {
   // Another thread of the parent may have held the lock at the moment of the fork.
   pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
@@ -231,25 +178,6 @@ void jti_attach(jti_result *result) {
   jti_now.thread = pthread_self();
   jti_now.process = getpid();
   jti_unlock();
-}
-
-void jti_run_body(const jti_test *test, jti_result *result) {
-  const pid_t process = getpid();
-  jti_attach(result);
-  if (setjmp(jti_now.end) == 0) {
-    if (test->plain) {
-      test->plain();
-    } else {
-      test->with_context(test->ctx);
-    }
-  }
-  if (getpid() != process) {
-    // The test forked, and its child came back here: it must not run the other tests once more.
-    fprintf(stderr, "jimm-test: a process forked by test \"%s\" returned from it\n", test->name);
-    _exit(1);
-  }
-  jti_close_sets();
-  jti_attach(NULL);
 }
 
 void jti_finish_result(const jti_test *test, jti_result *result) {
@@ -269,13 +197,4 @@ void jti_finish_result(const jti_test *test, jti_result *result) {
   }
   result->counts.records[record.outcome]++;
   keep(result, &record);
-}
-
-const jti_record *jti_cause(const jti_result *result) {
-  for (size_t i = 0; i < result->count; ++i) {
-    if (result->records[i].outcome == result->outcome) {
-      return &result->records[i];
-    }
-  }
-  return NULL;
 }

@@ -25,16 +25,7 @@ static void show_path(jti_result *result, char *path) {
 
 static jti_set *push(jti_result *result, const char *name, double now) {
   jti_set_list *sets = &result->sets;
-  if (sets->count == sets->capacity) {
-    size_t capacity = sets->capacity ? 2 * sets->capacity : 8;
-    jti_set *grown = jti_alloc(capacity * sizeof *grown);
-    if (sets->count) {
-      memcpy(grown, sets->items, sets->count * sizeof *grown);
-    }
-    free(sets->items);
-    sets->items = grown;
-    sets->capacity = capacity;
-  }
+  JTI_RESERVE(sets->items, sets->count, 1, sets->capacity);
   jti_set *set = &sets->items[sets->count++];
   *set = (jti_set){.name = jti_copy(name),
                    .depth = sets->open ? sets->items[sets->open - 1].depth + 1 : 0,
@@ -213,16 +204,4 @@ void jti_close_sets(void) {
     close_innermost(jti_now.result);
   }
   jti_unlock();
-}
-
-void jti_free_sets(jti_result *result) {
-  jti_set_list *sets = &result->sets;
-  for (size_t i = 0; i < sets->count; ++i) {
-    free(sets->items[i].name);
-    free(sets->items[i].file);
-  }
-  free(sets->items);
-  free(result->path);
-  free(result->set_line);
-  *sets = (jti_set_list){0};
 }

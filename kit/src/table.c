@@ -24,16 +24,7 @@ static const char *const titles[COLUMNS] = {"passed", "failed",  "errors", "brok
 
 static void add_row(table *t, const char *name, size_t depth, const jti_counts *counts,
                     double seconds) {
-  if (t->count == t->capacity) {
-    size_t capacity = t->capacity ? 2 * t->capacity : 16;
-    struct row *grown = jti_alloc(capacity * sizeof *grown);
-    if (t->count) {
-      memcpy(grown, t->items, t->count * sizeof *grown);
-    }
-    free(t->items);
-    t->items = grown;
-    t->capacity = capacity;
-  }
+  JTI_RESERVE(t->items, t->count, 1, t->capacity);
   jti_text shown = {0};
   jti_text_printf(&shown, "%*s", (int)(2 * depth), "");
   jti_text_plain(&shown, name, strlen(name));

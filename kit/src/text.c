@@ -29,24 +29,18 @@ char *jti_copy(const char *s) {
   return memcpy(jti_alloc(size), s, size);
 }
 
-// The old block is freed only after `data` points to the new one: a crash handler may read `data`
-// at any time.
+void *jti_grow(void *items, size_t count, size_t more, size_t *capacity, size_t size) {
+  size_t wanted = *capacity ? *capacity : size < 32 ? 128 / size : 4;
+  while (wanted - count < more) {
+    wanted *= 2;
+  }
+  void *grown = jti_alloc(wanted * size);
+  *capacity = wanted;
+  return count ? memcpy(grown, items, count * size) : grown;
+}
+
 static void reserve(jti_text *text, size_t more) {
-  if (text->capacity - text->size > more) {
-    return;
-  }
-  size_t capacity = text->capacity ? text->capacity : 128;
-  while (capacity - text->size <= more) {
-    capacity *= 2;
-  }
-  char *grown = jti_alloc(capacity);
-  if (text->size) {
-    memcpy(grown, text->data, text->size);
-  }
-  char *old = text->data;
-  text->data = grown;
-  text->capacity = capacity;
-  free(old);
+  JTI_RESERVE(text->data, text->size, more + 1, text->capacity);
 }
 
 void jti_text_add(jti_text *text, const char *data, size_t size) {

@@ -1,13 +1,11 @@
 // The pipe between an isolated child and its parent carries frames: one byte for the kind, four for
-// the length of what follows, in the machine's own byte order since both ends are one program.
+// the length of what follows, in the machine's own byte order since both ends are one program. The
+// child's end; relay.c is the parent's.
 #include "internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { HEADER = 5, RECORD = 'R', SKIPPED = 'S', SET = 'T', NOTE = 'N', END = 'E' };
 
 static void send_frame(int fd, int kind, const jti_text *payload) {
   jti_text frame = {0};
@@ -50,14 +48,14 @@ void jti_wire_record(int fd, const jti_record *record) {
   put_string(&payload, record->got);
   put_string(&payload, record->want);
   put_string(&payload, record->message);
-  send_frame(fd, RECORD, &payload);
+  send_frame(fd, JTI_FRAME_RECORD, &payload);
   jti_text_free(&payload);
 }
 
 void jti_wire_note(int fd, const char *text) {
   jti_text payload = {0};
   put_string(&payload, text);
-  send_frame(fd, NOTE, &payload);
+  send_frame(fd, JTI_FRAME_NOTE, &payload);
   jti_text_free(&payload);
 }
 
@@ -67,7 +65,7 @@ void jti_wire_skipped(int fd, const char *file, int line, const char *reason) {
   jti_text_add(&payload, (const char *)&number, sizeof number);
   put_string(&payload, file);
   put_string(&payload, reason);
-  send_frame(fd, SKIPPED, &payload);
+  send_frame(fd, JTI_FRAME_SKIPPED, &payload);
   jti_text_free(&payload);
 }
 
@@ -77,136 +75,10 @@ void jti_wire_set(int fd, const char *name, unsigned long long passed, double no
   jti_text_add(&payload, (const char *)&number, sizeof number);
   jti_text_add(&payload, (const char *)&now, sizeof now);
   put_string(&payload, name);
-  send_frame(fd, SET, &payload);
+  send_frame(fd, JTI_FRAME_SET, &payload);
   jti_text_free(&payload);
 }
 
 void jti_wire_end(int fd) {
-  send_frame(fd, END, &(jti_text){0});
-}
-
-typedef struct cursor {
-  const char *at;
-  size_t left;
-  bool bad;
-} cursor;
-
-static void take(cursor *c, void *out, size_t size) {
-  if (c->bad || c->left < size) {
-    c->bad = true;
-    return;
-  }
-  memcpy(out, c->at, size);
-  c->at += size;
-  c->left -= size;
-}
-
-static char *take_string(cursor *c) {
-  uint32_t code = 0;
-  take(c, &code, sizeof code);
-  if (code == 0) {
-    return NULL;
-  }
-  if (c->bad || c->left < code - 1) {
-    c->bad = true;
-    return NULL;
-  }
-  char *s = jti_alloc(code);
-  take(c, s, code - 1);
-  return s;
-}
-
-static bool read_record(cursor c) {
-  int32_t numbers[3] = {0};
-  take(&c, numbers, sizeof numbers);
-  if (numbers[0] < JTI_PASS || numbers[0] >= JTI_OUTCOMES) {
-    c.bad = true;
-  }
-  jti_record record = {
-      .outcome = (jti_outcome)numbers[0], .check = numbers[1] != 0, .line = numbers[2]};
-  record.file = take_string(&c);
-  record.expr = take_string(&c);
-  record.got = take_string(&c);
-  record.want = take_string(&c);
-  record.message = take_string(&c);
-  if (c.bad || c.left) {
-    jti_free_record(&record);
-    return false;
-  }
-  jti_add_record(&record);
-  return true;
-}
-
-static bool read_note(cursor c) {
-  char *text = take_string(&c);
-  bool good = text && !c.bad && !c.left;
-  if (good) {
-    jt_note("%s", text);
-  }
-  free(text);
-  return good;
-}
-
-static bool read_skipped(cursor c) {
-  int32_t line = 0;
-  take(&c, &line, sizeof line);
-  char *file = take_string(&c);
-  char *reason = take_string(&c);
-  bool good = reason && !c.bad && !c.left;
-  if (good) {
-    jti_add_skipped(file, line, reason);
-  }
-  free(file);
-  free(reason);
-  return good;
-}
-
-static bool read_set(cursor c) {
-  uint64_t passed = 0;
-  double now = 0;
-  take(&c, &passed, sizeof passed);
-  take(&c, &now, sizeof now);
-  char *name = take_string(&c);
-  bool good = !c.bad && !c.left && jti_relay_set(name, passed, now);
-  free(name);
-  return good;
-}
-
-bool jti_wire_read(jti_text *input, bool *ended) {
-  size_t used = 0;
-  bool good = true;
-  while (good && input->size - used >= HEADER) {
-    uint32_t size;
-    memcpy(&size, input->data + used + 1, sizeof size);
-    if (input->size - used - HEADER < size) {
-      break;
-    }
-    cursor payload = {.at = input->data + used + HEADER, .left = size};
-    switch (input->data[used]) {
-      case RECORD:
-        good = read_record(payload);
-        break;
-      case SKIPPED:
-        good = read_skipped(payload);
-        break;
-      case SET:
-        good = read_set(payload);
-        break;
-      case NOTE:
-        good = read_note(payload);
-        break;
-      case END:
-        *ended = true;
-        break;
-      default:
-        good = false;
-        break;
-    }
-    used += HEADER + size;
-  }
-  if (used) {
-    memmove(input->data, input->data + used, input->size - used);
-    input->size -= used;
-  }
-  return good;
+  send_frame(fd, JTI_FRAME_END, &(jti_text){0});
 }

@@ -9,7 +9,7 @@
 
 #define OK(name) "\nok 1 - " name "\n"
 #define SKIP(name) "\nok 1 - " name " # SKIP "
-#define EXPECTED(name, what) "\nnot ok 1 - " name " # " TO_DO " broken: " what
+#define EXPECTED(name, what) "\nnot ok 1 - " name " # TODO broken: " what
 
 static expectation rows[] = {
     {"energy_has_its_gradient",

@@ -102,7 +102,7 @@ static const expectation expectations[] = {
    {"  checks: 2\n  skipped: 1\n", ": no camera\n"}, "SKIP"},
   {"unmade_in_child", 0, "\nok 1 - unmade_in_child # SKIP said in the child\n", SKIPPED("2 checks, 1 of them skipped"),
    {": said in the child\n"}, "no checks executed"},
-  {"unmade_and_soft", 0, "\nnot ok 1 - unmade_and_soft # " TO_DO " broken: soft: zero == 1\n",
+  {"unmade_and_soft", 0, "\nnot ok 1 - unmade_and_soft # TODO broken: soft: zero == 1\n",
    SOFT("3 checks, 1 of them skipped"), {": no camera\n"}, "SKIP"},
   {"soft_kinds", 0, "\nok 1 - soft_kinds\n", PASSED("8 checks"), {0}, "---"},
   {"unmade_many", 0, "\nok 1 - unmade_many\n", PASSED("27 checks, 25 of them skipped"),

@@ -16,10 +16,6 @@
 #define SANITIZED false
 #endif
 
-#define TO_DO \
-  "TO"        \
-  "DO"  // the word itself is for a lint to find
-
 typedef struct report {
   char *text;  // standard output; to be freed
   int status;  // as of waitpid
