@@ -1,6 +1,7 @@
 // gradient.h: what the files of the gradient checks share. The walk of one check through them:
 //
-//   gradient_args.c      trees of arguments, their leaves, vectors of what gets a gradient
+//   gradient_args.c      trees of arguments, their leaves
+//   gradient_tree.c      copies of such trees, vectors of what gets a gradient
 //   gradient_options.c   options and their defaults
 //   gradient_problem.c   the forms of a function, and what is close enough
 //   gradient_check.c     which backends there are, the order of things
@@ -40,6 +41,8 @@ bool jti_leaves_read(const jt_args *args, jti_leaves *leaves, char **problem);
 void jti_leaves_free(jti_leaves *leaves);
 // "layer.w[2, 0]" for an input's index.
 char *jti_leaves_name(const jti_leaves *leaves, size_t input);
+
+// ---- gradient_tree.c ----------------------------------------------------------------------------
 
 // What the leaves of a copied tree are.
 typedef enum jti_tree_type {

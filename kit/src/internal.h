@@ -10,6 +10,8 @@
 //   crash.c     the last words of a process that dies
 //   tap.c       a finished result becomes lines on the report's stream
 //   table.c     the counts of sets           junit.c    the report once more, as XML
+//   jet.c       call-tree checks, by jimm-jet's JSON lines (json.c); gradient.h has the gradient
+//   checks
 #ifndef JIMM_TEST_INTERNAL_H
 #define JIMM_TEST_INTERNAL_H
 
@@ -68,6 +70,11 @@ size_t jti_utf8_length(const unsigned char *s);
 // As it is, but for control characters and malformed UTF-8. `s` is zero-terminated.
 void jti_text_plain(jti_text *text, const char *s, size_t size);
 void jti_text_free(jti_text *text);
+
+// ---- json.c -------------------------------------------------------------------------------------
+
+// The string that the object on this line has by a key, owned by the caller; NULL when it has none.
+char *jti_json_string(const char *line, const char *key);
 
 // ---- registry.c ---------------------------------------------------------------------------------
 
