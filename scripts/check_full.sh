@@ -37,6 +37,7 @@ part "thread sanitizer" scripts/sanitize.sh thread base model plan cli hf_hub_do
 part "valgrind on jimm predict" valgrind -q --error-exitcode=9 --leak-check=full \
   --show-leak-kinds=definite,possible,indirect --errors-for-leak-kinds=definite,possible,indirect \
   "$build/jimm" predict -w demo/digits demo/images
+part "kit and jet alone" scripts/alone.sh
 part "fuzz targets" scripts/fuzz.sh
 part "aarch64 under emulation" scripts/aarch64.sh
 part "mutants" scripts/mutants.sh
