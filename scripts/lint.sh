@@ -39,6 +39,11 @@ for file in $(git ls-files 'src/*.c' 'src/*.h' 'cli/*.c' 'kit/src/*.c' 'jet/src/
   fi
 done
 
+say "what kit/ and jet/ both have is the same"
+for file in man/help.awk man/roff.awk tests/tap.sh; do
+  cmp "kit/$file" "jet/$file" || status=1
+done
+
 say "every mutant changes its file"
 while read -r line; do
   case $line in '' | '#'*) continue ;; esac

@@ -45,17 +45,7 @@ const char *jti_signal_name(int number) {
 }
 
 static void say(const char *s, size_t size) {
-  while (size) {
-    ssize_t written = write(report, s, size);
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      return;
-    }
-    s += written;
-    size -= (size_t)written;
-  }
+  (void)jti_write(report, s, size);
 }
 
 static void say_text(const char *s) {

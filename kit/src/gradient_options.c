@@ -36,9 +36,7 @@ bool jti_gradient_check_options(const jti_gradient_problem *p) {
 
 void jti_gradient_set_options(jti_gradient_problem *p, const jt_gradient_options *given) {
   jt_gradient_options *o = &p->options;
-  size_t size = given->size && given->size < sizeof *o ? given->size : sizeof *o;
-  memcpy(o, given, size);
-  o->size = sizeof *o;
+  jti_take_options(o, sizeof *o, given);
   o->ground_truth_dtype = o->ground_truth_dtype ? o->ground_truth_dtype : JT_F64;
   o->ground_truth = o->ground_truth ? o->ground_truth : JT_FINITE_DIFFERENCES;
   p->truth_is_float = p->leaves.has_float && o->ground_truth_dtype == JT_F32;

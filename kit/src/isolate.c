@@ -32,23 +32,9 @@ static void keep_tail(jti_text *tail, const char *data, size_t size) {
   }
 }
 
-static void pass_on(const char *data, size_t size) {
-  while (size) {
-    ssize_t written = write(2, data, size);
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      return;
-    }
-    data += written;
-    size -= (size_t)written;
-  }
-}
-
 static void take_output(void *ctx, const char *data, size_t size) {
   isolated *it = ctx;
-  pass_on(data, size);
+  (void)jti_write(2, data, size);
   keep_tail(&it->tail, data, size);
 }
 

@@ -334,9 +334,7 @@ static bool check_options(place at, const char *entry, const jt_jet_options *o,
 
 static bool check(place at, const char *entry, const jt_jet_options *given, const bool *wanted) {
   jt_jet_options options = {0};
-  if (given) {
-    memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
-  }
+  jti_take_options(&options, sizeof options, given);
   if (!check_options(at, entry, &options, wanted)) {
     return false;
   }

@@ -241,15 +241,7 @@ static int write_all(const char *path, const jti_text *text) {
   if (fd < 0) {
     return errno;
   }
-  int problem = 0;
-  for (size_t done = 0; done < text->size && !problem;) {
-    ssize_t written = write(fd, text->data + done, text->size - done);
-    if (written >= 0) {
-      done += (size_t)written;
-    } else if (errno != EINTR) {
-      problem = errno;
-    }
-  }
+  int problem = jti_write(fd, text->data, text->size) ? 0 : errno;
   return close(fd) != 0 && !problem ? errno : problem;
 }
 

@@ -22,12 +22,8 @@ static void append(jti_test_list *list, jti_test test) {
 
 // Callers compiled against an older header have a shorter struct: what they do not know stays zero.
 static jt_options known_options(const jt_options *options) {
-  jt_options known = {.size = sizeof known};
-  if (options) {
-    size_t size = options->size && options->size < sizeof known ? options->size : sizeof known;
-    memcpy(&known, options, size);
-    known.size = sizeof known;
-  }
+  jt_options known = {0};
+  jti_take_options(&known, sizeof known, options);
   return known;
 }
 

@@ -17,22 +17,11 @@ static bool lost;
 static bool colored;
 
 static void put(jti_text *text) {
-  const char *at = text->data;
-  size_t left = text->size;
-  while (left && report >= 0) {
-    ssize_t written = write(report, at, left);
-    if (written < 0 && errno == EINTR) {
-      continue;
+  if (report >= 0 && !jti_write(report, text->data, text->size)) {
+    if (!lost) {
+      fprintf(stderr, "jimm-test: cannot write the report: %s\n", strerror(errno));
     }
-    if (written <= 0) {
-      if (!lost) {
-        fprintf(stderr, "jimm-test: cannot write the report: %s\n", strerror(errno));
-      }
-      lost = true;
-      break;
-    }
-    at += written;
-    left -= (size_t)written;
+    lost = true;
   }
   jti_text_free(text);
 }

@@ -1,9 +1,11 @@
 #include "internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 // A test program that is out of memory for its own report has nothing better to do than to stop
 // loudly: a report with holes would be worse.
@@ -195,6 +197,30 @@ void jti_text_argument(jti_text *text, const char *s) {
     }
   }
   jti_text_add(text, "'", 1);
+}
+
+bool jti_write(int fd, const char *data, size_t size) {
+  while (size) {
+    ssize_t written = write(fd, data, size);
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      return false;
+    }
+    data += written;
+    size -= (size_t)written;
+  }
+  return true;
+}
+
+void jti_take_options(void *options, size_t size, const void *given) {
+  if (given) {
+    size_t known = 0;
+    memcpy(&known, given, sizeof known);
+    memcpy(options, given, known && known < size ? known : size);
+  }
+  memcpy(options, &size, sizeof size);
 }
 
 void jti_text_free(jti_text *text) {

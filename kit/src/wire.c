@@ -3,9 +3,7 @@
 // child's end; relay.c is the parent's.
 #include "internal.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static void send_frame(int fd, int kind, const jti_text *payload) {
   jti_text frame = {0};
@@ -14,19 +12,7 @@ static void send_frame(int fd, int kind, const jti_text *payload) {
   jti_text_add(&frame, &kind_byte, 1);
   jti_text_add(&frame, (const char *)&size, sizeof size);
   jti_text_add(&frame, payload->data, payload->size);
-  const char *at = frame.data;
-  size_t left = frame.size;
-  while (left) {
-    ssize_t written = write(fd, at, left);
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      break;  // the parent has gone: nobody is left to tell
-    }
-    at += written;
-    left -= (size_t)written;
-  }
+  (void)jti_write(fd, frame.data, frame.size);  // if the parent has gone, nobody is left to tell
   jti_text_free(&frame);
 }
 
