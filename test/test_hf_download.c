@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "folder.h"
-#include "hub_case.h"
-#include "hub_server.h"
+#include "hub/hub_case.h"
+#include "hub/server/server.h"
 
 #define MODEL "test_convnext.r160_in1k"
 #define SEED 7

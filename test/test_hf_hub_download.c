@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hub_case.h"
-#include "hub_server.h"
+#include "hub/hub_case.h"
+#include "hub/server/server.h"
 
 TEST_SETUP() {
   hub_server_start();
