@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "folder.h"
-#include "hub/hub_case.h"
+#include "hub/case.h"
 #include "hub/server/server.h"
 
 #define MODEL "test_convnext.r160_in1k"

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hub/hub_case.h"
+#include "hub/case.h"
 #include "hub/server/server.h"
 
 TEST_SETUP() {

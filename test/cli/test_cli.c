@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli_run.h"
+#include "run.h"
 
 TEST_SETUP() {
   scratch_make();

@@ -1,4 +1,4 @@
-/* Kernels, what the walk over ops.def (test_op_kernels.c) cannot express: convolutions with all
+/* Kernels, what the walk over ops.def (op/test_kernels.c) cannot express: convolutions with all
  * that fuses, on every instruction set that this machine has and with several thread counts,
  * against a convolution written here. Bounds are rounding-error bounds, in units of the last place
  * and the sum of absolute products, not folklore. */
@@ -11,8 +11,8 @@
 
 #include "base/cpu.h"
 #include "base/stream.h"
-#include "plan/engine.h"
 #include "kernel/kernel.h"
+#include "plan/engine.h"
 
 #define UNIT (0.5 * FLT_EPSILON)
 #define TINY 1e-37 /* denormal results are flushed to zero */

@@ -7,8 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/os.h"
-#include "memory_walk.h"
 #include "model/model.h"
+#include "walk.h"
 
 #define SIDE 32
 

@@ -1,4 +1,4 @@
-/* The walk over ops.def, first half (test_op_kernels.c is the other): the float64 reference against
+/* The walk over ops.def, first half (test_kernels.c is the other): the float64 reference against
  * PyTorch's float64 answers (test/golden/ops.def), the float32 reference against the float64 one,
  * shapes, untouched inputs. An operator or an example without a golden fails, and so does a golden
  * without an example.
@@ -16,7 +16,7 @@
 #include "base/alloc.h"
 #include "base/locale.h"
 #include "base/stream.h"
-#include "op_examples.h"
+#include "examples.h"
 
 #define ENTRIES 16
 #define PROJECTIONS 3

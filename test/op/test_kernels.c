@@ -13,10 +13,10 @@
 #include <jimm-test/jimm-test.h>
 
 #include "base/cpu.h"
-#include "plan/engine.h"
+#include "examples.h"
 #include "graph/attrs.h"
 #include "kernel/kernel.h"
-#include "op_examples.h"
+#include "plan/engine.h"
 
 #define TINY 1e-37 /* plans flush denormal numbers to zero */
 #define GUARD 64   /* floats before and after an output */

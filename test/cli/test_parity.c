@@ -8,7 +8,7 @@
 
 #include <jimm-test/jimm-test.h>
 
-#include "cli_run.h"
+#include "run.h"
 
 static char golden_dir[PATH_MAX];
 static char golden_text[1 << 20];

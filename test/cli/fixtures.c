@@ -1,5 +1,5 @@
 /* The files that the program is fed in its tests, and what the library makes of them. */
-#include "cli_run.h"
+#include "run.h"
 
 #include <jimm-test/jimm-test.h>
 #include <stdint.h>

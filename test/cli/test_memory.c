@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "hub/cache_tree.h"
-#include "cli_run.h"
+#include "run.h"
 
 static long fail_at;
 

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "folder.h"
-#include "hub_case.h"
 #include "server/server.h"
 
 #define SIZE (2 << 20)

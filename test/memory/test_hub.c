@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "folder.h"
-#include "hub/hub_case.h"
+#include "hub/case.h"
 #include "hub/server/server.h"
-#include "memory_walk.h"
+#include "walk.h"
 
 #define REPO "ns/name"
 /* It is the SHA-256 of "hello" that begins so. */

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hub_case.h"
+#include "case.h"
 #include "server/server.h"
 
 #define REPO "cache/models--ns--name"

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "hub/cache_tree.h"
-#include "cli_terminal.h"
+#include "terminal.h"
 
 /* The standard cache, where the program looks for it. */
 static void begin(void) {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "hub/cache_tree.h"
-#include "memory_walk.h"
+#include "walk.h"
 
 static jimm_status list(const char *unused) {
   (void)unused;

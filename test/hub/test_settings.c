@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hub_case.h"
+#include "case.h"
 #include "server/server.h"
 
 #define SIZE HUB_LARGE_SIZE

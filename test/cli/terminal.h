@@ -2,7 +2,7 @@
 #ifndef TEST_CLI_TERMINAL_H
 #define TEST_CLI_TERMINAL_H
 
-#include "cli_run.h"
+#include "run.h"
 
 /* Which of the program's descriptors are the terminal. */
 enum { TERMINAL_IN = 1, TERMINAL_OUT = 2, TERMINAL_ERR = 4 };

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli_run.h"
+#include "run.h"
 
 TEST_SETUP() {
   scratch_make();

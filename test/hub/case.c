@@ -1,4 +1,4 @@
-#include "hub_case.h"
+#include "case.h"
 
 #include <dirent.h>
 #include <errno.h>

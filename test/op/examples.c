@@ -1,4 +1,4 @@
-#include "op_examples.h"
+#include "examples.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hub_case.h"
+#include "case.h"
 #include "server/server.h"
 
 #define SIZE HUB_LARGE_SIZE

@@ -8,7 +8,7 @@
 #include <jimm/parity.h>
 
 #include "base/alloc.h"
-#include "memory_walk.h"
+#include "walk.h"
 
 /* ---- a model with few allocations ---- */
 

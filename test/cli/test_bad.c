@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "cli_run.h"
+#include "run.h"
 
 typedef struct bad_row {
   const char *name;

@@ -45,7 +45,7 @@ void scratch_write_npy(const char *name, const char *header, size_t size);
 int scratch_entries(const char *name);
 void scratch_clear(const char *name);
 
-/* Writes the fixtures (cli_fixtures.c). */
+/* Writes the fixtures (fixtures.c). */
 void fixtures_write(void);
 
 /* ---- what the fixtures hold ---- */

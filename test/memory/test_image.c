@@ -3,7 +3,7 @@
 #include <jimm/image.h>
 #include <stdio.h>
 
-#include "memory_walk.h"
+#include "walk.h"
 
 #define SIDE 64
 

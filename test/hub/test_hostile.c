@@ -1,4 +1,4 @@
-/* jimm_hub_download against servers that misbehave (hub_hostile.def). Each case is a client in a
+/* jimm_hub_download against servers that misbehave (hostile.def). Each case is a client in a
  * process of its own, in a place of its own whose files are listed before and after. Whatever the
  * server does: the status is one that the case names; what the client leaves lies in its
  * repository's folders; a failure leaves no blob, pointer or temporary, a success the right bytes;
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hub_case.h"
+#include "case.h"
 #include "server/server.h"
 
 #define SIZE 4096
@@ -38,7 +38,7 @@ typedef struct hostile_case {
 #define CASE2(name, want, at, answer, at2, answer2) {name, want, {at, at2}, {answer, answer2}},
 
 static const hostile_case cases[] = {
-#include "hub_hostile.def"
+#include "hostile.def"
 };
 
 #define COUNT (sizeof cases / sizeof cases[0])

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli_run.h"
+#include "run.h"
 
 /* Writes a copy of a file of weights, in which one element has another value. */
 static void spoil_weights(const char *from, const char *name, size_t index, float value,

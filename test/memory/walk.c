@@ -1,4 +1,4 @@
-#include "memory_walk.h"
+#include "walk.h"
 
 #include <errno.h>
 #include <jimm-test/jimm-test.h>

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/stream.h"
-#include "op_examples.h"
+#include "examples.h"
 
 #define OPERATOR(name)                 \
   extern const jimm_op jimm_op_##name; \
@@ -27,7 +27,7 @@ static const dual_op ops[] = {
 #undef OPERATOR
 };
 
-/* The value and its derivative, as op_dual.cpp has them. */
+/* The value and its derivative, as dual.cpp has them. */
 typedef struct dual {
   double value, tangent;
 } dual;
@@ -113,7 +113,7 @@ static const char *derivative(const jt_args *args, const jt_args *tangent, void 
 
 static jt_recompiled recompiled = {.size = sizeof recompiled,
                                    .function = "product",
-                                   .file = "op_dual.cpp",
+                                   .file = "dual.cpp",
                                    .form = JT_FORM_ARGS,
                                    .value = value,
                                    .dual_jvp = derivative};

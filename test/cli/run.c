@@ -1,4 +1,4 @@
-#include "cli_run.h"
+#include "run.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -21,8 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "hub/hub.h"
-#include "hub_case.h"
 #include "server/server.h"
 
 #define LARGE (25 << 20)

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "hub/cache_tree.h"
-#include "cli_terminal.h"
 #include "hub/server/server.h"
+#include "terminal.h"
 
 TEST_SETUP() {
   scratch_make();

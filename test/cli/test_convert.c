@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli_run.h"
+#include "run.h"
 
 #define DATA "test/data/checkpoints/"
 
