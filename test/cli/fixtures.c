@@ -8,21 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "model/named.h"
+
 const jimm_data_config folder_data = {
     3,   FOLDER_HEIGHT,   FOLDER_WIDTH,   JIMM_BILINEAR, JIMM_CROP_CENTER,
     0.9, {0.1, 0.2, 0.3}, {0.4, 0.5, 0.6}};
-
-static jimm_graph *build_graph(int64_t classes, int64_t channels) {
-  jimm_model_name name;
-  jimm_graph *graph = NULL;
-  jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-  options.num_classes = classes;
-  options.in_chans = channels;
-  TEST_REQUIRE_MSG(jimm_model_find("test_resnet", &name) == JIMM_OK, "%s", jimm_error_message());
-  TEST_REQUIRE_MSG(jimm_graph_build(&name, &options, &graph) == JIMM_OK, "%s",
-                   jimm_error_message());
-  return graph;
-}
 
 static void save(const jimm_state *state, const char *name) {
   TEST_REQUIRE_MSG(jimm_state_save(state, scratch_path(name)) == JIMM_OK, "%s",
@@ -31,14 +21,14 @@ static void save(const jimm_state *state, const char *name) {
 
 static jimm_state *synthetic(int64_t classes, int64_t channels) {
   jimm_state *state = NULL;
-  jimm_graph *graph = build_graph(classes, channels);
+  jimm_graph *graph = named_graph("test_resnet", classes, channels, NULL);
   TEST_REQUIRE(jimm_state_synthetic(graph, FIXTURE_SEED, &state) == JIMM_OK);
   jimm_graph_close(&graph);
   return state;
 }
 
 jimm_model *fixture_model(bool from_folder) {
-  jimm_graph *graph = build_graph(from_folder ? FOLDER_CLASSES : -1, 3);
+  jimm_graph *graph = named_graph("test_resnet", from_folder ? FOLDER_CLASSES : -1, 3, NULL);
   jimm_model *model = NULL;
   TEST_REQUIRE_MSG(jimm_model_create_synthetic(graph, FIXTURE_SEED, &model) == JIMM_OK, "%s",
                    jimm_error_message());

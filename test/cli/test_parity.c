@@ -8,6 +8,7 @@
 
 #include <jimm-test/jimm-test.h>
 
+#include "parity/golden_folder.h"
 #include "run.h"
 
 static char golden_dir[PATH_MAX];
@@ -17,9 +18,7 @@ static char golden_text[1 << 20];
 static void use_goldens(const char *folder) {
   static char own[PATH_MAX];
   if (own[0] == 0) {
-    const char *given = getenv("JIMM_GOLDEN_DIR");
-    const char *path = given == NULL || given[0] == 0 ? "test/golden" : given;
-    TEST_REQUIRE_MSG(realpath(path, own) != NULL, "%s", path);
+    TEST_REQUIRE_MSG(realpath(golden_folder(), own) != NULL, "%s", golden_folder());
   }
   snprintf(golden_dir, sizeof golden_dir, "%s", folder == NULL ? own : folder);
   TEST_REQUIRE(setenv("JIMM_GOLDEN_DIR", golden_dir, 1) == 0);

@@ -9,8 +9,8 @@
 
 #include "base/json.h"
 #include "base/os.h"
+#include "require_ok.h"
 
-#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
 #define PROBABILITY_TOL 1e-4
 #define CLASSES 10
 #define TOP 3

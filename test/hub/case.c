@@ -252,6 +252,11 @@ int hub_count_files(const char *folder, const char *ending) {
   return count;
 }
 
+void hub_check_nothing_left(void) {
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), 0);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/snapshots"), ""), 0);
+}
+
 void hub_check_authorization(const char *prefix, int64_t port, const char *want) {
   hub_log log = hub_log_read(prefix);
   TEST_CHECK_MSG(log.count > 0, "no request to %s", prefix);

@@ -10,6 +10,8 @@
 
 #define HUB_COMMIT "0123456789abcdef0123456789abcdef01234567"
 #define HUB_COMMIT_2 "89abcdef0123456789abcdef0123456789abcdef"
+#define HUB_TOKEN "hf_test_token"
+#define HUB_REPO "cache/models--ns--name" /* in the place: what is there of ns/name */
 
 /* Makes the folder NAME with home/, tmp/ and work/ in it, which becomes the working folder, and
  * sets the environment: the tests' server, the cache NAME/cache (not made), no token, short waits.
@@ -40,6 +42,8 @@ bool hub_file_equals(const char *path, const void *bytes, size_t size);
 void hub_write_file(const char *path, const void *bytes, size_t size);
 /* How many names below `folder` end in `ending`. */
 int hub_count_files(const char *folder, const char *ending);
+/* There is no file in HUB_REPO, not even a part of one. */
+void hub_check_nothing_left(void);
 
 /* Every request whose target begins with `prefix` came to `port` with that Authorization ("":
  * none); there is one. */

@@ -16,7 +16,6 @@
 #include "server/server.h"
 
 #define SIZE (2 << 20)
-#define REPO "cache/models--ns--name"
 /* A download takes so long; it is killed within a little more. */
 #define SECONDS 0.25
 
@@ -129,7 +128,7 @@ TEST(killed_clients_leave_nothing_that_passes_for_a_file) {
     TEST_CHECK_MSG(WIFEXITED(state) && WEXITSTATUS(state) == 0, "state %d", state);
     check_left(etag, true);
     char line[700] = "", want[700];
-    snprintf(want, sizeof want, "%s\n", hub_path(REPO "/snapshots/" HUB_COMMIT "/sub/a.bin"));
+    snprintf(want, sizeof want, "%s\n", hub_path(HUB_REPO "/snapshots/" HUB_COMMIT "/sub/a.bin"));
     const long size = read_bytes("out.txt", line, sizeof line - 1);
     line[size < 0 ? 0 : size] = 0;
     TEST_CHECK_STR(line, want);

@@ -26,7 +26,6 @@
 #include "server/server.h"
 
 #define LARGE (25 << 20)
-#define REPO "cache/models--ns--name"
 
 static void publish(const char *name, int64_t size, char etag[65]) {
   hub_publish(&(hub_file){.repo = "ns/name",
@@ -60,7 +59,7 @@ static void check_outcome(const hub_outcome *outcome) {
 /* The one blob has the bytes of its name. */
 static void check_blob(const char *etag, int64_t size) {
   char path[200], name[65];
-  snprintf(path, sizeof path, REPO "/blobs/%s", etag);
+  snprintf(path, sizeof path, HUB_REPO "/blobs/%s", etag);
   unsigned char *bytes = malloc((size_t)size + 1);
   TEST_REQUIRE(bytes != NULL);
   FILE *file = fopen(hub_path(path), "rb");
@@ -101,11 +100,11 @@ TEST(clients_at_once_get_one_blob_once) {
   for (int i = 0; i < 3; i++) {
     const hub_outcome outcome = hub_job_wait(&jobs[i], 30);
     check_outcome(&outcome);
-    TEST_CHECK_STR(outcome.path, hub_path(REPO "/snapshots/" HUB_COMMIT "/a.bin"));
+    TEST_CHECK_STR(outcome.path, hub_path(HUB_REPO "/snapshots/" HUB_COMMIT "/a.bin"));
   }
   TEST_CHECK_INT(hub_count("HEAD", NULL), 3);
   TEST_CHECK_INT(hub_count("GET", NULL), 1);
-  TEST_CHECK_INT(hub_count_files(hub_path(REPO "/blobs"), ""), 1);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), 1);
   check_blob(etag, LARGE);
 }
 
@@ -158,8 +157,8 @@ TEST(blobs_that_another_client_has_moved_are_there) {
   hub_begin("moved");
   TEST_REQUIRE(
       system("mkdir -p ../cache/models--ns--name/blobs ../cache/models--ns--name/snapshots") == 0);
-  snprintf(blob, sizeof blob, "%s", hub_path(REPO "/blobs/abc"));
-  snprintf(pointer, sizeof pointer, "%s", hub_path(REPO "/snapshots/a.txt"));
+  snprintf(blob, sizeof blob, "%s", hub_path(HUB_REPO "/blobs/abc"));
+  snprintf(pointer, sizeof pointer, "%s", hub_path(HUB_REPO "/snapshots/a.txt"));
   for (int fresh = 0; fresh < 2; fresh++) {
     (void)unlink(pointer);
     TEST_CHECK(jimm_hub_link(&call, blob, pointer, fresh == 1) != JIMM_OK);
@@ -188,7 +187,7 @@ TEST(blobs_that_another_client_has_moved_are_there) {
   hub_write_file(blob, "world", 5);
   TEST_CHECK_INT(jimm_hub_link(&call, blob, pointer, true), JIMM_OK);
   TEST_CHECK(hub_file_equals(pointer, "world", 5));
-  TEST_CHECK_INT(hub_count_files(hub_path(REPO "/snapshots"), ""), 1);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/snapshots"), ""), 1);
 }
 
 TEST(clients_without_locks_and_links_both_succeed) {
@@ -208,7 +207,7 @@ TEST(clients_without_locks_and_links_both_succeed) {
     }
     check_outcome(&outcome);
   }
-  TEST_CHECK_INT(hub_count_files(hub_path(REPO "/snapshots"), "a.bin"), 1);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/snapshots"), "a.bin"), 1);
 }
 
 TEST(clients_without_locks_get_the_right_blob_twice) {
@@ -231,7 +230,7 @@ TEST(clients_without_locks_get_the_right_blob_twice) {
   check_outcome(&first);
   check_outcome(&second);
   TEST_CHECK_INT(hub_count("GET", NULL), 2);
-  TEST_CHECK_INT(hub_count_files(hub_path(REPO "/blobs"), ""), 1);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), 1);
   check_blob(etag, 3 << 20);
   /* An empty one is what the Python client would wait for without end. */
   TEST_CHECK_INT(hub_count_files(hub_path("cache/.locks"), ".lock"), 0);
@@ -355,8 +354,8 @@ TEST(client_outlives_one_that_is_killed) {
   check_outcome(&outcome);
   TEST_CHECK_INT(hub_count("GET", NULL), 2);
   check_blob(etag, 4 << 20);
-  TEST_CHECK_INT(hub_count_files(hub_path(REPO "/blobs"), ".incomplete"), 1);
-  TEST_CHECK_INT(hub_count_files(hub_path(REPO "/blobs"), ""), 2);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ".incomplete"), 1);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), 2);
 }
 
 /* ---- threads ---- */
@@ -393,5 +392,5 @@ TEST(threads_at_once_with_the_same_and_other_files) {
     TEST_CHECK_INT(access(jobs[i].path, R_OK), 0);
   }
   TEST_CHECK_INT(hub_count("GET", NULL), 3);
-  TEST_CHECK_INT(hub_count_files(hub_path(REPO "/blobs"), ""), 3);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), 3);
 }

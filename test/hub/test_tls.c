@@ -9,8 +9,6 @@
 #include "case.h"
 #include "server/server.h"
 
-#define TOKEN "hf_test_token"
-
 TEST_SETUP() {
   hub_server_start();
 }
@@ -20,7 +18,7 @@ static void begin(const char *place, bool trusted, bool secure) {
   hub_clear();
   hub_place(place);
   setenv("HF_ENDPOINT", hub_endpoint(4), 1);
-  setenv("HF_TOKEN", TOKEN, 1);
+  setenv("HF_TOKEN", HUB_TOKEN, 1);
   unsetenv("SSL_CERT_FILE");
   unsetenv("CURL_CA_BUNDLE");
   unsetenv("REQUESTS_CA_BUNDLE");
@@ -33,11 +31,6 @@ static void begin(const char *place, bool trusted, bool secure) {
 
 static void end(void) {
   unsetenv("SSL_CERT_FILE");
-}
-
-static void check_no_blob(void) {
-  TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/blobs"), ""), 0);
-  TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/snapshots"), ""), 0);
 }
 
 /* No request to a plain port has been made. */
@@ -123,7 +116,7 @@ TEST(https_does_not_lead_to_http) {
     TEST_CHECK_MSG(status == JIMM_ERROR_NETWORK || status == JIMM_ERROR_FORMAT, "row %zu: %d: %s",
                    i, (int)status, jimm_error_message());
     check_all_secure();
-    check_no_blob();
+    hub_check_nothing_left();
     end();
   }
 }
@@ -162,7 +155,7 @@ TEST(http_may_lead_to_https_without_the_token) {
   hub_log log = hub_log_read(NULL);
   TEST_REQUIRE_INT(log.count, 2);
   TEST_CHECK_INT(log.items[1].port, 4);
-  TEST_CHECK_STR(hub_request_header(&log.items[0], "Authorization"), "Bearer " TOKEN);
+  TEST_CHECK_STR(hub_request_header(&log.items[0], "Authorization"), "Bearer " HUB_TOKEN);
   TEST_CHECK_STR(hub_request_header(&log.items[1], "Authorization"), "");
   hub_log_free(&log);
   end();
@@ -193,7 +186,7 @@ TEST(https_that_is_cut_is_no_end) {
     TEST_CHECK_MSG(status == JIMM_OK ? i == 0 : i == 1, "%d: %s", (int)status,
                    jimm_error_message());
     if (i == 1) {
-      check_no_blob();
+      hub_check_nothing_left();
     }
     end();
   }

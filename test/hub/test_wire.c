@@ -11,7 +11,6 @@
 
 #define SIZE HUB_LARGE_SIZE
 #define SEED HUB_LARGE_SEED
-#define TOKEN "hf_test_token"
 
 /* Downloads a.bin and checks that it is right and alone. */
 static void check_whole(void) {
@@ -21,12 +20,7 @@ static void check_whole(void) {
   const jimm_status status = hub_download("ns/name", "a.bin", NULL, &path);
   TEST_CHECK_MSG(status == JIMM_OK, "%d: %s", (int)status, jimm_error_message());
   TEST_CHECK(status == JIMM_OK && hub_file_equals(path, want, SIZE));
-  TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/blobs"), ""), 1);
-}
-
-static void check_nothing_left(void) {
-  TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/blobs"), ""), 0);
-  TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/snapshots"), ""), 0);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), 1);
 }
 
 /* The Range of each GET to the content network: "-" for none, separated by spaces. */
@@ -103,7 +97,7 @@ TEST(transfer_ends_after_beginning_anew_too_often) {
   TEST_CHECK_INT(hub_download("ns/name", "a.bin", NULL, NULL), JIMM_ERROR_NETWORK);
   TEST_CHECK_CONTAINS(jimm_error_message(), "a.bin: the server cannot go on from where it was");
   TEST_CHECK_INT(hub_count("GET", NULL), 12);
-  check_nothing_left();
+  hub_check_nothing_left();
 }
 
 TEST(transfer_ends_after_attempts_that_bring_nothing) {
@@ -112,7 +106,7 @@ TEST(transfer_ends_after_attempts_that_bring_nothing) {
   TEST_CHECK_INT(hub_download("ns/name", "a.bin", NULL, NULL), JIMM_ERROR_NETWORK);
   TEST_CHECK_CONTAINS(jimm_error_message(), "a.bin");
   TEST_CHECK_INT(hub_count("GET", NULL), 5);
-  check_nothing_left();
+  hub_check_nothing_left();
 }
 
 TEST(transfer_asks_for_a_new_url_when_one_has_expired) {
@@ -157,7 +151,7 @@ TEST(transfer_asks_again_for_a_new_url) {
   TEST_CHECK_INT(hub_download("ns/name", "a.bin", NULL, NULL), JIMM_ERROR_NETWORK);
   TEST_CHECK_CONTAINS(jimm_error_message(), "503");
   TEST_CHECK_INT(hub_count("GET", NULL), 5);
-  check_nothing_left();
+  hub_check_nothing_left();
 }
 
 /* Urls may expire as often as they like while bytes come. */
@@ -189,7 +183,7 @@ TEST(transfer_does_not_go_on_with_another_file) {
                  "Location: http://127.0.0.1:@2@/cdn/other\r\n"});
   TEST_CHECK(hub_download("ns/name", "a.bin", NULL, NULL) != JIMM_OK);
   TEST_CHECK_INT(hub_count("GET", "/cdn/other"), 0);
-  check_nothing_left();
+  hub_check_nothing_left();
 }
 
 TEST(transfer_without_a_stated_size) {
@@ -248,15 +242,15 @@ TEST(transfer_of_nothing) {
 
 TEST(token_goes_to_the_hub_alone) {
   hub_begin("token");
-  setenv("HF_TOKEN", TOKEN, 1);
+  setenv("HF_TOKEN", HUB_TOKEN, 1);
   check_whole();
-  hub_check_authorization("/ns/", 1, "Bearer " TOKEN);
+  hub_check_authorization("/ns/", 1, "Bearer " HUB_TOKEN);
   hub_check_authorization("/cdn/", 2, "");
 }
 
 TEST(token_does_not_come_back_after_a_stranger) {
   hub_begin("token_back");
-  setenv("HF_TOKEN", TOKEN, 1);
+  setenv("HF_TOKEN", HUB_TOKEN, 1);
   hub_rule_add(&(hub_rule){.method = "GET",
                            .target = "/cdn/",
                            .prefix = true,
@@ -273,7 +267,7 @@ TEST(token_does_not_come_back_after_a_stranger) {
 
 TEST(token_does_not_follow_another_name_of_the_same_host) {
   hub_begin("token_name");
-  setenv("HF_TOKEN", TOKEN, 1);
+  setenv("HF_TOKEN", HUB_TOKEN, 1);
   hub_rule_add(&(hub_rule){.method = "GET",
                            .target = "/cdn/",
                            .prefix = true,
@@ -287,7 +281,7 @@ TEST(token_does_not_follow_another_name_of_the_same_host) {
 TEST(redirects_of_a_renamed_repository) {
   const char *path;
   hub_begin("renamed");
-  setenv("HF_TOKEN", TOKEN, 1);
+  setenv("HF_TOKEN", HUB_TOKEN, 1);
   hub_rule_add(&(hub_rule){.target = "/old/name/resolve/main/a.txt",
                            .status = 307,
                            .headers = "Location: /mid/name/resolve/main/a.txt\r\n"});
@@ -301,7 +295,7 @@ TEST(redirects_of_a_renamed_repository) {
   TEST_CHECK_STR(path, hub_path("cache/models--old--name/snapshots/" HUB_COMMIT "/a.txt"));
   TEST_CHECK(hub_file_equals(path, "hello", 5));
   TEST_CHECK_INT(hub_count("HEAD", NULL), 4);
-  hub_check_authorization("/", 1, "Bearer " TOKEN);
+  hub_check_authorization("/", 1, "Bearer " HUB_TOKEN);
 }
 
 /* Not the hub's own address: one that leads to it, as from http to https. */
@@ -334,7 +328,7 @@ TEST(redirects_without_end) {
       .target = "/l", .status = 302, .headers = "Location: http://127.0.0.1:@3@/l\r\n"});
   TEST_CHECK_INT(hub_download("ns/name", "a.bin", NULL, NULL), JIMM_ERROR_NETWORK);
   TEST_CHECK_INT(hub_count("GET", NULL), 21);
-  check_nothing_left();
+  hub_check_nothing_left();
 }
 
 /* ---- 24: statuses ---- */
@@ -447,7 +441,7 @@ TEST(statuses_of_the_content_network) {
     TEST_CHECK_MSG(status != JIMM_OK && status != JIMM_ERROR_INTEGRITY, "row %zu: %d", i,
                    (int)status);
     TEST_CHECK(hub_count("GET", NULL) <= 10);
-    check_nothing_left();
+    hub_check_nothing_left();
   }
 }
 

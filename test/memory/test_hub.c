@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <jimm-test/jimm-test.h>
 #include <jimm/hub.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@
 static const char *cache(bool fresh) {
   const char *path = walk_input("cache");
   if (fresh) {
-    nftw(path, folder_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(path);
   }
   return path;
 }

@@ -1,10 +1,14 @@
 #include "walk.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <jimm-test/jimm-test.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "folder.h"
 
@@ -190,7 +194,7 @@ static belongings look(void) {
 }
 
 static void empty_output(void) {
-  nftw(in_folder("output"), folder_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  remove_tree(in_folder("output"));
   mkdir(in_folder("output"), 0777);
 }
 

@@ -6,17 +6,8 @@
 #include <jimm-test/jimm-test.h>
 #include <jimm/model.h>
 
-#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
-
-static jimm_graph *build(const char *model, int64_t classes) {
-  jimm_model_name name;
-  jimm_graph *graph = NULL;
-  jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-  options.num_classes = classes;
-  REQUIRE_OK(jimm_model_find(model, &name));
-  REQUIRE_OK(jimm_graph_build(&name, &options, &graph));
-  return graph;
-}
+#include "named.h"
+#include "require_ok.h"
 
 static jimm_state *synthetic(const jimm_graph *graph) {
   jimm_state *state = NULL;
@@ -83,7 +74,7 @@ static void check_same(const jimm_graph *graph, const jimm_state *got, const jim
 }
 
 static void check_paper(const char *model) {
-  jimm_graph *graph = build(model, -1);
+  jimm_graph *graph = named_graph(model, -1, -1, NULL);
   jimm_state *state = synthetic(graph), *paper = paper_state(state), *adapted = NULL;
   jimm_model *bound = NULL;
   TEST_CHECK(jimm_state_find(paper, "downsample_layers.0.0.weight") != NULL);
@@ -109,7 +100,7 @@ TEST(names_of_the_papers_code) {
 }
 
 TEST(heads_for_distillation_are_dropped) {
-  jimm_graph *graph = build("test_convnext", -1);
+  jimm_graph *graph = named_graph("test_convnext", -1, -1, NULL);
   jimm_state *state = synthetic(graph), *paper = paper_state(state), *adapted = NULL;
   const float one[1] = {1};
   const jimm_tensor tensor = {JIMM_F32, {1, {1}}, (void *)(uintptr_t)one, NULL};
@@ -135,7 +126,7 @@ TEST(heads_for_distillation_are_dropped) {
 
 // A classifier without a bias, and a text tower beside the image's.
 TEST(names_of_open_clip) {
-  jimm_graph *graph = build("test_convnext", 5);
+  jimm_graph *graph = named_graph("test_convnext", 5, -1, NULL);
   jimm_state *state = synthetic(graph), *clip = NULL;
   jimm_model *bound = NULL;
   REQUIRE_OK(jimm_state_create(&clip));
@@ -201,7 +192,7 @@ static jimm_state *without(jimm_state *state, const char *prefix) {
 }
 
 static void check_missing(const char *model, const char *dropped, const char *message) {
-  jimm_graph *graph = build(model, 0);
+  jimm_graph *graph = named_graph(model, 0, -1, NULL);
   jimm_state *state = synthetic(graph), *less = without(state, dropped);
   jimm_model *bound = NULL;
   TEST_CHECK_INT(jimm_model_create(graph, less, NULL, &bound), JIMM_ERROR_MISMATCH);
@@ -214,7 +205,7 @@ static void check_missing(const char *model, const char *dropped, const char *me
 // Released weights of the tag "fcmae" have no final norm: theirs alone starts as a fresh one.
 TEST(fcmae_lacks_its_final_norm) {
   for (int paper = 0; paper < 2; paper++) {
-    jimm_graph *graph = build("convnextv2_atto.fcmae", -1);
+    jimm_graph *graph = named_graph("convnextv2_atto.fcmae", -1, -1, NULL);
     jimm_state *state = synthetic(graph);
     jimm_state *named = paper == 1 ? paper_state(state) : jimm_state_retain(state);
     jimm_state *less = without(named, paper == 1 ? "norm." : "head.norm.");
@@ -242,7 +233,7 @@ TEST(fcmae_lacks_its_final_norm) {
 }
 
 TEST(weights_that_are_timms_are_left_alone) {
-  jimm_graph *graph = build("test_convnext", -1), *other = NULL;
+  jimm_graph *graph = named_graph("test_convnext", -1, -1, NULL), *other = NULL;
   jimm_state *state = synthetic(graph), *adapted = NULL;
   REQUIRE_OK(jimm_state_adapt(graph, state, &adapted));
   TEST_CHECK(adapted == state);
@@ -254,7 +245,7 @@ TEST(weights_that_are_timms_are_left_alone) {
   TEST_CHECK(adapted == paper);
   jimm_state_close(&adapted);
   jimm_graph_close(&other);
-  other = build("test_resnet", -1);
+  other = named_graph("test_resnet", -1, -1, NULL);
   REQUIRE_OK(jimm_state_adapt(other, paper, &adapted));
   TEST_CHECK(adapted == paper);
   jimm_state_close(&adapted);

@@ -4,11 +4,10 @@
 
 #include <jimm-test/jimm-test.h>
 
-#include "plan/engine.h"
 #include "model/model.h"
+#include "plan/engine.h"
 #include "plan/plan.h"
-
-#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
+#include "require_ok.h"
 
 static const jimm_shape image = {4, {2, 12, 7, 9}};
 static const jimm_conv2d_attrs pointwise = {{1, 1}, {0, 0}, {1, 1}, 1};

@@ -5,13 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
-
-static jimm_model_name find(const char *name) {
-  jimm_model_name found;
-  REQUIRE_OK(jimm_model_find(name, &found));
-  return found;
-}
+#include "named.h"
+#include "require_ok.h"
 
 static jimm_value image(jimm_graph *graph, int64_t channels) {
   const jimm_input_attrs attrs = {{4, {-1, channels, -1, -1}}, JIMM_F32};
@@ -20,22 +15,13 @@ static jimm_value image(jimm_graph *graph, int64_t channels) {
 
 static jimm_emitted emit(jimm_graph *graph, const char *scope, const char *model, int64_t classes,
                          jimm_value x) {
-  const jimm_model_name name = find(model);
+  const jimm_model_name name = named_model(model);
   jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
   options.num_classes = classes;
   jimm_graph_push(graph, "%s", scope);
   const jimm_emitted made = jimm_graph_emit(graph, &name, &options, x);
   jimm_graph_pop(graph);
   return made;
-}
-
-static jimm_graph *alone(const char *model, int64_t classes) {
-  const jimm_model_name name = find(model);
-  jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-  options.num_classes = classes;
-  jimm_graph *graph = NULL;
-  REQUIRE_OK(jimm_graph_build(&name, &options, &graph));
-  return graph;
 }
 
 static jimm_value linear(jimm_graph *graph, const char *scope, jimm_value x, int64_t in,
@@ -80,7 +66,7 @@ TEST(emits_the_same_nodes) {
   static const char *const models[] = {"test_resnet", "resnetv2_18", "resnetv2_50x1_bit",
                                        "test_convnext3", "convnextv2_atto"};
   for (size_t m = 0; m < sizeof models / sizeof models[0]; m++) {
-    jimm_graph *want = alone(models[m], 10), *got = NULL;
+    jimm_graph *want = named_graph(models[m], 10, -1, NULL), *got = NULL;
     char name[256];
     REQUIRE_OK(jimm_graph_create(&got));
     const jimm_emitted made = emit(got, "x.y", models[m], 10, image(got, 3));
@@ -172,7 +158,7 @@ TEST(computes_the_same_bits) {
   REQUIRE_OK(jimm_state_synthetic(graph, 9, &state));
   REQUIRE_OK(jimm_model_create(graph, state, NULL, &both));
   for (int p = 0; p < 2; p++) {
-    jimm_graph *one = alone(parts[p].model, 0);
+    jimm_graph *one = named_graph(parts[p].model, 0, -1, NULL);
     jimm_state *own = below(state, parts[p].prefix);
     jimm_model *model = NULL;
     REQUIRE_OK(jimm_model_create(one, own, NULL, &model));
@@ -338,7 +324,7 @@ TEST(bad_arguments) {
                       "jimm_graph_emit: the name is not resolved");
 
   graph = empty(); /* the family's own refusal, under the scope */
-  name = find("test_resnet");
+  name = named_model("test_resnet");
   jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
   options.output_stride = 3;
   jimm_graph_push(graph, "enc");
@@ -358,7 +344,7 @@ TEST(bad_arguments) {
   emit(graph, "a", "test_resnet", 0, x);
   TEST_CHECK_CONTAINS(fail(graph, JIMM_ERROR_INVALID_ARGUMENT), "a node of that name already");
 
-  graph = alone("test_resnet", 3);
+  graph = named_graph("test_resnet", 3, -1, NULL);
   jimm_graph_emit(graph, &name, NULL, 0);
   TEST_CHECK_CONTAINS(jimm_error_message(), "finished and cannot be changed");
   jimm_graph_close(&graph);

@@ -1,4 +1,4 @@
-/* The registry: what timm has, how it is found, and the graphs that come of it. */
+/* The registry: what timm has, and how it is found. */
 #include <jimm-test/jimm-test.h>
 #include <jimm/base.h>
 #include <jimm/model.h>
@@ -6,37 +6,7 @@
 #include <string.h>
 
 #include "model/registry.h"
-
-static jimm_model_name find(const char *name) {
-  jimm_model_name found;
-  TEST_REQUIRE_MSG(jimm_model_find(name, &found) == JIMM_OK, "%s: %s", name, jimm_error_message());
-  return found;
-}
-
-static jimm_graph *build(const char *name, int64_t num_classes, int64_t in_chans,
-                         const char *global_pool) {
-  const jimm_model_name found = find(name);
-  jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-  options.num_classes = num_classes;
-  options.in_chans = in_chans;
-  options.global_pool = global_pool;
-  jimm_graph *graph = NULL;
-  TEST_REQUIRE_MSG(jimm_graph_build(&found, &options, &graph) == JIMM_OK, "%s: %s", name,
-                   jimm_error_message());
-  return graph;
-}
-
-/* The shape of an output for an input of [2, channels, 64, 64], as text. */
-static const char *output_shape(const jimm_graph *graph, const char *output, int64_t channels) {
-  static char text[JIMM_SHAPE_TEXT];
-  static jimm_shape shapes[16384];
-  const jimm_shape input = {4, {2, channels, 64, 64}};
-  TEST_REQUIRE(jimm_graph_node_count(graph) <= 16384);
-  TEST_REQUIRE_MSG(jimm_graph_infer(graph, &input, shapes) == JIMM_OK, "%s", jimm_error_message());
-  const jimm_value value = jimm_graph_find_output(graph, output);
-  TEST_REQUIRE_MSG(value != JIMM_NO_VALUE, "no output %s", output);
-  return jimm_shape_format(&shapes[value], text, sizeof text);
-}
+#include "named.h"
 
 /* ---- timm's facts ---- */
 
@@ -87,14 +57,14 @@ static bool is_class_count(int64_t count) {
  * timm's shapes. Every variant: its names lead back to it, and its facts are sound. */
 static void check_arch(void *context) {
   const jimm_arch *arch = context;
-  jimm_graph *graph = build(arch->name, 1000, 3, NULL);
+  jimm_graph *graph = named_graph(arch->name, 1000, 3, NULL);
   TEST_CHECK_INT(jimm_graph_parameter_count(graph), arch->params);
   char want[64];
   snprintf(want, sizeof want, "[2, %d, 2, 2]", (int)arch->num_features);
-  TEST_CHECK_STR(output_shape(graph, "features", 3), want);
+  TEST_CHECK_STR(named_output_shape(graph, "features", 3), want);
   snprintf(want, sizeof want, "[2, %d]", (int)arch->num_features);
-  TEST_CHECK_STR(output_shape(graph, "pre_logits", 3), want);
-  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 1000]");
+  TEST_CHECK_STR(named_output_shape(graph, "pre_logits", 3), want);
+  TEST_CHECK_STR(named_output_shape(graph, "logits", 3), "[2, 1000]");
   int32_t taps = 0;
   for (int32_t f = 0; f < jimm_family_count(); f++) {
     const jimm_family *family = jimm_family_at(f);
@@ -107,7 +77,7 @@ static void check_arch(void *context) {
     const jimm_feature_info *tap = jimm_graph_feature(graph, i);
     const int side = 64 / (int)tap->reduction;
     snprintf(want, sizeof want, "[2, %d, %d, %d]", (int)tap->channels, side, side);
-    TEST_CHECK_STR(output_shape(graph, tap->output, 3), want);
+    TEST_CHECK_STR(named_output_shape(graph, tap->output, 3), want);
   }
   jimm_graph_close(&graph);
 
@@ -115,9 +85,10 @@ static void check_arch(void *context) {
     const jimm_variant *variant = &arch->variants[i];
     char name[128];
     snprintf(name, sizeof name, "%s.%s", arch->name, variant->tag);
-    TEST_CHECK_MSG(find(name).variant == variant, "%s", name);
+    TEST_CHECK_MSG(named_model(name).variant == variant, "%s", name);
     snprintf(name, sizeof name, "%s_%s", arch->name, variant->tag);
-    TEST_CHECK_MSG(find(name).variant == variant && find(name).arch == arch, "%s", name);
+    TEST_CHECK_MSG(named_model(name).variant == variant && named_model(name).arch == arch, "%s",
+                   name);
     snprintf(name, sizeof name, "timm/%s.%s", arch->name, variant->tag);
     if (variant->hub_id != NULL) {
       TEST_CHECK_STR(variant->hub_id, name);
@@ -142,7 +113,7 @@ TEST_SETUP() {
 }
 
 TEST(preprocessing_facts) {
-  const jimm_variant *variant = find("resnet50").variant;
+  const jimm_variant *variant = named_model("resnet50").variant;
   TEST_CHECK_STR(variant->tag, "a1_in1k");
   TEST_CHECK_STR(variant->hub_id, "timm/resnet50.a1_in1k");
   TEST_CHECK_STR(variant->license, "apache-2.0");
@@ -162,16 +133,16 @@ TEST(preprocessing_facts) {
   TEST_CHECK_INT(data.width, 288);
   TEST_CHECK_DOUBLE(data.crop_pct, 1.0, 0, 0);
 
-  variant = find("test_resnet").variant;
+  variant = named_model("test_resnet").variant;
   TEST_CHECK_DOUBLE(variant->data.mean[2], 0.5, 0, 0);
   TEST_CHECK_INT(variant->data.interpolation, JIMM_BILINEAR);
   data = jimm_variant_data(variant, true); /* timm has no test size for it */
   TEST_CHECK_INT(data.height, 160);
   TEST_CHECK_DOUBLE(data.crop_pct, 0.95, 0, 0);
 
-  TEST_CHECK_STR(find("resnet18.fb_swsl_ig1b_ft_in1k").variant->license, "cc-by-nc-4.0");
-  TEST_CHECK_STR(find("resnet18.tv_in1k").variant->license, "bsd-3-clause");
-  TEST_CHECK(!find("resnet50t").variant->has_weights);
+  TEST_CHECK_STR(named_model("resnet18.fb_swsl_ig1b_ft_in1k").variant->license, "cc-by-nc-4.0");
+  TEST_CHECK_STR(named_model("resnet18.tv_in1k").variant->license, "bsd-3-clause");
+  TEST_CHECK(!named_model("resnet50t").variant->has_weights);
 }
 
 TEST(license_restrictions) {
@@ -227,7 +198,7 @@ TEST(name_forms) {
                                       "hf://timm/resnet50_gn.a1h_in1k",
                                       "resnet50_gn"};
   for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-    const jimm_model_name found = find(forms[i]);
+    const jimm_model_name found = named_model(forms[i]);
     TEST_CHECK_STR(found.arch->name, "resnet50_gn");
     TEST_CHECK_STR(found.variant->tag, "a1h_in1k");
     TEST_CHECK_STR(found.family->name, "resnet");
@@ -242,7 +213,7 @@ static void keep_line(void *context, jimm_log_level level, const char *message) 
 TEST(deprecated_alias) {
   char line[256] = "";
   jimm_set_log(keep_line, line, JIMM_LOG_WARNING);
-  const jimm_model_name found = find("gluon_resnet50_v1d");
+  const jimm_model_name found = named_model("gluon_resnet50_v1d");
   jimm_set_log(NULL, NULL, JIMM_LOG_WARNING);
   TEST_CHECK_STR(found.arch->name, "resnet50d");
   TEST_CHECK_STR(found.variant->tag, "gluon_in1k");
@@ -255,7 +226,7 @@ TEST(every_alias_leads_somewhere) {
   for (int32_t f = 0; f < jimm_family_count(); f++) {
     const jimm_family *family = jimm_family_at(f);
     for (int32_t i = 0; i < family->alias_count; i++) {
-      const jimm_model_name found = find(family->aliases[i].name);
+      const jimm_model_name found = named_model(family->aliases[i].name);
       TEST_CHECK_STR(found.deprecated, family->aliases[i].name);
     }
   }
@@ -294,231 +265,6 @@ TEST(unknown_tags_list_the_tags) {
   TEST_CHECK_CONTAINS(not_found("resnet50."), "unknown model \"resnet50.\"");
 }
 
-/* ---- graphs ---- */
-
-TEST(names_follow_the_scopes) {
-  jimm_graph *graph = build("resnet26t", -1, -1, NULL);
-  static const char *const names[] = {"conv1.0.weight",
-                                      "conv1.6",
-                                      "bn1",
-                                      "act1",
-                                      "maxpool",
-                                      "layer1.0.conv3.weight",
-                                      "layer1.0.add",
-                                      "layer1.0.act3",
-                                      "layer2.0.downsample.0",
-                                      "global_pool.pool",
-                                      "global_pool.flatten",
-                                      "layer4.1.drop_path",
-                                      "fc",
-                                      "layer2.0.downsample.2.num_batches_tracked"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    TEST_CHECK_MSG(jimm_graph_find(graph, names[i]) != JIMM_NO_VALUE, "%s", names[i]);
-  }
-  /* The pool before the shortcut's projection is the identity at stride 1: no node. */
-  TEST_CHECK(jimm_graph_find(graph, "layer1.0.downsample.0") == JIMM_NO_VALUE);
-  jimm_graph_close(&graph);
-}
-
-/* PyTorch's order of the state_dict: modules in order of construction, the shortcut last. */
-TEST(parameters_are_in_the_order_of_the_state_dict) {
-  static const char *const want[] = {"layer2.0.conv1.weight",
-                                     "layer2.0.bn1.weight",
-                                     "layer2.0.bn1.bias",
-                                     "layer2.0.bn1.running_mean",
-                                     "layer2.0.bn1.running_var",
-                                     "layer2.0.bn1.num_batches_tracked",
-                                     "layer2.0.conv2.weight",
-                                     "layer2.0.bn2.weight",
-                                     "layer2.0.bn2.bias",
-                                     "layer2.0.bn2.running_mean",
-                                     "layer2.0.bn2.running_var",
-                                     "layer2.0.bn2.num_batches_tracked",
-                                     "layer2.0.downsample.0.weight",
-                                     "layer2.0.downsample.1.weight"};
-  jimm_graph *graph = build("resnet18", -1, -1, NULL);
-  size_t next = 0;
-  for (jimm_value v = jimm_graph_find(graph, want[0]); next < sizeof want / sizeof want[0]; v++) {
-    const jimm_node *node = jimm_graph_node(graph, v);
-    TEST_REQUIRE(node != NULL);
-    if (node->kind == JIMM_NODE_PARAMETER) {
-      TEST_CHECK_STR(node->name, want[next]);
-      next++;
-    }
-  }
-  jimm_graph_close(&graph);
-}
-
-TEST(roles) {
-  static const char *const archs[] = {"resnet18", "resnet18d"};
-  static const char *const convs[] = {"conv1.weight", "conv1.0.weight"};
-  for (int i = 0; i < 2; i++) {
-    jimm_graph *graph = build(archs[i], -1, -1, NULL);
-    for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
-      const jimm_node *node = jimm_graph_node(graph, v);
-      if (node->kind == JIMM_NODE_PARAMETER) {
-        const bool input = strcmp(node->name, convs[i]) == 0;
-        const bool head =
-            strcmp(node->name, "fc.weight") == 0 || strcmp(node->name, "fc.bias") == 0;
-        TEST_CHECK_INT(((const jimm_parameter_attrs *)node->attrs)->role,
-                       input  ? JIMM_ROLE_INPUT_CONV
-                       : head ? JIMM_ROLE_CLASSIFIER
-                              : JIMM_ROLE_NONE);
-      }
-    }
-    jimm_graph_close(&graph);
-  }
-}
-
-TEST(heads) {
-  jimm_graph *graph = build("resnet18", 10, 3, "avg");
-  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 10]");
-  jimm_graph_close(&graph);
-
-  graph = build("resnet18", 0, 3, "max");
-  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 512]");
-  TEST_CHECK_INT(jimm_graph_find_output(graph, "logits"),
-                 jimm_graph_find_output(graph, "pre_logits"));
-  TEST_CHECK(jimm_graph_find(graph, "fc.weight") == JIMM_NO_VALUE);
-  jimm_graph_close(&graph);
-
-  graph = build("resnet18", 0, 3, "");
-  TEST_CHECK_STR(output_shape(graph, "features", 3), "[2, 512, 2, 2]");
-  TEST_CHECK_STR(output_shape(graph, "pre_logits", 3), "[2, 512, 2, 2]");
-  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 512, 2, 2]");
-  jimm_graph_close(&graph);
-
-  graph = build("resnet18", 10, 3, "catavgmax");
-  TEST_CHECK_STR(output_shape(graph, "pre_logits", 3), "[2, 1024]");
-  TEST_CHECK_STR(output_shape(graph, "logits", 3), "[2, 10]");
-  jimm_graph_close(&graph);
-
-  graph = build("resnet18", 10, 3, "avgmax");
-  TEST_CHECK_STR(output_shape(graph, "pre_logits", 3), "[2, 512]");
-  jimm_graph_close(&graph);
-
-  graph = build("resnet18d", 10, 5, NULL);
-  TEST_CHECK_STR(output_shape(graph, "logits", 5), "[2, 10]");
-  jimm_graph_close(&graph);
-}
-
-/* Where the output stride is reached, strides become dilation (timm's make_blocks). */
-TEST(output_stride) {
-  static const struct {
-    int64_t stride;
-    const char *features;
-    int64_t reduction[5];
-    int64_t dilation[3]; /* of layer3.0, layer4.0 and layer4.1, the 3x3 convolutions */
-  } rows[] = {
-      {32, "[2, 2048, 2, 2]", {2, 4, 8, 16, 32}, {1, 1, 1}},
-      {16, "[2, 2048, 4, 4]", {2, 4, 8, 16, 16}, {1, 1, 2}},
-      {8, "[2, 2048, 8, 8]", {2, 4, 8, 8, 8}, {1, 2, 4}},
-  };
-  static const char *const convs[] = {"layer3.0.conv2", "layer4.0.conv2", "layer4.1.conv2"};
-  const jimm_model_name found = find("resnet50");
-  for (int i = 0; i < 3; i++) {
-    jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-    options.output_stride = rows[i].stride;
-    jimm_graph *graph = NULL;
-    TEST_REQUIRE(jimm_graph_build(&found, &options, &graph) == JIMM_OK);
-    TEST_CHECK_STR(output_shape(graph, "features", 3), rows[i].features);
-    for (int k = 0; k < 5; k++) {
-      TEST_CHECK_INT(jimm_graph_feature(graph, k)->reduction, rows[i].reduction[k]);
-    }
-    for (int k = 0; k < 3; k++) {
-      const jimm_node *node = jimm_graph_node(graph, jimm_graph_find(graph, convs[k]));
-      TEST_CHECK_INT(((const jimm_conv2d_attrs *)node->attrs)->dilation[0], rows[i].dilation[k]);
-    }
-    jimm_graph_close(&graph);
-  }
-}
-
-/* timm's ResNetV2 takes any output stride: the first that strides have reached counts. */
-TEST(output_stride_of_resnetv2) {
-  static const struct {
-    int64_t asked, reduction, dilation; /* of the last stage */
-  } rows[] = {{1, 4, 8}, {2, 4, 8}, {4, 4, 8}, {5, 8, 4}, {12, 16, 2}, {32, 32, 1}, {64, 32, 1}};
-  static const char *const names[] = {"resnetv2_18", "resnetv2_50x1_bit"};
-  for (int n = 0; n < 2; n++) {
-    const jimm_model_name found = find(names[n]);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-      jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-      options.output_stride = rows[i].asked;
-      jimm_graph *graph = NULL;
-      TEST_REQUIRE(jimm_graph_build(&found, &options, &graph) == JIMM_OK);
-      TEST_CHECK_INT(jimm_graph_feature(graph, -1)->reduction, rows[i].reduction);
-      const jimm_node *node =
-          jimm_graph_node(graph, jimm_graph_find(graph, "stages.3.blocks.1.conv2"));
-      TEST_CHECK_INT(((const jimm_conv2d_attrs *)node->attrs)->dilation[0], rows[i].dilation);
-      jimm_graph_close(&graph);
-    }
-    for (int64_t bad = -1; bad < 1; bad++) {
-      jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-      options.output_stride = bad;
-      jimm_graph *graph = NULL;
-      TEST_CHECK_INT(jimm_graph_build(&found, &options, &graph), JIMM_ERROR_INVALID_ARGUMENT);
-      TEST_CHECK_CONTAINS(jimm_error_message(), "output_stride: expected a number above 0, got");
-    }
-  }
-}
-
-TEST(features) {
-  jimm_graph *graph = build("resnet18", 10, 3, NULL);
-  static const char *const modules[] = {"act1", "layer1", "layer2", "layer3", "layer4"};
-  for (int32_t i = 0; i < 5; i++) {
-    TEST_CHECK_STR(jimm_graph_feature(graph, i)->module, modules[i]);
-    TEST_CHECK(jimm_graph_feature(graph, i - 5) == jimm_graph_feature(graph, i));
-  }
-  TEST_CHECK_STR(jimm_graph_feature(graph, 0)->output, "feat_01");
-  TEST_CHECK_STR(jimm_graph_feature(graph, -1)->output, "feat_05");
-  TEST_CHECK_INT(jimm_graph_feature(graph, 4)->value, jimm_graph_find_output(graph, "features"));
-  TEST_CHECK(jimm_graph_feature(graph, 5) == NULL);
-  TEST_CHECK(jimm_graph_feature(graph, -6) == NULL);
-  TEST_CHECK(jimm_graph_feature(graph, INT32_MIN) == NULL);
-  TEST_CHECK(jimm_graph_feature(NULL, 0) == NULL);
-  TEST_CHECK_INT(jimm_graph_feature_count(NULL), 0);
-  jimm_graph_close(&graph);
-}
-
-static const char *bad_options(int64_t num_classes, int64_t in_chans, const char *global_pool) {
-  const jimm_model_name found = find("resnet18");
-  jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-  options.num_classes = num_classes;
-  options.in_chans = in_chans;
-  options.global_pool = global_pool;
-  jimm_graph *graph = NULL;
-  TEST_CHECK_INT(jimm_graph_build(&found, &options, &graph), JIMM_ERROR_INVALID_ARGUMENT);
-  TEST_CHECK(graph == NULL);
-  return jimm_error_message();
-}
-
-TEST(bad_options) {
-  TEST_CHECK_CONTAINS(bad_options(10, 3, ""), "num_classes is 10");
-  TEST_CHECK_CONTAINS(bad_options(10, 3, "median"), "global_pool \"median\": expected");
-  TEST_CHECK_CONTAINS(bad_options(-2, 3, NULL), "num_classes: expected 0 or more, got -2");
-  TEST_CHECK_CONTAINS(bad_options(10, 0, NULL), "in_chans: expected 1 or more, got 0");
-  jimm_graph *graph = NULL;
-  const jimm_model_name pruned = find("ecaresnet50d_pruned");
-  jimm_model_options catavgmax = JIMM_MODEL_OPTIONS_INIT;
-  catavgmax.global_pool = "catavgmax";
-  TEST_CHECK_INT(jimm_graph_build(&pruned, &catavgmax, &graph), JIMM_ERROR_INVALID_ARGUMENT);
-  TEST_CHECK_CONTAINS(jimm_error_message(), "num_classes is 1000, expected 0");
-  const jimm_model_name strided = find("resnet18");
-  static const int64_t strides[] = {4, 0, -1, 24, 64};
-  for (int i = 0; i < 5; i++) {
-    jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-    options.output_stride = strides[i];
-    TEST_CHECK_INT(jimm_graph_build(&strided, &options, &graph), JIMM_ERROR_INVALID_ARGUMENT);
-    TEST_CHECK_CONTAINS(jimm_error_message(), "output_stride: expected 8, 16 or 32, got");
-  }
-  const jimm_model_name nobody = {0};
-  TEST_CHECK_INT(jimm_graph_build(&nobody, NULL, &graph), JIMM_ERROR_INVALID_ARGUMENT);
-  const jimm_model_name found = find("resnet18");
-  jimm_model_options unset = {0};
-  TEST_CHECK_INT(jimm_graph_build(&found, &unset, &graph), JIMM_ERROR_INVALID_ARGUMENT);
-  TEST_CHECK_CONTAINS(jimm_error_message(), "JIMM_..._INIT");
-}
-
 /* ---- families of one's own (last: the registry keeps them) ---- */
 
 static void build_toy(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options) {
@@ -537,11 +283,11 @@ TEST(zz_register_a_family) {
   static const jimm_family toys = {
       sizeof(jimm_family), "toys", build_toy, "avg", archs, 2, NULL, NULL, 0};
   TEST_REQUIRE_MSG(jimm_family_register(&toys) == JIMM_OK, "%s", jimm_error_message());
-  TEST_CHECK_STR(find("toy_a_b").arch->name, "toy_a"); /* the longest architecture */
-  TEST_CHECK_STR(find("toy.a_b").arch->name, "toy");
-  TEST_CHECK_STR(find("toy_x").variant->tag, "x");
-  jimm_graph *graph = build("toy", -1, 4, NULL);
-  TEST_CHECK_STR(output_shape(graph, "logits", 4), "[2, 4, 64, 64]");
+  TEST_CHECK_STR(named_model("toy_a_b").arch->name, "toy_a"); /* the longest architecture */
+  TEST_CHECK_STR(named_model("toy.a_b").arch->name, "toy");
+  TEST_CHECK_STR(named_model("toy_x").variant->tag, "x");
+  jimm_graph *graph = named_graph("toy", -1, 4, NULL);
+  TEST_CHECK_STR(named_output_shape(graph, "logits", 4), "[2, 4, 64, 64]");
   jimm_graph_close(&graph);
 
   TEST_CHECK_INT(jimm_family_register(&toys), JIMM_ERROR_INVALID_ARGUMENT);

@@ -18,9 +18,10 @@
 #include <jimm/jimm.h>
 
 #include "filter.h"
+#include "golden_folder.h"
 #include "parity/check.h"
+#include "require_ok.h"
 
-#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
 /* The reference in float64 differs from timm in float64 by the order of sums only. */
 #define REFERENCE_BAR 1e-10
 
@@ -37,12 +38,6 @@ typedef struct measured {
   worst worst[COLUMNS];
   double share; /* of the house bar: the largest error / bar */
 } measured;
-
-/* $JIMM_GOLDEN_DIR or test/golden. */
-static const char *golden_folder(void) {
-  const char *folder = getenv("JIMM_GOLDEN_DIR");
-  return folder != NULL && folder[0] != 0 ? folder : "test/golden";
-}
 
 static FILE *report;
 

@@ -9,8 +9,8 @@
 
 #include "filter.h"
 #include "parity/check.h"
+#include "require_ok.h"
 
-#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
 #define SMALL 1000000 /* parameters */
 
 static void check_arch(void *context) {

@@ -1,10 +1,11 @@
 /* A hub on this machine, for tests of the client: it publishes files as the Hugging Face Hub does,
  * misbehaves where a rule says so, and keeps a log of all requests.
  *
- *   hub_server_start(2);                       in TEST_SETUP: a child process, forked before
- * threads hub_publish(&(hub_file){.repo = "ns/name", .commit = C, .revisions = "main", .name =
- * "a.txt", .body = "text"}, etag); hub_rule_add(&(hub_rule){.method = "GET", .target = "/ns/name/",
- * .prefix = true, .times = 1, .hub = true, .cut = 100, .reset = true});
+ *   hub_server_start();    in TEST_SETUP: a child process, forked before threads
+ *   hub_publish(&(hub_file){.repo = "ns/name", .commit = C, .revisions = "main",
+ *                           .name = "a.txt", .body = "text"}, etag);
+ *   hub_rule_add(&(hub_rule){.method = "GET", .target = "/ns/name/", .prefix = true, .times = 1,
+ *                            .hub = true, .cut = 100, .reset = true});
  *
  * It listens on several ports of 127.0.0.1: the first is the hub, the second its content network,
  * the third a stranger, the fourth the hub by TLS. A request that no rule answers is answered from
