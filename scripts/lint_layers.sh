@@ -1,9 +1,9 @@
 #!/bin/sh
 # A folder of src/ includes only what stands above it: the order of src/meson.build, with the
 # exceptions that docs/architecture.md names. Programs include public headers only; the test
-# kit knows nothing of libjimm.
+# kit knows nothing of libjimm, and jimm-jet nothing of either.
 set -eu
-git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'examples/*.c' 'testkit/*.c' 'testkit/*.h' | xargs -0 awk '
+git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'examples/*.c' 'kit/*.c' 'kit/*.h' 'kit/*.hpp' 'kit/*.cpp' 'jet/*.c' 'jet/*.h' | xargs -0 awk '
   BEGIN {
     order = "base tensor state op graph model kernel plan run label"
     n = split(order, room, " ")
@@ -26,8 +26,9 @@ git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'examples/*.c' 'testkit/
         bad = 1
       }
     }
-    if (part[1] == "testkit" && to != "jimm-test" && to != "testkit") {
-      printf "%s:%d: the test kit must not include %s\n", FILENAME, FNR, quoted[2]
+    if ((part[1] == "kit" && to !~ /^(jimm-test|enzyme|recompile|\.\.)$/) ||
+        (part[1] == "jet" && to != "..")) {
+      printf "%s:%d: %s/ must not include %s\n", FILENAME, FNR, part[1], quoted[2]
       bad = 1
     }
     if ((part[1] == "cli" || part[1] == "examples") && to in rank) {
@@ -35,8 +36,8 @@ git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'examples/*.c' 'testkit/
       bad = 1
     }
   }
-  /^#include <jimm\// && FILENAME ~ /^testkit\// {
-    printf "%s:%d: the test kit knows nothing of libjimm\n", FILENAME, FNR
+  (/^#include <jimm\// && FILENAME ~ /^(kit|jet)\//) || (/^#include <jimm-test\// && FILENAME ~ /^jet\//) {
+    printf "%s:%d: the kit knows nothing of libjimm, jimm-jet nothing of either\n", FILENAME, FNR
     bad = 1
   }
   END { exit bad }

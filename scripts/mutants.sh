@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Breaks the code on purpose, one constant or rule at a time, and requires that a test goes red.
 # The mutants are rows of scripts/mutants.txt: file | sed expression | tests, each PROGRAM or
-# PROGRAM:FILTER (test/test_PROGRAM --filter FILTER). Works on a copy of the tree, uncommitted changes
+# PROGRAM:FILTER (test_PROGRAM --filter FILTER, wherever it is built). Works on a copy of the tree, uncommitted changes
 # included; prints for every mutant the test that kills it.
 # Usage: scripts/mutants.sh [NUMBER...]   (all, or the given rows)
 set -u
@@ -9,26 +9,32 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$top" || exit 1
-git ls-files -z --cached --others --exclude-standard | xargs -0 cp -p --parents -t "$work"
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp -Pp --parents -t "$work"
 cd "$work" || exit 1
 { ${MESON:-meson} setup build && ninja -C build; } >"$work/log" 2>&1 || {
   tail -n 20 "$work/log"
   exit 1
 }
-export JIMM_PROGRAM=$work/build/jimm JIMM_HUB_CLIENT=$work/build/test/hub_client
+# built NAME: a program of the build, below build/
+built() { find build -name "$1" -type f -perm -u+x -printf '%P' -quit; }
+JIMM_PROGRAM=$work/build/jimm JIMM_HUB_CLIENT=$work/build/$(built hub_client)
+export JIMM_PROGRAM JIMM_HUB_CLIENT
 # the goldens of the library's families and of the toy's, for test_golden_toy
 mkdir "$work/goldens" && ln -s "$work"/test/golden/*.json "$work"/test/toy/golden/*.json "$work/goldens"
 export JIMM_GOLDEN_DIR=$work/goldens
 
 # The first test that fails, as PROGRAM/TEST; nothing when all pass.
 find_killer() {
-  local one program filter
+  local one program filter path top
   for one in $1; do
     program=${one%%:*}
     filter=
     [ "$one" = "$program" ] || filter="--filter ${one#*:}"
+    path=$(built "test_$program")
+    # The tests of kit/ and jet/ are run there.
+    top=$(printf '%s' "$path" | sed -nE 's#^subprojects/([^/]*)/.*#\1#p')
     # shellcheck disable=SC2086
-    if ! timeout 300 "build/test/test_$program" $filter >"$work/log" 2>/dev/null; then
+    if ! (cd "$work/$top" && timeout 300 "$work/build/$path" $filter) >"$work/log" 2>/dev/null; then
       echo "$program/$(sed -nE 's/^not ok [0-9]+ - ([^#]*).*/\1/p' "$work/log" | head -n 1)"
       return
     fi
@@ -41,10 +47,10 @@ targets() {
   for one in $1; do
     case $one in
       cli* | toy*) echo all && return ;;
-      jet*) echo "test/test_${one%%:*} jimm-jet" ;;
-      hf_* | hub_*) echo "test/test_${one%%:*} test/hub_client" ;;
-      *) echo "test/test_${one%%:*}" ;;
+      jet*) echo jimm-jet ;;
+      hf_* | hub_*) built hub_client ;;
     esac
+    echo " $(built "test_${one%%:*}")"
   done
 }
 

@@ -9,6 +9,7 @@ set -u
 build=$1
 readme=$(dirname "$0")/../../README.md
 examples=$(dirname "$0")/../../examples
+kit=$(dirname "$0")/../../kit/examples
 
 check "installs into a folder" env DESTDIR="$work/root" ${MESON:-meson} install -C "$build" --no-rebuild
 prefix=$(find "$work/root" -type d -name pkgconfig | head -n 1)
@@ -56,14 +57,14 @@ for example in "$examples"/*.c; do
   check "examples/$program.c, runs" "$work/$program" "$work/$program.safetensors"
 done
 # The test kit alone, in projects of other people.
-by_make() { cp -r "$examples/gradients-make" "$work/make" && make -C "$work/make" check; }
-check "examples/gradients-make builds and passes" by_make
+by_make() { cp -r "$kit/gradients-make" "$work/make" && make -C "$work/make" check; }
+check "kit/examples/gradients-make builds and passes" by_make
 by_meson() {
-  cp -r "$examples/gradients-meson" "$work/meson" &&
+  cp -r "$kit/gradients-meson" "$work/meson" &&
     ${MESON:-meson} setup "$work/meson/build" "$work/meson" &&
     ${MESON:-meson} test -C "$work/meson/build" --print-errorlogs
 }
-check "examples/gradients-meson builds and passes" by_meson
+check "kit/examples/gradients-meson builds and passes" by_meson
 {
   echo '#include <stdio.h>'
   awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on && /^#include/' "$readme"

@@ -1,5 +1,5 @@
 // The library under its own call-tree checks: what a run of a plan does in all of its kernels and
-// reference operators, by this build's compile database. docs/jet.md says what the rules mean.
+// reference operators, by this build's compile database. jet/docs/jet.md says what the rules mean.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
