@@ -39,6 +39,14 @@ for file in $(git ls-files 'src/*.c' 'src/*.h' 'cli/*.c' 'kit/src/*.c' 'jet/src/
   fi
 done
 
+say "every test is in a program" # those of families are in families.def
+for file in $(git ls-files 'test/test_*.c' 'test/**/test_*.c'); do
+  if ! grep -q FIXTURE_TESTS "$file" && ! grep -qF "'${file#test/}'" test/meson.build; then
+    say "test/meson.build: $file is in no row"
+    status=1
+  fi
+done
+
 say "every mutant changes its file"
 while read -r line; do
   case $line in '' | '#'*) continue ;; esac

@@ -11,54 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hub/cache_tree.h"
 #include "hub/server/server.h"
-#include "terminal.h"
+#include "models.h"
+#include "run.h"
 
 TEST_SETUP() {
   scratch_make();
   hub_server_start();
-}
-
-#define RESNET "timm/test_resnet.r160_in1k"
-#define RESNET18 "timm/resnet18.a1_in1k"
-#define STORED "models--timm--test_resnet.r160_in1k"
-#define STORED18 "models--timm--resnet18.a1_in1k"
-
-/* An empty cache "hub", and a hub where nothing is published. */
-static void begin(void) {
-  static const char *const unset[] = {"HF_HUB_OFFLINE", "HF_TOKEN", "http_proxy", "all_proxy",
-                                      "HF_HUB_DISABLE_PROGRESS_BARS"};
-  for (size_t i = 0; i < sizeof unset / sizeof unset[0]; i++) {
-    unsetenv(unset[i]);
-  }
-  setenv("HF_ENDPOINT", hub_endpoint(1), 1);
-  setenv("HF_HUB_CACHE", scratch_path("hub"), 1);
-  setenv("HF_HUB_ETAG_TIMEOUT", "10", 1);
-  setenv("JIMM_HUB_RETRY_SECONDS", "0.002", 1);
-  hub_clear();
-  tree_begin(scratch_path("hub"));
-  tree_clear();
-}
-
-/* The target of its bytes' address is valid until the next call. */
-static const char *publish(const char *repo, const char *name, int64_t size) {
-  static char target[80] = "/cdn/";
-  hub_publish(&(hub_file){.repo = repo,
-                          .commit = COMMIT_A,
-                          .revisions = "main v1",
-                          .name = name,
-                          .size = size,
-                          .seed = size,
-                          .lfs = size > 1000},
-              target + 5);
-  return target;
-}
-
-/* GETs of `repo` hand out so many bytes a second. */
-static void slow_down(int64_t rate) {
-  hub_rule_add(
-      &(hub_rule){.method = "GET", .target = "/cdn/", .prefix = true, .hub = true, .rate = rate});
 }
 
 /* How many names below the cache end in ".incomplete". */
@@ -76,44 +35,30 @@ static int64_t size_of(const char *name) {
   return stat(tree_path(name), &info) == 0 ? (int64_t)info.st_size : -1;
 }
 
-/* Each of the lines is the path of `names` in the cache. */
-static void check_paths(const char *out, const char *const *names) {
-  char want[4096];
-  size_t length = 0;
-  want[0] = 0;
-  for (size_t i = 0; names[i] != NULL; i++) {
-    length += (size_t)snprintf(want + length, sizeof want - length, "%s\n", tree_path(names[i]));
-  }
-  TEST_CHECK_STR(out, want);
-}
-#define PATHS(out, ...) check_paths(out, (const char *const[]){__VA_ARGS__, NULL})
-
-#define WEIGHTS_AT(stored) stored "/snapshots/" COMMIT_A "/model.safetensors"
-
 /* ---- what it brings ---- */
 
 TEST(download_prints_paths_in_the_order_asked) {
-  begin();
-  publish(RESNET, "model.safetensors", 300000);
-  publish(RESNET18, "model.safetensors", 3000);
-  slow_down(1000000); /* the first is the last that is there */
+  models_begin();
+  models_publish(MODEL, "model.safetensors", 300000);
+  models_publish(MODEL_18, "model.safetensors", 3000);
+  models_slow_down(1000000); /* the first is the last that is there */
   const run_result *run = RUN("download", "test_resnet", "resnet18.a1_in1k");
   check_quiet(run, 0);
-  PATHS(run->out, WEIGHTS_AT(STORED), WEIGHTS_AT(STORED18));
+  MODELS_CHECK_PATHS(run->out, WEIGHTS_AT(STORED), WEIGHTS_AT(STORED_18));
   TEST_CHECK_INT(size_of(WEIGHTS_AT(STORED)), 300000);
-  TEST_CHECK_INT(size_of(WEIGHTS_AT(STORED18)), 3000);
+  TEST_CHECK_INT(size_of(WEIGHTS_AT(STORED_18)), 3000);
   TEST_CHECK_INT(hub_count("GET", NULL), 2);
   TEST_CHECK_INT(count_temporaries(), 0);
   run = RUN("download", "resnet18.a1_in1k", "test_resnet", "timm/test_resnet");
   check_quiet(run, 0);
-  PATHS(run->out, WEIGHTS_AT(STORED18), WEIGHTS_AT(STORED), WEIGHTS_AT(STORED));
+  MODELS_CHECK_PATHS(run->out, WEIGHTS_AT(STORED_18), WEIGHTS_AT(STORED), WEIGHTS_AT(STORED));
   TEST_CHECK_INT(hub_count("GET", NULL), 2); /* all is cached */
   check_quiet(RUN("download", "--force", "resnet18.a1_in1k"), 0);
   TEST_CHECK_INT(hub_count("GET", NULL), 3);
   const int requests = hub_count(NULL, NULL);
   run = RUN("download", "--offline", "test_resnet");
   check_quiet(run, 0);
-  PATHS(run->out, WEIGHTS_AT(STORED));
+  MODELS_CHECK_PATHS(run->out, WEIGHTS_AT(STORED));
   TEST_CHECK_INT(hub_count(NULL, NULL), requests);
   run = RUN("cache", "verify"); /* the other half of the same thing */
   check_quiet(run, 0);
@@ -121,25 +66,26 @@ TEST(download_prints_paths_in_the_order_asked) {
 }
 
 TEST(download_takes_what_locate_takes) {
-  begin();
-  publish(RESNET, "pytorch_model.bin", 2000);
-  publish("ns/mine", "config.json", 50);
-  publish("ns/mine", "model.safetensors", 4000);
+  models_begin();
+  models_publish(MODEL, "pytorch_model.bin", 2000);
+  models_publish("ns/mine", "config.json", 50);
+  models_publish("ns/mine", "model.safetensors", 4000);
   const run_result *run = RUN("download", "test_resnet", "hf://ns/mine", "hf-hub:ns/mine@v1");
   check_quiet(run, 0);
-  PATHS(run->out, STORED "/snapshots/" COMMIT_A "/pytorch_model.bin",
-        "models--ns--mine/snapshots/" COMMIT_A, "models--ns--mine/snapshots/" COMMIT_A);
+  MODELS_CHECK_PATHS(run->out, STORED "/snapshots/" COMMIT_A "/pytorch_model.bin",
+                     "models--ns--mine/snapshots/" COMMIT_A,
+                     "models--ns--mine/snapshots/" COMMIT_A);
   TEST_CHECK_INT(size_of("models--ns--mine/snapshots/" COMMIT_A "/config.json"), 50);
   TEST_CHECK_INT(size_of("models--ns--mine/snapshots/" COMMIT_A "/model.safetensors"), 4000);
   TEST_CHECK(tree_has("models--ns--mine/refs/v1"));
   run = RUN("download", "hf://ns/mine@" COMMIT_A);
   check_quiet(run, 0);
-  PATHS(run->out, "models--ns--mine/snapshots/" COMMIT_A);
+  MODELS_CHECK_PATHS(run->out, "models--ns--mine/snapshots/" COMMIT_A);
 }
 
 /* Weights that have no repository: in torch's cache under the url's name. */
 TEST(download_of_a_tag_with_an_url) {
-  begin();
+  models_begin();
   jimm_model_name name;
   TEST_REQUIRE_INT(jimm_model_find("resnet18.tv_in1k", &name), JIMM_OK);
   TEST_REQUIRE(name.variant->url != NULL);
@@ -149,7 +95,7 @@ TEST(download_of_a_tag_with_an_url) {
   setenv("TORCH_HOME", tree_path("torch"), 1);
   const run_result *run = RUN("download", "resnet18.tv_in1k");
   check_quiet(run, 0);
-  PATHS(run->out, path);
+  MODELS_CHECK_PATHS(run->out, path);
   run = RUN("download", "--dry-run", "resnet18.tv_in1k", "--offline");
   check_quiet(run, 0);
   TEST_CHECK_CONTAINS(run->out, "resnet18.tv_in1k        7 B  cached\n");
@@ -162,7 +108,7 @@ TEST(download_of_a_tag_with_an_url) {
 
 /* Then the sizes are not known, and why is said. */
 TEST(download_dry_run_without_the_hub) {
-  begin();
+  models_begin();
   setenv("TORCH_HOME", scratch_path("no-cache"), 1);
   setenv("HF_ENDPOINT", "http://127.0.0.1:9", 1); /* nobody is there */
   const run_result *run = RUN("download", "--dry-run", "resnet18.tv_in1k");
@@ -173,7 +119,7 @@ TEST(download_dry_run_without_the_hub) {
 }
 
 TEST(download_of_files) {
-  begin();
+  models_begin();
   hub_publish(&(hub_file){.type = JIMM_REPO_DATASET,
                           .repo = "ns/cats",
                           .commit = COMMIT_B,
@@ -188,20 +134,20 @@ TEST(download_of_files) {
                           .name = "app.py",
                           .body = "pass"},
               NULL);
-  publish("gpt2", "vocab", 20);
-  publish("gpt2", "merges", 30);
+  models_publish("gpt2", "vocab", 20);
+  models_publish("gpt2", "merges", 30);
   const run_result *run =
       RUN("download", "--repo", "datasets/ns/cats", "a b/c.txt", "--revision", "refs/pr/1");
   check_quiet(run, 0);
-  PATHS(run->out, "datasets--ns--cats/snapshots/" COMMIT_B "/a b/c.txt");
+  MODELS_CHECK_PATHS(run->out, "datasets--ns--cats/snapshots/" COMMIT_B "/a b/c.txt");
   TEST_CHECK(tree_has("datasets--ns--cats/refs/refs/pr/1"));
   run = RUN("download", "--repo=spaces/ns/cats", "app.py");
   check_quiet(run, 0);
-  PATHS(run->out, "spaces--ns--cats/snapshots/" COMMIT_A "/app.py");
+  MODELS_CHECK_PATHS(run->out, "spaces--ns--cats/snapshots/" COMMIT_A "/app.py");
   run = RUN("download", "vocab", "--repo", "gpt2", "merges");
   check_quiet(run, 0);
-  PATHS(run->out, "models--gpt2/snapshots/" COMMIT_A "/vocab",
-        "models--gpt2/snapshots/" COMMIT_A "/merges");
+  MODELS_CHECK_PATHS(run->out, "models--gpt2/snapshots/" COMMIT_A "/vocab",
+                     "models--gpt2/snapshots/" COMMIT_A "/merges");
   run = RUN("download", "--repo", "ns/../x", "f", "--cache", scratch_path("other"));
   TEST_CHECK_INT(run->status, 1);
   TEST_CHECK_CONTAINS(run->err, "repository \"ns/../x\"");
@@ -209,14 +155,14 @@ TEST(download_of_files) {
 }
 
 TEST(download_of_a_family) {
-  begin();
+  models_begin();
   int count = 0;
   for (int32_t f = 0; f < jimm_family_count(); f++) {
     const jimm_family *family = jimm_family_at(f);
     for (int32_t a = 0; strcmp(family->name, "bit") == 0 && a < family->arch_count; a++) {
       for (int32_t v = 0; v < family->archs[a].variant_count; v++) {
         if (family->archs[a].variants[v].has_weights) {
-          publish(family->archs[a].variants[v].hub_id, "model.safetensors", 10 + count++);
+          models_publish(family->archs[a].variants[v].hub_id, "model.safetensors", 10 + count++);
         }
       }
     }
@@ -234,16 +180,16 @@ TEST(download_of_a_family) {
 /* ---- what fails ---- */
 
 TEST(download_goes_on_after_a_failure) {
-  begin();
+  models_begin();
   hub_rule_add(&(hub_rule){.method = "GET",
-                           .target = publish(RESNET, "model.safetensors", 3000),
+                           .target = models_publish(MODEL, "model.safetensors", 3000),
                            .prefix = true,
                            .status = 404});
-  publish(RESNET18, "model.safetensors", 2000);
+  models_publish(MODEL_18, "model.safetensors", 2000);
   const run_result *run =
       RUN("download", "--jobs", "1", "hf://ns/none", "test_resnet", "resnet18.a1_in1k", "resnet99");
   TEST_CHECK_INT(run->status, 1);
-  PATHS(run->out, WEIGHTS_AT(STORED18));
+  MODELS_CHECK_PATHS(run->out, WEIGHTS_AT(STORED_18));
   TEST_CHECK_CONTAINS(run->err, "jimm download: unknown model \"resnet99\"");
   TEST_CHECK_CONTAINS(run->err, "jimm download: hf://ns/none: ");
   TEST_CHECK_CONTAINS(run->err, "jimm download: test_resnet: ");
@@ -260,7 +206,7 @@ TEST(download_goes_on_after_a_failure) {
   TEST_CHECK(json_is_string(json_object_get(failed, "message")));
   TEST_CHECK_STR(json_string_value(json_object_get(good, "status")), "ok");
   TEST_CHECK_STR(json_string_value(json_object_get(good, "name")), "test_resnet");
-  TEST_CHECK_STR(json_string_value(json_object_get(good, "repo")), RESNET);
+  TEST_CHECK_STR(json_string_value(json_object_get(good, "repo")), MODEL);
   TEST_CHECK_STR(json_string_value(json_object_get(good, "commit")), COMMIT_A);
   TEST_CHECK_INT(json_integer_value(json_object_get(good, "bytes")), 3000);
   TEST_CHECK(json_is_false(json_object_get(good, "cached")));
@@ -269,15 +215,15 @@ TEST(download_goes_on_after_a_failure) {
 }
 
 TEST(download_without_the_hub) {
-  begin();
+  models_begin();
   tree_standard();
   setenv("HF_ENDPOINT", "http://127.0.0.1:9", 1); /* nobody is there */
   const run_result *run = RUN("download", "test_resnet");
   check_quiet(run, 0);
-  PATHS(run->out, WEIGHTS_AT(STORED));
+  MODELS_CHECK_PATHS(run->out, WEIGHTS_AT(STORED));
   run = RUN("download", "resnet18.a1_in1k", "test_resnet", "--offline");
   TEST_CHECK_INT(run->status, 1);
-  PATHS(run->out, WEIGHTS_AT(STORED));
+  MODELS_CHECK_PATHS(run->out, WEIGHTS_AT(STORED));
   TEST_CHECK_CONTAINS(run->err,
                       "jimm download: model.safetensors of timm/resnet18.a1_in1k (main) ");
   TEST_CHECK_CONTAINS(run->err, "is not in the cache");
@@ -289,10 +235,10 @@ TEST(download_without_the_hub) {
 }
 
 TEST(download_checks_the_disk_first) {
-  begin();
-  publish(RESNET18, "model.safetensors", 2000);
+  models_begin();
+  models_publish(MODEL_18, "model.safetensors", 2000);
   hub_rule_add(&(hub_rule){.method = "HEAD",
-                           .target = "/" RESNET "/",
+                           .target = "/" MODEL "/",
                            .prefix = true,
                            .status = 302,
                            .headers =
@@ -321,7 +267,7 @@ TEST(download_usage) {
       {"option --revision goes with --repo", "resnet50", "--revision", "x"},
       {"expected --offline or --force, got both", "resnet50", "--force", "--offline"},
       {"option --jobs: expected an integer from 1 to 16", "resnet50", "--jobs", "0"}};
-  begin();
+  models_begin();
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     const run_result *run = RUN("download", rows[i][1], rows[i][2], rows[i][3], rows[i][4]);
     TEST_CHECK_INT(run->status, 2);
@@ -341,11 +287,11 @@ TEST(download_usage) {
 /* ---- only asking ---- */
 
 TEST(download_dry_run_asks_only) {
-  begin();
-  publish(RESNET, "model.safetensors", 3000);
-  publish(RESNET18, "model.safetensors", 2000000);
-  publish("ns/mine", "config.json", 50);
-  publish("ns/mine", "model.safetensors", 4000);
+  models_begin();
+  models_publish(MODEL, "model.safetensors", 3000);
+  models_publish(MODEL_18, "model.safetensors", 2000000);
+  models_publish("ns/mine", "config.json", 50);
+  models_publish("ns/mine", "model.safetensors", 4000);
   check_quiet(RUN("download", "test_resnet"), 0);
   hub_clear_rules(); /* and the log */
   const run_result *run =
@@ -358,7 +304,7 @@ TEST(download_dry_run_asks_only) {
                  "total                2.0 MB  to be downloaded, 3.0 kB cached\n");
   TEST_CHECK_INT(hub_count("GET", NULL), 0);
   TEST_CHECK_INT(hub_count("HEAD", NULL), 4);
-  TEST_CHECK(!tree_has(STORED18));
+  TEST_CHECK(!tree_has(STORED_18));
   TEST_CHECK(!tree_has("models--ns--mine"));
   check_quiet(RUN("download", "--dry-run", "--json", "--repo", "ns/mine", "config.json"), 0);
   json_t *array = run_json();
@@ -373,8 +319,8 @@ TEST(download_dry_run_asks_only) {
 
 /* A hub that could not be reached for the first of the weights' names is not waited for again. */
 TEST(download_waits_once_for_a_hub_that_is_silent) {
-  begin();
-  publish("ns/mine", "config.json", 50);
+  models_begin();
+  models_publish("ns/mine", "config.json", 50);
   hub_rule_add(
       &(hub_rule){.target = "/ns/mine/resolve/" COMMIT_A "/", .prefix = true, .status = 503});
   const run_result *run = RUN("download", "hf://ns/mine");
@@ -388,9 +334,9 @@ TEST(download_waits_once_for_a_hub_that_is_silent) {
 
 /* Seconds between the first GET and the second. */
 static double between_gets(const char *jobs) {
-  begin();
-  publish(RESNET, "model.safetensors", 3000);
-  publish(RESNET18, "model.safetensors", 2000);
+  models_begin();
+  models_publish(MODEL, "model.safetensors", 3000);
+  models_publish(MODEL_18, "model.safetensors", 2000);
   hub_rule_add(&(hub_rule){.method = "GET",
                            .target = "/cdn/",
                            .prefix = true,
@@ -399,7 +345,7 @@ static double between_gets(const char *jobs) {
                            .pause = 800});
   const run_result *run = RUN("download", "--jobs", jobs, "test_resnet", "resnet18.a1_in1k");
   check_quiet(run, 0);
-  PATHS(run->out, WEIGHTS_AT(STORED), WEIGHTS_AT(STORED18));
+  MODELS_CHECK_PATHS(run->out, WEIGHTS_AT(STORED), WEIGHTS_AT(STORED_18));
   hub_log log = hub_log_read("/cdn/");
   TEST_REQUIRE_INT(log.count, 2);
   const double seconds = (double)(log.items[1].time_ms - log.items[0].time_ms) / 1000;
@@ -428,10 +374,10 @@ static bool has_begun(void) {
 /* Starts a slow download (`silent`: one that stops halfway), sends the signal when bytes have come,
  * and gives the state of waitpid. */
 static int interrupt(int signal_number, bool silent, double *seconds) {
-  begin();
-  publish(RESNET18, "model.safetensors", 5000);
+  models_begin();
+  models_publish(MODEL_18, "model.safetensors", 5000);
   hub_rule_add(&(hub_rule){.method = "GET",
-                           .target = publish(RESNET, "model.safetensors", 10000000),
+                           .target = models_publish(MODEL, "model.safetensors", 10000000),
                            .prefix = true,
                            .hub = true,
                            .rate = silent ? 0 : 100000,
@@ -484,121 +430,12 @@ TEST(download_stops_when_told) {
     TEST_CHECK_MSG(seconds < 5, "%.1f s", seconds);
     TEST_CHECK_INT(count_temporaries(), 0);
     TEST_CHECK(!tree_has(WEIGHTS_AT(STORED)));
-    TEST_CHECK_INT(size_of(WEIGHTS_AT(STORED18)), 5000);
+    TEST_CHECK_INT(size_of(WEIGHTS_AT(STORED_18)), 5000);
     char path[1024];
-    snprintf(path, sizeof path, "%s\n", tree_path(WEIGHTS_AT(STORED18)));
+    snprintf(path, sizeof path, "%s\n", tree_path(WEIGHTS_AT(STORED_18)));
     check_text("stdout.txt", path);
     check_text("stderr.txt", "jimm download: cancelled: 1 of 2 are there\n");
   }
-}
-
-/* ---- on a terminal ---- */
-
-TEST(download_shows_progress_on_a_terminal) {
-  begin();
-  publish(RESNET, "model.safetensors", 600000);
-  publish(RESNET18, "model.safetensors", 500000);
-  slow_down(500000);
-  terminal_open(TERMINAL_ERR, 76, "");
-  const run_result *run = RUN("download", "test_resnet", "resnet18.a1_in1k");
-  TEST_CHECK_INT(run->status, 0);
-  PATHS(run->out, WEIGHTS_AT(STORED), WEIGHTS_AT(STORED18));
-  const char *shown = terminal_close();
-  int width = 0;
-  TEST_CHECK_STR(terminal_seen(shown, &width),
-                 "test_resnet        600.0 kB  to be downloaded\n"
-                 "resnet18.a1_in1k   500.0 kB  to be downloaded\n"
-                 "total                1.1 MB  to be downloaded");
-  TEST_CHECK_MSG(width == 75, "%d columns", width);
-  TEST_CHECK_CONTAINS(shown, "#-");
-  TEST_CHECK_CONTAINS(shown, " of 600.0 kB  test_resnet\033[K");
-  TEST_CHECK_CONTAINS(shown, " of 1.1 MB, ");
-  TEST_CHECK_CONTAINS(shown, "/s, ");
-  TEST_CHECK_CONTAINS(shown, " s left ");
-  int draws = 0;
-  for (const char *at = shown; (at = strstr(at, " of 1.1 MB, ")) != NULL; at++) {
-    draws++;
-  }
-  TEST_CHECK_MSG(draws >= 3 && draws <= 25, "drawn %d times in about 1.2 seconds", draws);
-}
-
-/* A hub that does not answer is no silence. */
-TEST(download_shows_what_it_waits_for) {
-  begin();
-  publish(RESNET, "model.safetensors", 3000);
-  hub_rule_add(&(hub_rule){.method = "HEAD",
-                           .target = "/" RESNET "/",
-                           .prefix = true,
-                           .times = 2,
-                           .status = 429,
-                           .headers = "Retry-After: 1\r\n"});
-  terminal_open(TERMINAL_ERR, 76, "");
-  TEST_CHECK_INT(RUN("download", "test_resnet")->status, 0);
-  const char *shown = terminal_close();
-  TEST_CHECK_CONTAINS(shown, "asking again in 1 s  test_resnet\033[K");
-  TEST_CHECK_STR(terminal_seen(shown, NULL), "");
-  publish(RESNET18, "model.safetensors", 2000);
-  hub_rule_add(&(hub_rule){.method = "HEAD",
-                           .target = "/" RESNET18 "/",
-                           .prefix = true,
-                           .times = 1,
-                           .status = 429,
-                           .headers = "Retry-After: 1\r\n"});
-  terminal_open(TERMINAL_ERR, 76, "");
-  TEST_CHECK_INT(RUN("predict", "-m", "resnet18.a1_in1k", "none.png")->status, 1);
-  TEST_CHECK_CONTAINS(terminal_close(), "asking again in 1 s  model.safetensors\033[K");
-}
-
-/* What fails does not make the rest unknown. */
-TEST(download_knows_the_rest_without_what_failed) {
-  begin();
-  publish(RESNET, "model.safetensors", 600000);
-  slow_down(500000);
-  terminal_open(TERMINAL_ERR, 100, "");
-  TEST_CHECK_INT(RUN("download", "test_resnet", "nosuch")->status, 1);
-  const char *shown = terminal_close();
-  TEST_CHECK_CONTAINS(shown, " of 600.0 kB, ");
-  TEST_CHECK_CONTAINS(shown, " s left ");
-}
-
-TEST(download_is_silent_when_told) {
-  begin();
-  publish(RESNET, "model.safetensors", 200000);
-  slow_down(400000);
-  setenv("HF_HUB_DISABLE_PROGRESS_BARS", "yes", 1);
-  terminal_open(TERMINAL_ERR, 80, "");
-  TEST_CHECK_INT(RUN("download", "test_resnet")->status, 0);
-  TEST_CHECK_STR(terminal_close(), "");
-  unsetenv("HF_HUB_DISABLE_PROGRESS_BARS");
-  setenv("TERM", "dumb", 1);
-  begin();
-  publish(RESNET, "model.safetensors", 200000);
-  terminal_open(TERMINAL_ERR, 80, "");
-  setenv("TERM", "dumb", 1);
-  TEST_CHECK_INT(RUN("download", "test_resnet")->status, 0);
-  TEST_CHECK_STR(terminal_close(), "");
-}
-
-/* Messages and lines do not run into each other. */
-TEST(download_messages_make_room) {
-  begin();
-  hub_rule_add(&(hub_rule){.method = "GET",
-                           .target = publish(RESNET, "model.safetensors", 300000),
-                           .prefix = true,
-                           .hub = true,
-                           .rate = 300000});
-  hub_rule_add(&(hub_rule){.method = "GET",
-                           .target = publish(RESNET18, "model.safetensors", 2000),
-                           .prefix = true,
-                           .status = 404,
-                           .wait = 400});
-  terminal_open(TERMINAL_ERR, 400, "");
-  const run_result *run = RUN("download", "--jobs", "2", "test_resnet", "resnet18.a1_in1k");
-  TEST_CHECK_INT(run->status, 1);
-  const char *seen = terminal_seen(terminal_close(), NULL);
-  TEST_CHECK(strstr(seen, "\njimm download: ") != NULL);
-  TEST_CHECK_CONTAINS(seen, "\njimm download: 1 of 2 failed");
-  TEST_CHECK(strchr(seen, '[') == NULL);
 }
 
 TEST_MAIN()
