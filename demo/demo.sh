@@ -11,7 +11,7 @@ echo
 "${jimm%/*}/test/test_demo" >/dev/null ||
   { echo 'demo: the answers are not those that timm gave (demo/expected.json)' >&2; exit 1; }
 cat <<EOF
-Same labels as timm, and probabilities within 0.0001 (demo/expected.json, test/test_demo.c).
+Same labels as timm, and probabilities within 0.0001 (demo/expected.json, test/demo/test_demo.c).
 
 Next:
   $jimm predict -w demo/digits --json YOUR_DIGIT.png   a picture of your own: one dark digit on light paper

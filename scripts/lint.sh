@@ -44,6 +44,14 @@ for file in man/help.awk man/roff.awk tests/tap.sh; do
   cmp "kit/$file" "jet/$file" || status=1
 done
 
+say "every test is in a program" # those of families are in families.def
+for file in $(git ls-files 'test/test_*.c' 'test/**/test_*.c'); do
+  if ! grep -q FIXTURE_TESTS "$file" && ! grep -qF "'${file#test/}'" test/meson.build; then
+    say "test/meson.build: $file is in no row"
+    status=1
+  fi
+done
+
 say "every mutant changes its file"
 while read -r line; do
   case $line in '' | '#'*) continue ;; esac

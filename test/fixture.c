@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "filter.h"
+#include "require_ok.h"
 
-#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
 #define FIXTURES_MAX 4096
 #define NAME_MAX_LENGTH 256
 

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "folder.h"
-#include "hub_case.h"
-#include "hub_server.h"
+#include "hub/case.h"
+#include "hub/server/server.h"
+#include "model/named.h"
 
 #define MODEL "test_convnext.r160_in1k"
 #define SEED 7
@@ -21,19 +22,8 @@
 
 static char weights_file[2][600];
 
-static jimm_graph *build(const char *arch, int64_t classes) {
-  jimm_model_name name;
-  jimm_graph *graph = NULL;
-  jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-  options.num_classes = classes;
-  TEST_REQUIRE_MSG(jimm_model_find(arch, &name) == JIMM_OK, "%s", jimm_error_message());
-  TEST_REQUIRE_MSG(jimm_graph_build(&name, &options, &graph) == JIMM_OK, "%s",
-                   jimm_error_message());
-  return graph;
-}
-
 static void save_weights(const char *arch, int64_t classes, uint64_t seed, const char *path) {
-  jimm_graph *graph = build(arch, classes);
+  jimm_graph *graph = named_graph(arch, classes, -1, NULL);
   jimm_state *state = NULL;
   TEST_REQUIRE(jimm_state_synthetic(graph, seed, &state) == JIMM_OK);
   TEST_REQUIRE_MSG(jimm_state_save(state, path) == JIMM_OK, "%s", jimm_error_message());
@@ -75,7 +65,7 @@ static void run(jimm_model *model, float *logits, int64_t count) {
 static void check_model(jimm_model *model, const char *arch, int64_t classes) {
   static float got[1000], want[1000];
   const int64_t count = classes < 0 ? 1000 : classes;
-  jimm_graph *graph = build(arch, classes);
+  jimm_graph *graph = named_graph(arch, classes, -1, NULL);
   jimm_model *exact = NULL;
   TEST_REQUIRE(jimm_model_create_synthetic(graph, SEED, &exact) == JIMM_OK);
   run(model, got, count);

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hub_case.h"
-#include "hub_server.h"
+#include "hub/case.h"
+#include "hub/server/server.h"
 
 TEST_SETUP() {
   hub_server_start();
@@ -89,7 +89,7 @@ static void check_tree(void *row) {
   const jimm_status status = hub_download("ns/name", "a.txt", NULL, &path);
   umask(before);
   TEST_CHECK_INT(status, JIMM_OK);
-  TEST_CHECK_STR(path, hub_path("cache/models--ns--name/snapshots/" HUB_COMMIT "/a.txt"));
+  TEST_CHECK_STR(path, hub_path(HUB_REPO "/snapshots/" HUB_COMMIT "/a.txt"));
   hub_check_tree(hub_path("cache"), one->mask, one_file("models--ns--name", etag));
   char *rest = hub_tree(hub_path("."));
   TEST_CHECK_MSG(strstr(rest, "home/") == NULL && strstr(rest, "tmp/") == NULL, "%s", rest);
@@ -167,7 +167,7 @@ TEST(download_of_a_pull_request) {
   options.revision = "refs/pr/1";
   TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_OK);
   TEST_CHECK_INT(hub_count("HEAD", "/ns/name/resolve/refs%2Fpr%2F1/a.txt"), 1);
-  TEST_CHECK(hub_file_equals(hub_path("cache/models--ns--name/refs/refs/pr/1"), HUB_COMMIT, 40));
+  TEST_CHECK(hub_file_equals(hub_path(HUB_REPO "/refs/refs/pr/1"), HUB_COMMIT, 40));
   options.offline = true;
   TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_OK);
   TEST_CHECK(hub_file_equals(path, "hello", 5));
@@ -185,7 +185,7 @@ TEST(download_of_a_cached_commit_asks_nobody) {
   publish("a.txt", "hello", true, NULL);
   options.revision = HUB_COMMIT;
   TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_OK);
-  TEST_CHECK_INT(access(hub_path("cache/models--ns--name/refs"), F_OK), -1);
+  TEST_CHECK_INT(access(hub_path(HUB_REPO "/refs"), F_OK), -1);
   hub_clear_rules();
   char *before = hub_tree(hub_path("."));
   TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_OK);
@@ -230,7 +230,7 @@ TEST(download_of_known_bytes_under_another_name_only_links) {
   TEST_CHECK_INT(hub_download("ns/name", "sub/b.bin", NULL, &path), JIMM_OK);
   TEST_CHECK(hub_file_equals(path, "hello", 5));
   TEST_CHECK_INT(hub_count("GET", NULL), 1);
-  TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/blobs"), ""), 1);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), 1);
 }
 
 TEST(download_by_force_asks_and_gets_again) {
@@ -249,7 +249,7 @@ TEST(download_by_force_asks_and_gets_again) {
   TEST_CHECK(hub_file_equals(path, "hello", 5));
   TEST_CHECK_INT(hub_count("HEAD", NULL), 1);
   TEST_CHECK_INT(hub_count("GET", NULL), 1);
-  TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/blobs"), ""), 1);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), 1);
 }
 
 /* What stands in the pointer's place need not lead to the blob: it is replaced, not written into.
@@ -266,7 +266,7 @@ TEST(download_by_force_replaces_what_is_no_pointer_to_the_blob) {
     publish("a.txt", "hello", false, NULL);
     TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, &path), JIMM_OK);
     TEST_CHECK_INT(unlink(path), 0);
-    snprintf(other, sizeof other, "%s", hub_path("cache/models--ns--name/blobs/other"));
+    snprintf(other, sizeof other, "%s", hub_path(HUB_REPO "/blobs/other"));
     hub_write_file(i % 2 == 0 ? path : other, "wrong", 5);
     if (i % 2 == 1) {
       TEST_REQUIRE(symlink("../../blobs/other", path) == 0);
@@ -292,14 +292,14 @@ TEST(download_leaves_incomplete_files_of_others_alone) {
     hub_place(place);
     publish("a.txt", "hello", true, etag);
     TEST_REQUIRE(mkdir(hub_path("cache"), 0777) == 0);
-    TEST_REQUIRE(mkdir(hub_path("cache/models--ns--name"), 0777) == 0);
-    TEST_REQUIRE(mkdir(hub_path("cache/models--ns--name/blobs"), 0777) == 0);
-    snprintf(name, sizeof name, "cache/models--ns--name/blobs/%s.incomplete", etag);
+    TEST_REQUIRE(mkdir(hub_path(HUB_REPO), 0777) == 0);
+    TEST_REQUIRE(mkdir(hub_path(HUB_REPO "/blobs"), 0777) == 0);
+    snprintf(name, sizeof name, HUB_REPO "/blobs/%s.incomplete", etag);
     hub_write_file(hub_path(name), poison[i], strlen(poison[i]));
     TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, &path), JIMM_OK);
     TEST_CHECK(hub_file_equals(path, "hello", 5));
     TEST_CHECK(hub_file_equals(hub_path(name), poison[i], strlen(poison[i])));
-    TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/blobs"), ""), 2);
+    TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), 2);
   }
 }
 
@@ -324,8 +324,8 @@ static void check_wrong_bytes(const char *place, bool lfs, const char *body, int
   const jimm_status status = hub_download("ns/name", "a.txt", NULL, &path);
   TEST_CHECK_INT(status, times == 1 ? JIMM_OK : JIMM_ERROR_INTEGRITY);
   TEST_CHECK_INT(hub_count("GET", NULL), 2);
-  TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/blobs"), ""), times == 1);
-  TEST_CHECK_INT(hub_count_files(hub_path("cache/models--ns--name/snapshots"), ""), times == 1);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/blobs"), ""), times == 1);
+  TEST_CHECK_INT(hub_count_files(hub_path(HUB_REPO "/snapshots"), ""), times == 1);
   if (times == 1) {
     TEST_CHECK(hub_file_equals(path, "hello", 5));
   }
@@ -422,7 +422,7 @@ TEST(download_repairs_a_dangling_pointer) {
   hub_place("dangling");
   publish("a.txt", "hello", false, etag);
   TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, &path), JIMM_OK);
-  snprintf(blob, sizeof blob, "cache/models--ns--name/blobs/%s", etag);
+  snprintf(blob, sizeof blob, HUB_REPO "/blobs/%s", etag);
   for (int i = 0; i < 2; i++) {
     jimm_hub_options options = JIMM_HUB_OPTIONS_INIT;
     options.revision = i == 0 ? NULL : HUB_COMMIT;
@@ -456,12 +456,12 @@ TEST(download_believes_no_ref_that_is_no_commit) {
     TEST_REQUIRE(mkdir(hub_path("secret"), 0777) == 0);
     hub_write_file(hub_path("secret/a.txt"), "secret", 6);
     TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, NULL), JIMM_OK);
-    hub_write_file(hub_path("cache/models--ns--name/refs/main"), refs[i], strlen(refs[i]));
+    hub_write_file(hub_path(HUB_REPO "/refs/main"), refs[i], strlen(refs[i]));
     options.offline = true;
     TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_ERROR_NOT_CACHED);
     options.offline = false;
     TEST_CHECK_INT(hub_download("ns/name", "a.txt", &options, &path), JIMM_OK);
-    TEST_CHECK(hub_file_equals(hub_path("cache/models--ns--name/refs/main"), HUB_COMMIT, 40));
+    TEST_CHECK(hub_file_equals(hub_path(HUB_REPO "/refs/main"), HUB_COMMIT, 40));
   }
 }
 
@@ -485,7 +485,7 @@ TEST(download_without_links) {
   TEST_CHECK_INT(hub_download("ns/name", "a.txt", NULL, &path), JIMM_OK);
   TEST_CHECK_INT(hub_count("GET", NULL), 0);
   /* A blob that is there, perhaps for other pointers, is copied. */
-  snprintf(name, sizeof name, "cache/models--ns--name/blobs/%s", etag);
+  snprintf(name, sizeof name, HUB_REPO "/blobs/%s", etag);
   hub_write_file(hub_path(name), "hello", 5);
   TEST_CHECK_INT(hub_download("ns/name", "b.txt", NULL, &path), JIMM_OK);
   TEST_CHECK_INT(hub_count("GET", NULL), 0);

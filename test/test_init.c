@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "filter.h"
-
-#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
+#include "require_ok.h"
 
 static jimm_state *init(const char *model, uint64_t seed, jimm_graph **graph) {
   jimm_model_name name;

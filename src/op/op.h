@@ -30,7 +30,7 @@
 /* Whether optional input i is there. */
 #define HAS(i) (call->input_count > (i) && call->inputs[i].shape.rank >= 0)
 #ifdef REAL_IS_CLASS
-/* The tests' numbers with derivatives bring functions of their own (test/op_dual.cpp). */
+/* The tests' numbers with derivatives bring functions of their own (test/op/dual.cpp). */
 #define SQRT(x) sqrt(x)
 #define EXP(x) exp(x)
 #define TANH(x) tanh(x)

@@ -3,7 +3,7 @@
     dump_image_goldens.py            writes the files and golden.def
     dump_image_goldens.py --check    computes golden.def anew from the committed files and compares
 
-golden.def is included by test/test_image.c. Pixels and floats are given by their CRC-32.
+golden.def is included by test/image/test_image.c. Pixels and floats are given by their CRC-32.
 """
 
 import io

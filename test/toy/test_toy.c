@@ -3,8 +3,7 @@
 #include <math.h>
 
 #include "fixture.h"
-
-#define REQUIRE_OK(call) TEST_REQUIRE_MSG((call) == JIMM_OK, "%s", jimm_error_message())
+#include "require_ok.h"
 
 FIXTURE_TESTS("toy", "toy_nano", "toy_micro")
 
