@@ -7,7 +7,7 @@
 
 /* A test builds this file with another table (test/toy). */
 #ifndef JIMM_FAMILIES_DEF
-#define JIMM_FAMILIES_DEF "model/families.def"
+#define JIMM_FAMILIES_DEF "family/families.def"
 #endif
 
 #define FAMILY(name, test, dump) extern const jimm_family jimm_family_##name;

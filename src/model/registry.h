@@ -19,9 +19,4 @@ int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit);
  * and whatever the input channels: what is known before its graph is built. */
 bool jimm_model_has_about(const jimm_arch *arch, int64_t elements);
 
-/* Recipes of jimm_family.init. fan_out: He's normal distribution for ReLU, over outputs x taps
- * (torch.nn.init.kaiming_normal_ with mode fan_out, which does not divide by groups). */
-jimm_init jimm_init_constant(double value);
-jimm_init jimm_init_fan_out(const jimm_shape *weight);
-
 #endif

@@ -3,8 +3,8 @@
  * numbers of every architecture are in toy_variants.def. */
 #include <string.h>
 
-#include "model/layers.h"
-#include "model/registry.h"
+#include "family/family.h"
+#include "layer/layer.h"
 
 #define STAGES 4
 
@@ -135,7 +135,7 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
 #define VARIANTS "toy/toy_variants.def"
 #define ARCHS toy_archs
 #define ALIASES toy_aliases
-#include "model/variants.h"
+#include "family/variants.h"
 
 extern const jimm_family jimm_family_toy;
 const jimm_family jimm_family_toy = {

@@ -1,4 +1,4 @@
-#include "model/layers.h"
+#include "layer/layer.h"
 
 #include <string.h>
 

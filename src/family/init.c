@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/stream.h"
+#include "family/family.h"
 #include "graph/part.h"
-#include "model/registry.h"
 
 /* ---- random numbers ---- */
 

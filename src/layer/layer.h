@@ -1,8 +1,8 @@
 /* Leaf layers that the families share: each adds its parameters under its own name, in the order of
  * PyTorch's state_dict, and the node that computes with them. None of them can fail by itself:
  * errors stick to the graph. */
-#ifndef JIMM_MODEL_LAYERS_H
-#define JIMM_MODEL_LAYERS_H
+#ifndef JIMM_LAYER_LAYER_H
+#define JIMM_LAYER_LAYER_H
 
 #include <jimm/model.h>
 

@@ -8,8 +8,8 @@
  * convolution ("v1.5"). The numbers of every architecture are in resnet_variants.def. */
 #include <string.h>
 
-#include "model/layers.h"
-#include "model/registry.h"
+#include "family/family.h"
+#include "layer/layer.h"
 
 #define STAGES 4
 
@@ -356,10 +356,10 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
     __VA_ARGS__             \
   }
 #define CONFIG_TYPE resnet_config
-#define VARIANTS "model/resnet_variants.def"
+#define VARIANTS "family/resnet_variants.def"
 #define ARCHS archs
 #define ALIASES aliases
-#include "model/variants.h"
+#include "family/variants.h"
 
 extern const jimm_family jimm_family_resnet;
 const jimm_family jimm_family_resnet = {

@@ -6,9 +6,9 @@
  * convnextv2_variants.def. */
 #include <string.h>
 
-#include "model/convnext.h"
-#include "model/layers.h"
-#include "model/registry.h"
+#include "family/convnext.h"
+#include "family/family.h"
+#include "layer/layer.h"
 
 #define STAGES 4
 
@@ -227,14 +227,14 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
 }
 
 #define CONFIG_TYPE convnext_config
-#define VARIANTS "model/convnext_variants.def"
+#define VARIANTS "family/convnext_variants.def"
 #define ARCHS convnext_archs
 #define ALIASES convnext_aliases
-#include "model/variants.h"
-#define VARIANTS "model/convnextv2_variants.def"
+#include "family/variants.h"
+#define VARIANTS "family/convnextv2_variants.def"
 #define ARCHS convnextv2_archs
 #define ALIASES convnextv2_aliases
-#include "model/variants.h"
+#include "family/variants.h"
 
 extern const jimm_family jimm_family_convnext, jimm_family_convnextv2;
 const jimm_family jimm_family_convnext = {

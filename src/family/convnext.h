@@ -1,6 +1,6 @@
 /* Names of ConvNeXt's weights that are not timm's. */
-#ifndef JIMM_MODEL_CONVNEXT_H
-#define JIMM_MODEL_CONVNEXT_H
+#ifndef JIMM_FAMILY_CONVNEXT_H
+#define JIMM_FAMILY_CONVNEXT_H
 
 #include <jimm/model.h>
 

@@ -6,8 +6,8 @@
  * resnetv2_variants.def. */
 #include <string.h>
 
-#include "model/layers.h"
-#include "model/registry.h"
+#include "family/family.h"
+#include "layer/layer.h"
 
 #define STAGES 4
 
@@ -239,14 +239,14 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
 }
 
 #define CONFIG_TYPE resnetv2_config
-#define VARIANTS "model/bit_variants.def"
+#define VARIANTS "family/bit_variants.def"
 #define ARCHS bit_archs
 #define ALIASES bit_aliases
-#include "model/variants.h"
-#define VARIANTS "model/resnetv2_variants.def"
+#include "family/variants.h"
+#define VARIANTS "family/resnetv2_variants.def"
 #define ARCHS resnetv2_archs
 #define ALIASES resnetv2_aliases
-#include "model/variants.h"
+#include "family/variants.h"
 
 extern const jimm_family jimm_family_bit, jimm_family_resnetv2;
 const jimm_family jimm_family_bit = {

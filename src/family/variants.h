@@ -1,7 +1,7 @@
 /* The rows of a variant table (made by scripts/make_variants.py) as the arrays that a family's row
  * points to. Before it is included, for each table anew:
  *
- *   VARIANTS    the file, "model/resnet_variants.def"
+ *   VARIANTS    the file, "family/resnet_variants.def"
  *   CONFIG_TYPE the family's struct, which the rows initialise
  *   ARCHS       the name of the array of jimm_arch
  *   ALIASES     the name of the array of jimm_alias
