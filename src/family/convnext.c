@@ -57,7 +57,7 @@ static jimm_value stem(jimm_graph *graph, const convnext_config *config, jimm_va
     x = norm(graph, config, "1", x, out);
   } else {
     const int64_t middle =
-        config->stem == OVERLAP_TIERED ? jimm_make_divisible((double)out / 2.0, 8) : out;
+        config->stem == OVERLAP_TIERED ? jimm_make_divisible((double)out / 2.0, 8, 0.9) : out;
     const bool act = config->stem == OVERLAP_ACT;
     x = stem_conv(graph, "0", x, in, middle, 3, 2, 1, JIMM_ROLE_INPUT_CONV);
     x = act ? jimm_layer_activation(graph, "1", x, config->act) : x;
@@ -72,15 +72,15 @@ static jimm_value stem(jimm_graph *graph, const convnext_config *config, jimm_va
 static jimm_value mlp(jimm_graph *graph, const convnext_config *config, jimm_value x,
                       int64_t channels) {
   const int64_t hidden = 4 * channels;
-  const bool linear = !config->conv_mlp;
+  const jimm_dense type = config->conv_mlp ? JIMM_DENSE_CONV : JIMM_DENSE_PIXELS;
   jimm_graph_push(graph, "mlp");
-  x = jimm_layer_pointwise(graph, "fc1", x, channels, hidden, linear);
+  x = jimm_layer_dense(graph, "fc1", x, channels, hidden, type, JIMM_ROLE_NONE);
   x = jimm_layer_activation(graph, "act", x, config->act);
   x = jimm_layer_dropout(graph, "drop1", x, 0.0);
   if (config->use_grn) {
     x = jimm_layer_global_response_norm(graph, "grn", x, hidden, 1e-6);
   }
-  x = jimm_layer_pointwise(graph, "fc2", x, hidden, channels, linear);
+  x = jimm_layer_dense(graph, "fc2", x, hidden, channels, type, JIMM_ROLE_NONE);
   x = jimm_layer_dropout(graph, "drop2", x, 0.0);
   jimm_graph_pop(graph);
   return x;
@@ -147,6 +147,7 @@ static void norm_mlp_head(jimm_graph *graph, const convnext_config *config, jimm
   const bool pooled = options->global_pool[0] != 0;
   const int64_t classes = options->num_classes;
   const int64_t in = channels;
+  const jimm_dense type = pooled ? JIMM_DENSE_LINEAR : JIMM_DENSE_CONV;
   jimm_graph_push(graph, "head");
   x = jimm_layer_global_pool(graph, x, false, options, &channels);
   if (in != channels) {
@@ -158,7 +159,7 @@ static void norm_mlp_head(jimm_graph *graph, const convnext_config *config, jimm
   x = pooled ? jimm_layer_flatten(graph, "flatten", x) : x;
   if (config->head_hidden != 0) {
     jimm_graph_push(graph, "pre_logits");
-    x = jimm_layer_dense(graph, "fc", x, in, config->head_hidden, !pooled, JIMM_ROLE_NONE);
+    x = jimm_layer_dense(graph, "fc", x, in, config->head_hidden, type, JIMM_ROLE_NONE);
     x = jimm_layer_activation(graph, "act", x, JIMM_ACT_GELU);
     jimm_graph_pop(graph);
     channels = config->head_hidden;
@@ -166,7 +167,7 @@ static void norm_mlp_head(jimm_graph *graph, const convnext_config *config, jimm
   x = jimm_layer_dropout(graph, "drop", x, 0.0);
   jimm_graph_output(graph, "pre_logits", x);
   if (classes != 0) {
-    x = jimm_layer_dense(graph, "fc", x, channels, classes, !pooled, JIMM_ROLE_CLASSIFIER);
+    x = jimm_layer_dense(graph, "fc", x, channels, classes, type, JIMM_ROLE_CLASSIFIER);
   }
   jimm_graph_output(graph, "logits", x);
   jimm_graph_pop(graph);

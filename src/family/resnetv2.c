@@ -149,15 +149,16 @@ static jimm_value stage(jimm_graph *graph, const resnetv2_config *config, int in
                         int64_t in, int64_t out, int64_t stride, int64_t dilation) {
   jimm_graph_push(graph, "stages.%d.blocks", index);
   for (int64_t i = 0; i < config->layers[index]; i++) {
-    const resnetv2_shape s = {.in = i == 0 ? in : out,
-                              .middle = jimm_make_divisible((double)out * config->bottle_ratio, 8),
-                              .out = out,
-                              .stride = i == 0 ? stride : 1,
-                              .dilation = dilation,
-                              .first_dilation = i > 0          ? dilation
-                                                : dilation > 2 ? 2
-                                                               : 1,
-                              .first = i == 0};
+    const resnetv2_shape s = {
+        .in = i == 0 ? in : out,
+        .middle = jimm_make_divisible((double)out * config->bottle_ratio, 8, 0.9),
+        .out = out,
+        .stride = i == 0 ? stride : 1,
+        .dilation = dilation,
+        .first_dilation = i > 0          ? dilation
+                          : dilation > 2 ? 2
+                                         : 1,
+        .first = i == 0};
     jimm_graph_push(graph, "%lld", (long long)i);
     x = config->basic ? basic_block(graph, config, x, &s) : bottleneck(graph, config, x, &s);
     jimm_graph_pop(graph);
@@ -197,7 +198,7 @@ static jimm_value stem(jimm_graph *graph, const resnetv2_config *config, jimm_va
 static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options) {
   static const char *const modules[STAGES] = {"stages.0", "stages.1", "stages.2", "stages.3"};
   const resnetv2_config *config = arch->config;
-  int64_t channels = jimm_make_divisible(64.0 * (double)config->width_factor, 8);
+  int64_t channels = jimm_make_divisible(64.0 * (double)config->width_factor, 8, 0.9);
   int64_t reduction = 4;
   int64_t dilation = 1;
   if (!jimm_check_output_stride(graph, options, true)) {
@@ -207,7 +208,7 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
   x = stem(graph, config, x, options->in_chans, channels);
   for (int i = 0; i < STAGES; i++) {
     const int64_t out =
-        jimm_make_divisible((double)(config->channels[i] * config->width_factor), 8);
+        jimm_make_divisible((double)(config->channels[i] * config->width_factor), 8, 0.9);
     int64_t stride = i == 0 ? 1 : 2;
     if (reduction >= options->output_stride) {
       dilation *= stride;
