@@ -2,7 +2,7 @@
 #ifndef JIMM_FAMILY_FAMILY_H
 #define JIMM_FAMILY_FAMILY_H
 
-#include <jimm/model.h>
+#include <jimm/registry.h>
 
 /* Recipes of jimm_family.init. fan_out: He's normal distribution for ReLU, over outputs x taps
  * (torch.nn.init.kaiming_normal_ with mode fan_out, which does not divide by groups). */

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <jimm/weights.h>
+
 #include "base/stream.h"
 #include "family/family.h"
 #include "graph/part.h"

@@ -4,7 +4,8 @@
 #ifndef JIMM_LAYER_LAYER_H
 #define JIMM_LAYER_LAYER_H
 
-#include <jimm/model.h>
+#include <jimm/graph.h>
+#include <jimm/model_options.h>
 
 /* ---- input.c ---- */
 
