@@ -270,6 +270,8 @@ def variant_row(arch, tag, cfg):
         fields.append(f'.test_input_size = {listing(cfg.test_input_size)}')
     if cfg.test_crop_pct:
         fields.append(f'.test_crop_pct = {number(cfg.test_crop_pct)}')
+    if cfg.fixed_input_size:
+        fields.append('.fixed_input_size = true')
     if cfg.pool_size:
         fields.append(f'.pool_size = {listing(cfg.pool_size)}')
     if cfg.custom_load:

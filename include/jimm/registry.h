@@ -38,13 +38,14 @@ typedef struct jimm_family {
   size_t size;
   const char *name; /* "resnet" */
   /* Emits nodes, the outputs features, pre_logits, logits and the taps of the feature pyramid
-   * (jimm_graph_add_feature) for arch->config. Options are resolved: num_classes and in_chans are
-   * >= 0, global_pool is not NULL. */
+   * (jimm_graph_add_feature) for arch->config. Options are resolved: only img_size may be left
+   * open, and what the family does not take is. */
   void (*build)(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options);
   const char *default_global_pool; /* "avg" */
   const jimm_arch *archs;
   int32_t arch_count;
-  const char *classifier;    /* the module with role JIMM_ROLE_CLASSIFIER, "fc"; NULL: none */
+  /* The modules with role JIMM_ROLE_CLASSIFIER, {"fc", NULL}; NULL: none. */
+  const char *const *classifiers;
   const jimm_alias *aliases; /* deprecated names; may be NULL with alias_count 0 */
   int32_t alias_count;
   /* How the family initialises `parameter`, input number `input` of the operator `user`, where
@@ -57,6 +58,7 @@ typedef struct jimm_family {
    * else a new state, of views (jimm_state_add_view). NULL: weights are timm's. */
   jimm_status (*adapt)(const jimm_graph *graph, const char *tag, jimm_state *state,
                        jimm_state **adapted);
+  uint32_t options; /* what it takes, JIMM_OPTION_ bits; 0: JIMM_OPTIONS_USUAL */
 } jimm_family;
 
 /* Released (or untrained) weights of an architecture and the preprocessing that goes with them: one
@@ -68,6 +70,7 @@ typedef struct jimm_variant {
   jimm_data_config data;      /* input_size, interpolation, crop_pct, crop_mode, mean, std */
   int64_t test_input_size[3]; /* zeros when timm has none: then as data */
   double test_crop_pct;       /* 0 when timm has none */
+  bool fixed_input_size;      /* the weights are for input_size alone */
   int64_t pool_size[2];       /* features at input_size: height, width; zeros when timm has none */
   const char *hub_id;         /* "timm/resnet50.a1_in1k"; NULL when there is none */
   const char *url;            /* direct download; NULL */

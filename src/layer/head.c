@@ -59,7 +59,7 @@ static void classify(jimm_graph *graph, const char *drop, const char *fc, jimm_v
     x = jimm_layer_flatten(graph, "flatten", x);
     jimm_graph_pop(graph);
   }
-  x = jimm_layer_dropout(graph, drop, x, 0.0);
+  x = jimm_layer_dropout(graph, drop, x, options->drop_rate);
   jimm_graph_output(graph, "pre_logits", x);
   if (options->num_classes != 0) {
     x = jimm_layer_linear(graph, fc, x, channels, options->num_classes, JIMM_ROLE_CLASSIFIER);
@@ -71,7 +71,7 @@ static void classify(jimm_graph *graph, const char *drop, const char *fc, jimm_v
 static void classify_pixels(jimm_graph *graph, jimm_value x, int64_t channels,
                             const jimm_model_options *options) {
   const bool pooled = options->global_pool[0] != 0;
-  x = jimm_layer_dropout(graph, "drop", x, 0.0);
+  x = jimm_layer_dropout(graph, "drop", x, options->drop_rate);
   const jimm_value pre_logits = pooled ? jimm_layer_flatten(graph, "pre_logits", x) : x;
   jimm_graph_output(graph, "pre_logits", pre_logits);
   if (options->num_classes == 0) {

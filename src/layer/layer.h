@@ -134,6 +134,17 @@ jimm_value jimm_layer_eca(jimm_graph *graph, const char *name, jimm_value x, int
 jimm_value jimm_layer_drop_path(jimm_graph *graph, const char *name, jimm_value x, double rate);
 jimm_value jimm_layer_dropout(jimm_graph *graph, const char *name, jimm_value x, double rate);
 
+/* timm.layers.calculate_drop_path_rates: rates of stochastic depth that rise linearly from 0 in the
+ * first block to `rate` in the last. */
+typedef struct jimm_drop_schedule {
+  double rate;
+  int64_t made, blocks;
+} jimm_drop_schedule;
+/* For stages of `depths` blocks. */
+jimm_drop_schedule jimm_schedule_drop_path(double rate, const int64_t *depths, int stages);
+/* The rate of the next block. */
+double jimm_next_drop_path(jimm_drop_schedule *schedule);
+
 /* ---- residual.c ---- */
 
 /* x times a vector, channel by channel (layer scale). */

@@ -11,6 +11,9 @@ const jimm_arch *jimm_arch_find(const char *name, const jimm_family **family);
 /* The variant with that tag; NULL when there is none. */
 const jimm_variant *jimm_arch_variant(const jimm_arch *arch, const char *tag);
 
+/* What follows "MODULE." in `name` when that is one of the family's classifiers: "weight"; NULL. */
+const char *jimm_family_classifier(const jimm_family *family, const char *name);
+
 /* Appends the names of the models whose parameters are those of `state` (classifier and input
  * channels aside), at most `limit`, separated by ", "; returns how many there are, -1 when memory
  * ran out. */
