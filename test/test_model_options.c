@@ -93,6 +93,24 @@ TEST(options_that_are_wrong_are_named) {
   }
 }
 
+TEST(what_is_left_open_is_filled) {
+  jimm_model_options asked = JIMM_MODEL_OPTIONS_INIT, folder = JIMM_MODEL_OPTIONS_INIT;
+  asked.num_classes = 0;
+  asked.global_pool = "";
+  folder.num_classes = 10;
+  folder.in_chans = 1;
+  folder.global_pool = "max";
+  folder.output_stride = 8;
+  folder.drop_rate = 0.5;
+  jimm_model_options_fill(&asked, &folder);
+  TEST_CHECK_INT(asked.num_classes, 0);
+  TEST_CHECK_INT(asked.in_chans, 1);
+  TEST_CHECK_STR(asked.global_pool, "");
+  TEST_CHECK_INT(asked.output_stride, 8);
+  TEST_CHECK_INT(asked.img_size, -1);
+  TEST_CHECK(asked.drop_rate == 0.5 && asked.drop_path_rate == -1);
+}
+
 /* ---- rates ---- */
 
 static double rate_of(const jimm_graph *graph, const char *name) {
