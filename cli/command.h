@@ -17,7 +17,8 @@ typedef enum cli_option_type {
   CLI_TEXT = 1,    /* const char *, borrowed from argv */
   CLI_INTEGER = 2, /* int64_t, from minimum to maximum */
   CLI_SEED = 3,    /* cli_seed */
-  CLI_CHOICE = 4   /* int32_t, an index into choices */
+  CLI_CHOICE = 4,  /* int32_t, an index into choices */
+  CLI_WORD = 5     /* const char *, one of choices */
 } cli_option_type;
 
 typedef struct cli_seed {

@@ -64,7 +64,7 @@ static void print_words(FILE *file, cli_words words, const char *prefix) {
 }
 
 static void print_values(FILE *file, const cli_option *option, const char *prefix) {
-  if (option->type != CLI_CHOICE) {
+  if (option->choices == NULL) {
     print_words(file, option->words, prefix);
     return;
   }

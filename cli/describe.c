@@ -25,16 +25,36 @@ int64_t cli_variant_params(const jimm_family *family, const jimm_arch *arch,
   return params;
 }
 
-/* The module of the convolution that sees the image, as text: "conv1". null without one. */
+/* Takes over an array of modules: null for none, for one its name, as in timm's cfg. */
+static json_t *modules_json(json_t *array) {
+  const size_t count = json_array_size(array);
+  if (array == NULL || count > 1) {
+    return array;
+  }
+  json_t *value = count == 0 ? json_null() : json_incref(json_array_get(array, 0));
+  json_decref(array);
+  return value;
+}
+
+/* The convolutions that see the image. */
 static json_t *first_conv(const jimm_graph *graph) {
+  json_t *array = json_array();
   for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
     const jimm_node *node = jimm_graph_node(graph, v);
     if (node->kind == JIMM_NODE_PARAMETER &&
         ((const jimm_parameter_attrs *)node->attrs)->role == JIMM_ROLE_INPUT_CONV) {
-      return json_stringn(node->name, strlen(node->name) - strlen(".weight"));
+      cli_json_append(&array, json_stringn(node->name, strlen(node->name) - strlen(".weight")));
     }
   }
-  return json_null();
+  return modules_json(array);
+}
+
+static json_t *classifier(const jimm_family *family) {
+  json_t *array = json_array();
+  for (int32_t i = 0; family->classifiers != NULL && family->classifiers[i] != NULL; i++) {
+    cli_json_append(&array, cli_json_text(family->classifiers[i]));
+  }
+  return modules_json(array);
 }
 
 json_t *cli_pyramid_json(const jimm_graph *graph) {
@@ -145,6 +165,7 @@ json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
                                                 : cli_json_integers(variant->test_input_size, 3));
   cli_json_set(&object, "test_crop_pct",
                variant->test_crop_pct > 0 ? cli_json_real(variant->test_crop_pct) : json_null());
+  cli_json_set(&object, "fixed_input_size", json_boolean(variant->fixed_input_size));
   cli_json_set(&object, "pool_size",
                variant->pool_size[0] == 0 ? json_null() : cli_json_integers(variant->pool_size, 2));
   jimm_model_name resolved = {family, arch, variant, NULL};
@@ -156,7 +177,7 @@ json_t *cli_variant_json(const jimm_family *family, const jimm_arch *arch,
   }
   cli_json_set(&object, "first_conv", first_conv(graph));
   jimm_graph_close(&graph);
-  cli_json_set(&object, "classifier", cli_json_text(family->classifier));
+  cli_json_set(&object, "classifier", classifier(family));
   cli_json_set(&object, "license", cli_json_text(variant->license));
   cli_json_set(&object, "restriction", cli_json_text(jimm_license_restriction(variant->license)));
   cli_json_set(&object, "hub_id", cli_json_text(variant->hub_id));

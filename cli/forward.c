@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "model_options.h"
 
 enum { WHAT_PYRAMID = 3, WHAT_ALL = 4, SINGLE_OUTPUTS = 3 };
 static const char *const what_choices[] = {"logits",  "features", "pre_logits",
@@ -13,13 +14,12 @@ enum { TAPS_MOST = 61, OUTPUTS_MOST = SINGLE_OUTPUTS + TAPS_MOST };
 enum { EVALUATOR_PLAN = 0, EVALUATOR_REFERENCE = 1, EVALUATOR_REFERENCE64 = 2 };
 static const char *const evaluator_choices[] = {"plan", "reference", "reference64", NULL};
 
-static const char *const pool_choices[] = {"avg", "max", "avgmax", "catavgmax", "", NULL};
-
 typedef struct forward_values {
   const char *weights, *input, *output, *out_indices;
   cli_seed seed;
-  int64_t num_classes, in_chans, output_stride, threads;
-  int32_t what, evaluator, global_pool; /* global_pool -1: the model's own */
+  cli_model_options model;
+  int64_t threads;
+  int32_t what, evaluator;
   bool reset_head, check_finite;
 } forward_values;
 
@@ -248,21 +248,6 @@ static int forward(const cli_source *source, forward_request *request) {
   return status;
 }
 
-static void apply_options(const forward_values *values, jimm_model_options *options) {
-  if (values->num_classes >= 0) {
-    options->num_classes = values->num_classes;
-  }
-  if (values->in_chans >= 0) {
-    options->in_chans = values->in_chans;
-  }
-  if (values->output_stride != CLI_UNSET) {
-    options->output_stride = values->output_stride;
-  }
-  if (values->global_pool >= 0) {
-    options->global_pool = pool_choices[values->global_pool];
-  }
-}
-
 static int run(const void *values_, int count, char **arguments) {
   const forward_values *values = values_;
   forward_request request = {.values = values};
@@ -286,18 +271,16 @@ static int run(const void *values_, int count, char **arguments) {
     status = cli_check_apart(values->output, source.weights, "the weights");
   }
   if (status == CLI_OK) {
-    apply_options(values, &source.options);
+    cli_apply_model_options(&values->model, &source.options);
     status = forward(&source, &request);
   }
   cli_source_close(&source);
   return status;
 }
 
-static const forward_values defaults = {.num_classes = CLI_UNSET,
-                                        .in_chans = CLI_UNSET,
-                                        .output_stride = CLI_UNSET,
-                                        .threads = JIMM_THREADS_DEFAULT,
-                                        .global_pool = -1};
+static const forward_values defaults = {.threads = JIMM_THREADS_DEFAULT, .model =
+#include "model_unset.h"
+};
 
 static const cli_option options[] = {
     {.name = "weights",
@@ -340,36 +323,8 @@ static const cli_option options[] = {
      .argument = "I,J,...",
      .offset = offsetof(forward_values, out_indices),
      .help = "which maps of the pyramid: 0 is feat_01, -1 is the last (default: all of them)"},
-    {.name = "output-stride",
-     .type = CLI_INTEGER,
-     .argument = "S",
-     .minimum = 1,
-     .maximum = 1024,
-     .offset = offsetof(forward_values, output_stride),
-     .help = "32 (default), 16 or 8 (bit, resnetv2: any number): how many pixels of the image are "
-             "a pixel of the last feature map; the later stages dilate their convolutions instead "
-             "of striding"},
-    {.name = "num-classes",
-     .type = CLI_INTEGER,
-     .argument = "N",
-     .minimum = 0,
-     .maximum = INT32_MAX,
-     .offset = offsetof(forward_values, num_classes),
-     .help = "classes of the head; 0: no classifier, logits are pre_logits (default: as the tag)"},
-    {.name = "in-chans",
-     .type = CLI_INTEGER,
-     .argument = "C",
-     .minimum = 1,
-     .maximum = INT32_MAX,
-     .offset = offsetof(forward_values, in_chans),
-     .help = "channels of the input (default 3); weights of an input convolution for 3 are adapted "
-             "as timm does"},
-    {.name = "global-pool",
-     .type = CLI_CHOICE,
-     .argument = "P",
-     .choices = pool_choices,
-     .offset = offsetof(forward_values, global_pool),
-     .help = "avg, max, avgmax, catavgmax, or '' for none (default: the model's own)"},
+#define CLI_MODEL_VALUES forward_values
+#include "model_rows.h"
     {.name = "evaluator",
      .type = CLI_CHOICE,
      .argument = "E",

@@ -44,8 +44,9 @@ static void print_fact(const char *what, const char *text) {
 
 static void print_data(const jimm_variant *variant) {
   const jimm_data_config *data = &variant->data;
-  printf("  %-16s %lld x %lld x %lld (channels, height, width)\n", "input",
-         (long long)data->channels, (long long)data->height, (long long)data->width);
+  printf("  %-16s %lld x %lld x %lld (channels, height, width)%s\n", "input",
+         (long long)data->channels, (long long)data->height, (long long)data->width,
+         variant->fixed_input_size ? ", no other" : "");
   printf("  %-16s %s, crop %.15g (%s)\n", "resize", cli_interpolation_name(data->interpolation),
          data->crop_pct, cli_crop_mode_name(data->crop_mode));
   printf("  %-16s %.15g %.15g %.15g\n", "mean", data->mean[0], data->mean[1], data->mean[2]);

@@ -1,16 +1,16 @@
 /* jimm init */
 #include "cli.h"
+#include "model_options.h"
 
 typedef struct init_values {
   const char *output;
   cli_seed seed;
-  int64_t num_classes, in_chans;
+  cli_model_options model;
 } init_values;
 
 static int write_fresh(const jimm_model_name *name, const init_values *values) {
   jimm_model_options model_options = JIMM_MODEL_OPTIONS_INIT;
-  model_options.num_classes = values->num_classes == CLI_UNSET ? -1 : values->num_classes;
-  model_options.in_chans = values->in_chans;
+  cli_apply_model_options(&values->model, &model_options);
   jimm_graph *graph = NULL;
   jimm_state *state = NULL;
   if (jimm_graph_build(name, &model_options, &graph) != JIMM_OK) {
@@ -49,7 +49,9 @@ static int run(const void *values_, int count, char **arguments) {
   return status;
 }
 
-static const init_values defaults = {.num_classes = CLI_UNSET, .in_chans = 3};
+static const init_values defaults = {.model =
+#include "model_unset.h"
+};
 
 static const cli_option options[] = {
     {.name = "seed",
@@ -64,20 +66,8 @@ static const cli_option options[] = {
      .words = CLI_WORDS_FILE,
      .offset = offsetof(init_values, output),
      .help = "where to write the weights, in float32 under timm's names"},
-    {.name = "num-classes",
-     .type = CLI_INTEGER,
-     .argument = "N",
-     .minimum = 0,
-     .maximum = INT32_MAX,
-     .offset = offsetof(init_values, num_classes),
-     .help = "classes of the head; 0: no classifier (default: as the tag)"},
-    {.name = "in-chans",
-     .type = CLI_INTEGER,
-     .argument = "C",
-     .minimum = 1,
-     .maximum = INT32_MAX,
-     .offset = offsetof(init_values, in_chans),
-     .help = "channels of the input (default 3)"},
+#define CLI_MODEL_VALUES init_values
+#include "model_rows.h"
 };
 
 const cli_command cli_init = {

@@ -61,10 +61,15 @@ const cli_option *cli_find_option(const cli_command *command, const char *word) 
 
 static int set_choice(const cli_option *option, const char *text, void *field) {
   for (int32_t i = 0; option->choices[i] != NULL; i++) {
-    if (strcmp(option->choices[i], text) == 0) {
-      *(int32_t *)field = i;
-      return CLI_OK;
+    if (strcmp(option->choices[i], text) != 0) {
+      continue;
     }
+    if (option->type == CLI_WORD) {
+      *(const char **)field = option->choices[i];
+    } else {
+      *(int32_t *)field = i;
+    }
+    return CLI_OK;
   }
   char list[256];
   size_t length = 0;
@@ -109,6 +114,7 @@ static int set_value(const cli_option *option, const char *text, void *values) {
       return CLI_OK;
     }
     case CLI_CHOICE:
+    case CLI_WORD:
       return set_choice(option, text, field);
   }
   return CLI_OK;

@@ -5,7 +5,7 @@
 set -eu
 git ls-files -z 'src/*.c' 'src/*.h' 'cli/*.c' 'cli/*.h' 'examples/*.c' 'kit/*.c' 'kit/*.h' 'kit/*.hpp' 'kit/*.cpp' 'jet/*.c' 'jet/*.h' | xargs -0 awk '
   BEGIN {
-    order = "base tensor state op graph model kernel plan run label"
+    order = "base tensor state op graph layer family model kernel plan run label"
     n = split(order, room, " ")
     for (i = 1; i <= n; i++) rank[room[i]] = i
     rank["image"] = rank["state"] + 0.5

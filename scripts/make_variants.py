@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the variant tables of src/model from the installed timm.
+"""Writes the variant tables of src/family from the installed timm.
 
-    python3 scripts/make_variants.py           rewrite src/model/FAMILY_variants.def
+    python3 scripts/make_variants.py           rewrite src/family/FAMILY_variants.def
     python3 scripts/make_variants.py --check   exit 1 when a table differs from timm's
     --import FILE --out FOLDER                 the families of a module that is not timm's
                                                (docs/porting.md)
@@ -198,7 +198,7 @@ def is_v2(arch):
     return arch.startswith('convnextv2')
 
 
-# Every row of src/model/families.def. Family of jimm: (module of timm, which of its architectures, their configuration)
+# Every row of src/family/families.def. Family of jimm: (module of timm, which of its architectures, their configuration)
 FAMILIES = {
     'resnet': ('resnet', lambda _: True, resnet_config),
     'bit': ('resnetv2', is_bit, resnetv2_config),
@@ -270,6 +270,8 @@ def variant_row(arch, tag, cfg):
         fields.append(f'.test_input_size = {listing(cfg.test_input_size)}')
     if cfg.test_crop_pct:
         fields.append(f'.test_crop_pct = {number(cfg.test_crop_pct)}')
+    if cfg.fixed_input_size:
+        fields.append('.fixed_input_size = true')
     if cfg.pool_size:
         fields.append(f'.pool_size = {listing(cfg.pool_size)}')
     if cfg.custom_load:
@@ -327,7 +329,7 @@ def main():
     parser.add_argument('--check', action='store_true', help='compare instead of writing')
     parser.add_argument('--import', dest='module', metavar='FILE', type=pathlib.Path,
                         help='Python file with families of its own')
-    parser.add_argument('--out', default=ROOT / 'src' / 'model', metavar='FOLDER', type=pathlib.Path)
+    parser.add_argument('--out', default=ROOT / 'src' / 'family', metavar='FOLDER', type=pathlib.Path)
     arguments = parser.parse_args()
     status = 0
     families, package = FAMILIES, 'timm.models.'
@@ -335,7 +337,7 @@ def main():
         sys.path.insert(0, str(arguments.module.resolve().parent))
         families, package = importlib.import_module(arguments.module.stem).FAMILIES, ''
     else:
-        rows = re.findall(r'^FAMILY\((\w+),', (ROOT / 'src/model/families.def').read_text(), re.M)
+        rows = re.findall(r'^FAMILY\((\w+),', (ROOT / 'src/family/families.def').read_text(), re.M)
         if rows != list(families):
             raise SystemExit(f'FAMILIES here are {list(families)}, families.def has {rows}')
     for family, source in families.items():

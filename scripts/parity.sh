@@ -22,7 +22,7 @@ case $mode in
 esac
 jimm=$build/jimm
 # family:test:dump, for every row of families.def
-families=$(sed -nE 's/^FAMILY\(([a-z0-9_]+), ([a-z0-9_]+), ([a-z0-9_]+)\)$/\1:\2:\3/p' src/model/families.def)
+families=$(sed -nE 's/^FAMILY\(([a-z0-9_]+), ([a-z0-9_]+), ([a-z0-9_]+)\)$/\1:\2:\3/p' src/family/families.def)
 tests=$(for family in $families; do family=${family#*:} && echo "${family%:*}"; done)
 for program in "$jimm" $(for test in $tests; do echo "$build/test/test_$test"; done); do
   if [ ! -x "$program" ]; then

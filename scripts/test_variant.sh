@@ -119,7 +119,7 @@ if [ "$name" = "$arch" ]; then
 else
   full=$(field name) key=$(field key)
 fi
-row=$(sed -nE "s/^FAMILY\\($family, ([a-z0-9_]+), ([a-z0-9_]+)\\)\$/\\1 \\2/p" src/model/families.def)
+row=$(sed -nE "s/^FAMILY\\($family, ([a-z0-9_]+), ([a-z0-9_]+)\\)\$/\\1 \\2/p" src/family/families.def)
 test=${row% *} dump=${row#* }
 if [ -z "$row" ] || [ ! -x "$build/test/test_$test" ]; then
   fail "the live test of the family '$family' was not built (it needs libhdf5-dev)"

@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "base/os.h"
 #include "hub/hub.h"
+#include "model/options.h"
 
 /* What is opened, on its way. */
 typedef struct opening {
@@ -22,14 +23,7 @@ static jimm_status take_folder(opening *o, const char *path) {
     return status;
   }
   o->name = *jimm_folder_model(o->folder);
-  const jimm_model_options *own = jimm_folder_options(o->folder);
-  jimm_model_options *wanted = &o->options;
-  if (o->asked.model == NULL) {
-    *wanted = *own;
-  }
-  wanted->num_classes = wanted->num_classes < 0 ? own->num_classes : wanted->num_classes;
-  wanted->in_chans = wanted->in_chans < 0 ? own->in_chans : wanted->in_chans;
-  wanted->global_pool = wanted->global_pool == NULL ? own->global_pool : wanted->global_pool;
+  jimm_model_options_fill(&o->options, jimm_folder_options(o->folder));
   return JIMM_OK;
 }
 

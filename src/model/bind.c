@@ -248,12 +248,10 @@ static bool has_classifier(const jimm_graph *graph, jimm_value begin, jimm_value
   return false;
 }
 
-/* `name` is the weight or bias of the family's classifier. */
+/* `name` is the weight or bias of a classifier of the family. */
 static bool is_classifier_of(const jimm_family *family, const char *name) {
-  const char *module = family->classifier;
-  const size_t length = module == NULL ? 0 : strlen(module);
-  return module != NULL && strncmp(name, module, length) == 0 &&
-         (strcmp(name + length, ".weight") == 0 || strcmp(name + length, ".bias") == 0);
+  const char *rest = jimm_family_classifier(family, name);
+  return rest != NULL && (strcmp(rest, "weight") == 0 || strcmp(rest, "bias") == 0);
 }
 
 /* The weight or bias of a classifier that the graph, or the part of it that `name` belongs to, has

@@ -36,6 +36,13 @@ bool jimm_config_is_text(const jimm_json *value) {
   return value->type == JIMM_JSON_STRING && strlen(value->string) == value->length;
 }
 
+void jimm_config_boolean(jimm_config *config, const jimm_json *object, const char *key,
+                         bool *result) {
+  const jimm_json *value =
+      jimm_config_typed(config, object, key, JIMM_JSON_BOOL, "true or false");
+  *result = value == NULL ? *result : value->boolean;
+}
+
 void jimm_config_string(jimm_config *config, const jimm_json *object, const char *key,
                         const char **result) {
   const jimm_json *value = jimm_config_member(config, object, key);

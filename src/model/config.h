@@ -27,6 +27,8 @@ const jimm_json *jimm_config_typed(jimm_config *config, const jimm_json *object,
 /* Whether `value` is a string without zero bytes. */
 bool jimm_config_is_text(const jimm_json *value);
 
+void jimm_config_boolean(jimm_config *config, const jimm_json *object, const char *key,
+                         bool *result);
 /* A string without zero bytes; it lives as long as the JSON. */
 void jimm_config_string(jimm_config *config, const jimm_json *object, const char *key,
                         const char **result);

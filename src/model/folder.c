@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "model/config.h"
+#include "model/options.h"
 #include "model/registry.h"
 
 #define CONFIG_LIMIT ((size_t)64 << 20) /* bytes; 21841 label descriptions need two million */
@@ -44,6 +45,7 @@ static void read_variant(jimm_folder *folder, const jimm_json *cfg, jimm_config 
   jimm_config_integer(config, cfg, "num_classes", 0, CLASSES_LIMIT, &variant->num_classes);
   jimm_config_size(config, cfg, "input_size", size);
   jimm_config_size(config, cfg, "test_input_size", variant->test_input_size);
+  jimm_config_boolean(config, cfg, "fixed_input_size", &variant->fixed_input_size);
   jimm_config_word(config, cfg, "interpolation", interpolations, 2, "bilinear or bicubic",
                    &interpolation);
   jimm_config_word(config, cfg, "crop_mode", crop_modes, 2, "center or squash", &crop_mode);
@@ -65,30 +67,43 @@ static void read_variant(jimm_folder *folder, const jimm_json *cfg, jimm_config 
   variant->data.crop_mode = (jimm_crop_mode)crop_mode;
 }
 
+/* The row of that name, if the model takes it. */
+static const jimm_model_option *find_option(const jimm_folder *folder, const char *name) {
+  const jimm_model_option *row = jimm_model_option_at(0);
+  for (int32_t i = 0; row != NULL; row = jimm_model_option_at(++i)) {
+    if (strcmp(row->name, name) == 0) {
+      return jimm_family_takes(folder->name.family, row) ? row : NULL;
+    }
+  }
+  return NULL;
+}
+
+static const char known_args[] =
+#define MODEL_INTEGER(name, ...) #name ", "
+#define MODEL_WORD(name, ...) #name ", "
+#define MODEL_NUMBER(name, ...) #name ", "
+#include <jimm/model_options.def>
+    "drop_block_rate or zero_init_last";
+
 /* model_args are keyword arguments of timm.create_model: those that change nothing at inference are
  * let pass, those that jimm does not know are an error, for the model would be another one. */
 static void read_model_args(jimm_folder *folder, const jimm_json *root, jimm_config *config) {
-  static const char *const accepted[] = {"num_classes",     "in_chans",      "global_pool",
-                                         "output_stride",   "drop_rate",     "drop_path_rate",
-                                         "drop_block_rate", "zero_init_last"};
   const jimm_json *args =
       jimm_config_typed(config, root, "model_args", JIMM_JSON_OBJECT, "an object");
-  for (const jimm_json *item = args == NULL ? NULL : args->first; item != NULL; item = item->next) {
-    size_t i = 0;
-    while (i < sizeof accepted / sizeof accepted[0] && strcmp(item->key, accepted[i]) != 0) {
-      i++;
-    }
-    if (i == sizeof accepted / sizeof accepted[0]) {
-      jimm_config_unsupported(config, item, "model_args", item->key,
-                              "num_classes, in_chans, global_pool, output_stride or drop rates");
-      return;
+  for (const jimm_json *item = args == NULL ? NULL : args->first;
+       item != NULL && config->status == JIMM_OK; item = item->next) {
+    const jimm_model_option *row = find_option(folder, item->key);
+    char text[JIMM_OPTION_TEXT];
+    if (row == NULL && strcmp(item->key, "drop_block_rate") != 0 &&
+        strcmp(item->key, "zero_init_last") != 0) {
+      jimm_config_unsupported(config, item, "model_args", item->key, known_args);
+    } else if (row != NULL && item->type != JIMM_JSON_NULL) {
+      const char *expected = jimm_model_option_read(row, item, &folder->options, text);
+      if (expected != NULL) {
+        jimm_config_wrong(config, item, item->key, expected);
+      }
     }
   }
-  jimm_model_options *options = &folder->options;
-  jimm_config_integer(config, args, "num_classes", 0, CLASSES_LIMIT, &options->num_classes);
-  jimm_config_integer(config, args, "in_chans", 1, 65535, &options->in_chans);
-  jimm_config_string(config, args, "global_pool", &options->global_pool);
-  jimm_config_integer(config, args, "output_stride", 1, 1024, &options->output_stride);
 }
 
 /* The class of a member of label_names when that is an object {"0": name, ...}. */

@@ -4,14 +4,13 @@
 #include "model/registry.h"
 
 /* "fc.weight" of the module "fc". */
-static bool is_head(const char *classifier, const char *name) {
-  const size_t length = classifier == NULL ? 0 : strlen(classifier);
-  return classifier != NULL && strncmp(name, classifier, length) == 0 && name[length] == '.';
+static bool is_head(const jimm_family *family, const char *name) {
+  return jimm_family_classifier(family, name) != NULL;
 }
 
-/* Every parameter of `graph` but its classifier is in the state, with its shape (input channels
+/* Every parameter of `graph` but its classifiers is in the state, with its shape (input channels
  * aside), and the state has nothing else. */
-static bool fits(const jimm_graph *graph, const char *classifier, const jimm_state *state) {
+static bool fits(const jimm_graph *graph, const jimm_family *family, const jimm_state *state) {
   for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
     const jimm_node *node = jimm_graph_node(graph, v);
     if (node->kind != JIMM_NODE_PARAMETER) {
@@ -34,7 +33,7 @@ static bool fits(const jimm_graph *graph, const char *classifier, const jimm_sta
   }
   for (int64_t i = 0; i < jimm_state_count(state); i++) {
     const char *name = jimm_state_name(state, i);
-    if (!is_head(classifier, name) && jimm_graph_find(graph, name) == JIMM_NO_VALUE) {
+    if (!is_head(family, name) && jimm_graph_find(graph, name) == JIMM_NO_VALUE) {
       return false;
     }
   }
@@ -45,7 +44,7 @@ static bool fits(const jimm_graph *graph, const char *classifier, const jimm_sta
 static int64_t count_elements(const jimm_family *family, const jimm_state *state) {
   int64_t elements = 0;
   for (int64_t i = 0; i < jimm_state_count(state); i++) {
-    if (!is_head(family->classifier, jimm_state_name(state, i))) {
+    if (!is_head(family, jimm_state_name(state, i))) {
       elements += jimm_shape_count(&jimm_state_tensor(state, i)->shape);
     }
   }
@@ -73,7 +72,7 @@ int jimm_model_guess(const jimm_state *state, jimm_text *text, int limit) {
       if (status == JIMM_ERROR_OUT_OF_MEMORY) {
         return -1;
       }
-      if (status == JIMM_OK && fits(graph, family->classifier, state)) {
+      if (status == JIMM_OK && fits(graph, family, state)) {
         jimm_text_append(text, "%s%s", count == 0 ? "" : ", ", arch->name);
         count++;
       }

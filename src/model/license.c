@@ -1,7 +1,7 @@
 /* What the licences of weights forbid. */
 #include <string.h>
 
-#include <jimm/model.h>
+#include <jimm/registry.h>
 
 /* A licence's identifier, in lower case, or a part of it. The first row that fits counts. */
 static const struct {

@@ -2,12 +2,9 @@
 
 #include <string.h>
 
-#include "base/options.h"
-#include "graph/part.h"
-
 /* A test builds this file with another table (test/toy). */
 #ifndef JIMM_FAMILIES_DEF
-#define JIMM_FAMILIES_DEF "model/families.def"
+#define JIMM_FAMILIES_DEF "family/families.def"
 #endif
 
 #define FAMILY(name, test, dump) extern const jimm_family jimm_family_##name;
@@ -53,6 +50,18 @@ const jimm_variant *jimm_arch_variant(const jimm_arch *arch, const char *tag) {
   for (int32_t i = 0; i < arch->variant_count; i++) {
     if (strcmp(arch->variants[i].tag, tag) == 0) {
       return &arch->variants[i];
+    }
+  }
+  return NULL;
+}
+
+const char *jimm_family_classifier(const jimm_family *family, const char *name) {
+  static const char *const none[] = {NULL};
+  const char *const *module = family->classifiers == NULL ? none : family->classifiers;
+  for (; *module != NULL; module++) {
+    const size_t length = strlen(*module);
+    if (strncmp(name, *module, length) == 0 && name[length] == '.') {
+      return name + length + 1;
     }
   }
   return NULL;
@@ -124,90 +133,6 @@ jimm_status jimm_family_register(const jimm_family *family) {
   registered = grown;
   registered[registered_count++] = family;
   return JIMM_OK;
-}
-
-/* The options of a model that is to be built, with the name's own in place of the defaults. */
-static jimm_status resolve(const char *what, const jimm_model_name *name,
-                           const jimm_model_options *options, jimm_model_options *resolved) {
-  *resolved = (jimm_model_options)JIMM_MODEL_OPTIONS_INIT;
-  if (name == NULL || name->family == NULL || name->arch == NULL || name->variant == NULL) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "%s: the name is not resolved (see "
-                     "jimm_model_find)",
-                     what);
-  }
-  const jimm_status status =
-      jimm_copy_options("jimm_model_options", options, resolved, sizeof *resolved);
-  if (status != JIMM_OK) {
-    return status;
-  }
-  if (resolved->num_classes == -1) {
-    resolved->num_classes = name->variant->num_classes;
-  }
-  if (resolved->in_chans == -1) {
-    resolved->in_chans = 3;
-  }
-  if (resolved->global_pool == NULL) {
-    resolved->global_pool = name->family->default_global_pool;
-  }
-  if (resolved->num_classes < 0) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "%s: num_classes: expected 0 or more, got %lld",
-                     name->arch->name, (long long)resolved->num_classes);
-  }
-  if (resolved->in_chans < 1) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "%s: in_chans: expected 1 or more, got %lld",
-                     name->arch->name, (long long)resolved->in_chans);
-  }
-  return JIMM_OK;
-}
-
-jimm_status jimm_graph_build(const jimm_model_name *name, const jimm_model_options *options,
-                             jimm_graph **graph) {
-  if (graph == NULL) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_graph_build: graph is NULL");
-  }
-  *graph = NULL;
-  jimm_model_options resolved;
-  jimm_status status = resolve("jimm_graph_build", name, options, &resolved);
-  jimm_graph *built = NULL;
-  if (status == JIMM_OK) {
-    status = jimm_graph_create(&built);
-  }
-  if (status != JIMM_OK) {
-    return status;
-  }
-  jimm_graph_set_owner(built, name->family, name->variant->tag);
-  name->family->build(built, name->arch, &resolved);
-  status = jimm_graph_finish(built);
-  if (status != JIMM_OK) {
-    jimm_graph_close(&built);
-    return jimm_fail_context(status, "%s", name->arch->name);
-  }
-  *graph = built;
-  return JIMM_OK;
-}
-
-jimm_emitted jimm_graph_emit(jimm_graph *graph, const jimm_model_name *name,
-                             const jimm_model_options *options, jimm_value input) {
-  jimm_emitted made = {JIMM_NO_VALUE, JIMM_NO_VALUE, JIMM_NO_VALUE, jimm_graph_feature_count(graph),
-                       0};
-  jimm_model_options resolved;
-  jimm_open_part outer;
-  const jimm_status status = resolve("jimm_graph_emit", name, options, &resolved);
-  if (status != JIMM_OK) {
-    jimm_graph_fail(graph, status, "%s", jimm_error_message());
-    return made;
-  }
-  if (!jimm_graph_begin_part(graph, input, &outer)) {
-    return made;
-  }
-  name->family->build(graph, name->arch, &resolved);
-  made.features = jimm_graph_part_output(graph, "features");
-  made.pre_logits = jimm_graph_part_output(graph, "pre_logits");
-  made.logits = jimm_graph_part_output(graph, "logits");
-  made.feature_count = jimm_graph_feature_count(graph) - made.first_feature;
-  jimm_graph_end_part(graph, name->family, &outer);
-  return made;
 }
 
 jimm_data_config jimm_variant_data(const jimm_variant *variant, bool test_size) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "model/options.h"
 #include "parity/check.h"
 
 /* ---- what the file must be ---- */
@@ -58,35 +59,37 @@ static jimm_status check_values(const fixture *f) {
   return status == JIMM_OK ? JIMM_OK : jimm_fail_context(status, "/stage");
 }
 
-/* The output_stride that the attribute `options` names, else 32. */
-static jimm_status read_output_stride(const fixture *f, int64_t *output_stride) {
-  jimm_arena arena = {0};
-  jimm_json *root = NULL;
+/* What the attribute `options` says of the model; the words live in `arena`. */
+static jimm_status read_options(const fixture *f, jimm_arena *arena, jimm_model_options *options) {
   const char *text = f->parity.options;
+  jimm_json *root = NULL;
   jimm_status status =
       text == NULL ? JIMM_OK
-                   : jimm_json_parse("the attribute options", text, strlen(text), &arena, &root);
-  const jimm_json *value = status == JIMM_OK ? jimm_json_get(root, "output_stride") : NULL;
-  if (value != NULL && value->type != JIMM_JSON_NULL) {
-    *output_stride = value->integer;
-    if (!value->is_integer) {
-      status = jimm_fail(JIMM_ERROR_FORMAT,
-                         "the attribute options: output_stride: expected an "
-                         "integer");
+                   : jimm_json_parse("the attribute options", text, strlen(text), arena, &root);
+  const jimm_model_option *row = jimm_model_option_at(0);
+  for (int32_t i = 0; row != NULL && status == JIMM_OK; row = jimm_model_option_at(++i)) {
+    char wanted[JIMM_OPTION_TEXT];
+    const jimm_json *value = jimm_json_get(root, row->name);
+    const char *expected = value == NULL || value->type == JIMM_JSON_NULL
+                               ? NULL
+                               : jimm_model_option_read(row, value, options, wanted);
+    if (expected != NULL) {
+      status = jimm_fail(JIMM_ERROR_FORMAT, "the attribute options: %s: expected %s", row->name,
+                         expected);
     }
   }
-  jimm_arena_close(&arena);
   return status;
 }
 
-/* The head is that of the weights: as many classes as its rows, none without it. */
+/* The head is that of the weights: as many classes as the rows of its first classifier, none
+ * without it. */
 static jimm_status count_classes(fixture *f) {
-  const char *classifier = f->model_name.family->classifier;
+  const char *const *classifiers = f->model_name.family->classifiers;
   f->classes = 0;
-  if (classifier == NULL) {
+  if (classifiers == NULL || classifiers[0] == NULL) {
     return JIMM_OK;
   }
-  char *name = jimm_format("%s.weight", classifier);
+  char *name = jimm_format("%s.weight", classifiers[0]);
   if (name == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
@@ -98,14 +101,15 @@ static jimm_status count_classes(fixture *f) {
 
 static jimm_status open_model(fixture *f) {
   jimm_model_options options = JIMM_MODEL_OPTIONS_INIT;
-  options.in_chans = f->name.in_chans;
+  jimm_arena arena = {0};
   jimm_graph *graph = NULL;
   jimm_status status = count_classes(f);
-  options.num_classes = f->classes;
   if (status == JIMM_OK) {
-    status = read_output_stride(f, &options.output_stride);
+    status = read_options(f, &arena, &options);
   }
   if (status == JIMM_OK) {
+    options.in_chans = f->name.in_chans; /* as the file's name and the weights have them */
+    options.num_classes = f->classes;
     status = jimm_graph_build(&f->model_name, &options, &graph);
   }
   if (status == JIMM_OK) {
@@ -115,6 +119,7 @@ static jimm_status open_model(fixture *f) {
     status = jimm_model_create(graph, f->parity.state, &weights, &f->model);
   }
   jimm_graph_close(&graph);
+  jimm_arena_close(&arena);
   return status;
 }
 

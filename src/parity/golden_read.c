@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "model/options.h"
 #include "parity/golden.h"
 
 #define SIZE_LIMIT (16u << 20)
@@ -111,16 +112,30 @@ static void read_output(reader *r, const jimm_json *object, jimm_golden_output *
   read_numbers(r, object, "projections", JIMM_GOLDEN_PROJECTIONS, output->projections);
 }
 
+static void read_options(reader *r, const jimm_json *object, jimm_model_options *options) {
+  *options = (jimm_model_options)JIMM_MODEL_OPTIONS_INIT;
+  const jimm_model_option *row = jimm_model_option_at(0);
+  for (int32_t i = 0; row != NULL; row = jimm_model_option_at(++i)) {
+    static const jimm_json absent = {.type = JIMM_JSON_NULL};
+    const jimm_json *value = jimm_json_get(object, row->name);
+    char text[JIMM_OPTION_TEXT];
+    if (value == NULL && !row->stated) {
+      continue;
+    }
+    const char *expected =
+        jimm_model_option_read(row, value == NULL ? &absent : value, options, text);
+    if (expected != NULL) {
+      fail_member(r, row->name, expected);
+    }
+  }
+}
+
 static void read_case(reader *r, const jimm_json *object, jimm_golden_case *c) {
   r->place = NULL;
   c->name = read_string(r, object, "name");
   r->place = c->name;
   c->seed = (uint64_t)read_integer(r, object, "seed", 0);
-  c->options = (jimm_model_options)JIMM_MODEL_OPTIONS_INIT;
-  c->options.num_classes = read_integer(r, object, "num_classes", 0);
-  c->options.in_chans = read_integer(r, object, "in_chans", 1);
-  c->options.global_pool = read_string(r, object, "global_pool");
-  c->options.output_stride = read_integer(r, object, "output_stride", 1);
+  read_options(r, object, &c->options);
   c->input =
       (jimm_shape){4,
                    {read_integer(r, object, "batch", 1), c->options.in_chans,
@@ -212,14 +227,23 @@ static void read_golden(reader *r, const jimm_json *root) {
   }
 }
 
+/* Whether two cases have those options in common. */
+static bool are_equal(const jimm_golden_case *a, const jimm_golden_case *b, uint32_t options) {
+  const jimm_model_option *row = jimm_model_option_at(0);
+  for (int32_t i = 0; row != NULL; row = jimm_model_option_at(++i)) {
+    if ((options & row->bit) != 0 && !jimm_model_option_equal(row, &a->options, &b->options)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool jimm_golden_same_head(const jimm_golden_case *a, const jimm_golden_case *b) {
-  return a->options.num_classes == b->options.num_classes &&
-         strcmp(a->options.global_pool, b->options.global_pool) == 0;
+  return are_equal(a, b, JIMM_OPTION_NUM_CLASSES | JIMM_OPTION_GLOBAL_POOL);
 }
 
 bool jimm_golden_same_model(const jimm_golden_case *a, const jimm_golden_case *b) {
-  return jimm_golden_same_head(a, b) && a->options.in_chans == b->options.in_chans &&
-         a->options.output_stride == b->options.output_stride;
+  return are_equal(a, b, UINT32_MAX);
 }
 
 /* Moves every case behind the last one before it that has the same model. */

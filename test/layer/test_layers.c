@@ -2,7 +2,7 @@
  * a few of them only. */
 #include <jimm-test/jimm-test.h>
 
-#include "model/layers.h"
+#include "layer/layer.h"
 
 /* The shape of parameter `name` of a layer on an image of `channels`. */
 static const char *shape_of(const char *name, int64_t channels, double ratio) {

@@ -43,13 +43,14 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
 static const jimm_variant variants[] = {{.tag = "", .num_classes = 3}};
 static const jimm_arch archs[] = {
     {.name = "walk", .variants = variants, .variant_count = 1, .num_features = 5}};
+static const char *const classifiers[] = {"fc", NULL};
 static const jimm_family family = {.size = sizeof family,
                                    .name = "walk",
                                    .build = build,
                                    .default_global_pool = "avg",
                                    .archs = archs,
                                    .arch_count = 1,
-                                   .classifier = "fc"};
+                                   .classifiers = classifiers};
 
 /* ---- a fixture of it ---- */
 

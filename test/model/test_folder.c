@@ -159,6 +159,7 @@ TEST(model_args_change_the_model) {
   TEST_CHECK_INT(options->num_classes, 4);
   TEST_CHECK_INT(options->in_chans, 2);
   TEST_CHECK_STR(options->global_pool, "max");
+  TEST_CHECK(options->drop_path_rate == 0.1 && options->drop_rate == -1);
   jimm_folder_close(&folder);
 }
 
@@ -225,6 +226,18 @@ TEST(bad_configs) {
       {"{\"architecture\": \"resnet18\", \"pretrained_cfg\": {}, \"model_args\":"
        " {\"stem_type\": \"deep\"}}",
        JIMM_ERROR_UNSUPPORTED, "got \"stem_type\""},
+      {"{\"architecture\": \"resnet18\", \"pretrained_cfg\": {}, \"model_args\":"
+       " {\"img_size\": 224}}",
+       JIMM_ERROR_UNSUPPORTED,
+       "drop_path_rate, drop_block_rate or zero_init_last, got \"img_size\""},
+      {"{\"architecture\": \"resnet18\", \"pretrained_cfg\": {}, \"model_args\":"
+       " {\"drop_rate\": 2}}",
+       JIMM_ERROR_FORMAT, "\"drop_rate\": expected a number from 0 to 1"},
+      {"{\"architecture\": \"resnet18\", \"pretrained_cfg\": {}, \"model_args\":"
+       " {\"global_pool\": 3}}",
+       JIMM_ERROR_FORMAT, "\"global_pool\": expected a string"},
+      {"{\"architecture\": \"resnet18\", \"fixed_input_size\": 1}", JIMM_ERROR_FORMAT,
+       "\"fixed_input_size\": expected true or false"},
       {"{\"architecture\": \"resnet18\", \"pretrained_cfg\": {}, \"model_args\":"
        " {\"output_stride\": 0}}",
        JIMM_ERROR_FORMAT, "\"output_stride\": expected an integer from 1"},

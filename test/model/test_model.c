@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/stream.h"
-#include "model/layers.h"
+#include "layer/layer.h"
 #include "model/model.h"
 
 /* conv1 (1x1, 2 outputs) -> bn1 -> pool -> fc: small enough to know every number. */

@@ -44,6 +44,12 @@ def key_of(name):
     return name.replace(".", "_")
 
 
+def model_options():
+    """{name: whether goldens always state it} of the rows of include/jimm/model_options.def."""
+    text = (ROOT / "include" / "jimm" / "model_options.def").read_text()
+    return {name: "true" in rest for name, rest in re.findall(r'^MODEL_\w+\((\w+),([^")]*)', text, re.M)}
+
+
 def fixture_name(name, in_chans, features_only=False):
     suffix = "" if in_chans == 3 else f"_in{in_chans}c"
     return f"{key_of(name)}{suffix}{'_featsonly' if features_only else ''}_io.h5"
@@ -263,6 +269,9 @@ def dump(name, out, args):
     options = {"batch": args.batch, "in_chans": args.in_chans, "size": args.size}
     if args.features_only:
         options.update(out_indices=args.out_indices, output_stride=args.output_stride)
+    unknown = set(options) - {"batch", "size", "out_indices"} - set(model_options())
+    if unknown:
+        raise ValueError(f"model_options.def has no {unknown}")
     attributes = attributes_of(name, args.seed, args.synthetic, options)
     if args.resume and is_current(out, attributes, args.stages):
         return False

@@ -18,7 +18,7 @@ MODULES = sorted({module for module, _, _ in FAMILIES.values()})
 # Fields of timm's cfg that are not listed: no family of jimm's uses them, and that is checked.
 UNUSED = (
     "file", "state_dict", "hf_hub_filename", "source", "min_input_size",
-    "fixed_input_size", "label_offset", "label_names", "label_descriptions", "test_pool_size",
+    "label_offset", "label_names", "label_descriptions", "test_pool_size",
     "description", "notes",
 )
 PERMISSIVE = ("apache-2.0", "bsd-3-clause", "mit")  # every other licence must be shown as restricted
@@ -26,6 +26,7 @@ LISTED = (
     "url", "hf_hub_id", "architecture", "tag", "input_size", "test_input_size", "interpolation",
     "crop_pct", "test_crop_pct", "crop_mode", "mean", "std", "num_classes", "pool_size", "first_conv",
     "classifier", "license", "origin_url", "paper_ids", "paper_name", "custom_load",
+    "fixed_input_size",
 )
 
 
@@ -43,6 +44,11 @@ def family_of(arch):
     """jimm's family: a part of one of timm's modules."""
     module = model_entrypoint(arch).__module__.rsplit(".", 1)[-1]
     return next(name for name, (of, belongs, _) in FAMILIES.items() if of == module and belongs(arch))
+
+
+def modules(names):
+    """One name, or several as a list."""
+    return list(names) if isinstance(names, tuple) else names
 
 
 def expected(name, default, params):
@@ -68,9 +74,10 @@ def expected(name, default, params):
         "std": list(cfg.std),
         "test_input_size": list(cfg.test_input_size) if cfg.test_input_size else None,
         "test_crop_pct": cfg.test_crop_pct,
+        "fixed_input_size": bool(cfg.fixed_input_size),
         "pool_size": list(cfg.pool_size) if cfg.pool_size else None,
-        "first_conv": cfg.first_conv,
-        "classifier": cfg.classifier,
+        "first_conv": modules(cfg.first_conv),
+        "classifier": modules(cfg.classifier),
         "license": cfg.license or None,
         "hub_id": cfg.hf_hub_id or None,
         "url": cfg.url or None,

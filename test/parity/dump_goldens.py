@@ -57,6 +57,11 @@ class Case(typing.NamedTuple):
     pyramid: bool = False
 
 
+OPTIONS = [name for name in _dump_common.model_options() if name in Case._fields]
+if not {name for name, stated in _dump_common.model_options().items() if stated} <= set(OPTIONS):
+    raise ValueError("Case: model_options.def has more options that goldens state")
+
+
 def runs(arch, height, width):
     """Whether timm takes images of that size: what it refuses, another test compares."""
     try:
@@ -173,8 +178,7 @@ def golden(arch):
     for number, case in enumerate(cases_of(arch)):
         seed = number + 1
         model = _dump_common.create_model(
-            arch, WEIGHTS_SEED, in_chans=case.in_chans, num_classes=case.num_classes,
-            global_pool=case.global_pool, output_stride=case.output_stride,
+            arch, WEIGHTS_SEED, **{name: getattr(case, name) for name in OPTIONS}
         )
         row = dict(case._asdict(), seed=seed)
         del row["pyramid"]

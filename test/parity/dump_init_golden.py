@@ -1,6 +1,6 @@
 """Writes test/golden/init.def: the first fresh weights of resnet18's conv1.weight for seed 7.
 
-The definition (src/model/init.c) with 50 digits of mpmath: the key of docs/synthetic.md; per element
+The definition (src/family/init.c) with 50 digits of mpmath: the key of docs/synthetic.md; per element
 two uniform numbers in (0, 1] of 53 bits; sqrt(-2 ln u) cos(2 pi v) times the deviation.
 """
 

@@ -41,8 +41,8 @@ BAR = 1e-3  # of logits absolute, of features against their largest value
 
 
 def families():
-    """[(name, dump script)] of src/model/families.def."""
-    text = (_dump_common.ROOT / "src" / "model" / "families.def").read_text()
+    """[(name, dump script)] of src/family/families.def."""
+    text = (_dump_common.ROOT / "src" / "family" / "families.def").read_text()
     return re.findall(r"^FAMILY\((\w+), \w+, (\w+)\)$", text, re.MULTILINE)
 
 

@@ -3,8 +3,8 @@
  * numbers of every architecture are in toy_variants.def. */
 #include <string.h>
 
-#include "model/layers.h"
-#include "model/registry.h"
+#include "family/family.h"
+#include "layer/layer.h"
 
 #define STAGES 4
 
@@ -132,21 +132,11 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
 }
 
 #define CONFIG_TYPE toy_config
+#define FAMILY_NAME toy
 #define VARIANTS "toy/toy_variants.def"
-#define ARCHS toy_archs
-#define ALIASES toy_aliases
-#include "model/variants.h"
+#include "family/variants.h"
 
-extern const jimm_family jimm_family_toy;
-const jimm_family jimm_family_toy = {
-    .size = sizeof(jimm_family),
-    .name = "toy",
-    .build = build,
-    .default_global_pool = "avg",
-    .archs = toy_archs,
-    .arch_count = (int32_t)(sizeof toy_archs / sizeof toy_archs[0]),
-    .classifier = "head.fc",
-    .aliases = toy_aliases,
-    .alias_count = (int32_t)(sizeof toy_aliases / sizeof toy_aliases[0]),
-    .init = init,
-};
+static const char *const classifiers[] = {"head.fc", NULL};
+
+JIMM_FAMILY(toy, .build = build, .default_global_pool = "avg", .classifiers = classifiers,
+            .init = init, .options = JIMM_OPTIONS_USUAL | JIMM_OPTION_DROP_RATE);

@@ -170,14 +170,14 @@ jimm_family_count()
 END
 
 # The rule of test/meson.build that makes live tests of rows, in a project of its own.
-mkdir -p "$work/rule/src/model" "$work/rule/test/parity" "$work/rule/test/toy"
+mkdir -p "$work/rule/src/family" "$work/rule/test/parity" "$work/rule/test/toy"
 echo "project('rule')
 subdir('test')" >"$work/rule/meson.build"
 {
   printf '%s\n' 'jimm_parity_internal = 0' 'test_groups = {}'
   sed -n '/^  live_rows = {}/,/^  endforeach/p' test/meson.build
 } >"$work/rule/test/meson.build"
-cp src/model/families.def "$work/rule/src/model"
+cp src/family/families.def "$work/rule/src/family"
 cp -r test/toy/. "$work/rule/test/toy"
 cp test/test_*.c test/fixture.c "$work/rule/test"
 cp test/parity/dump_*.py "$work/rule/test/parity"

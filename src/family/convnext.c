@@ -6,9 +6,9 @@
  * convnextv2_variants.def. */
 #include <string.h>
 
-#include "model/convnext.h"
-#include "model/layers.h"
-#include "model/registry.h"
+#include "family/convnext.h"
+#include "family/family.h"
+#include "layer/layer.h"
 
 #define STAGES 4
 
@@ -57,7 +57,7 @@ static jimm_value stem(jimm_graph *graph, const convnext_config *config, jimm_va
     x = norm(graph, config, "1", x, out);
   } else {
     const int64_t middle =
-        config->stem == OVERLAP_TIERED ? jimm_make_divisible((double)out / 2.0, 8) : out;
+        config->stem == OVERLAP_TIERED ? jimm_make_divisible((double)out / 2.0, 8, 0.9) : out;
     const bool act = config->stem == OVERLAP_ACT;
     x = stem_conv(graph, "0", x, in, middle, 3, 2, 1, JIMM_ROLE_INPUT_CONV);
     x = act ? jimm_layer_activation(graph, "1", x, config->act) : x;
@@ -72,15 +72,15 @@ static jimm_value stem(jimm_graph *graph, const convnext_config *config, jimm_va
 static jimm_value mlp(jimm_graph *graph, const convnext_config *config, jimm_value x,
                       int64_t channels) {
   const int64_t hidden = 4 * channels;
-  const bool linear = !config->conv_mlp;
+  const jimm_dense type = config->conv_mlp ? JIMM_DENSE_CONV : JIMM_DENSE_PIXELS;
   jimm_graph_push(graph, "mlp");
-  x = jimm_layer_pointwise(graph, "fc1", x, channels, hidden, linear);
+  x = jimm_layer_dense(graph, "fc1", x, channels, hidden, type, JIMM_ROLE_NONE);
   x = jimm_layer_activation(graph, "act", x, config->act);
   x = jimm_layer_dropout(graph, "drop1", x, 0.0);
   if (config->use_grn) {
     x = jimm_layer_global_response_norm(graph, "grn", x, hidden, 1e-6);
   }
-  x = jimm_layer_pointwise(graph, "fc2", x, hidden, channels, linear);
+  x = jimm_layer_dense(graph, "fc2", x, hidden, channels, type, JIMM_ROLE_NONE);
   x = jimm_layer_dropout(graph, "drop2", x, 0.0);
   jimm_graph_pop(graph);
   return x;
@@ -88,7 +88,7 @@ static jimm_value mlp(jimm_graph *graph, const convnext_config *config, jimm_val
 
 /* ConvNeXtBlock. */
 static jimm_value block(jimm_graph *graph, const convnext_config *config, jimm_value x,
-                        int64_t channels, int64_t kernel, int64_t dilation) {
+                        int64_t channels, int64_t kernel, int64_t dilation, double drop_path) {
   const jimm_value shortcut = x;
   const jimm_conv depthwise = {.in = channels,
                                .out = channels,
@@ -106,7 +106,7 @@ static jimm_value block(jimm_graph *graph, const convnext_config *config, jimm_v
   if (config->layer_scale) {
     x = jimm_layer_scale(graph, "layer_scale", x, gamma);
   }
-  x = jimm_layer_drop_path(graph, "drop_path", x, 0.0);
+  x = jimm_layer_drop_path(graph, "drop_path", x, drop_path);
   return jimm_layer_add(graph, "add", x, shortcut);
 }
 
@@ -147,6 +147,7 @@ static void norm_mlp_head(jimm_graph *graph, const convnext_config *config, jimm
   const bool pooled = options->global_pool[0] != 0;
   const int64_t classes = options->num_classes;
   const int64_t in = channels;
+  const jimm_dense type = pooled ? JIMM_DENSE_LINEAR : JIMM_DENSE_CONV;
   jimm_graph_push(graph, "head");
   x = jimm_layer_global_pool(graph, x, false, options, &channels);
   if (in != channels) {
@@ -158,15 +159,15 @@ static void norm_mlp_head(jimm_graph *graph, const convnext_config *config, jimm
   x = pooled ? jimm_layer_flatten(graph, "flatten", x) : x;
   if (config->head_hidden != 0) {
     jimm_graph_push(graph, "pre_logits");
-    x = jimm_layer_dense(graph, "fc", x, in, config->head_hidden, !pooled, JIMM_ROLE_NONE);
+    x = jimm_layer_dense(graph, "fc", x, in, config->head_hidden, type, JIMM_ROLE_NONE);
     x = jimm_layer_activation(graph, "act", x, JIMM_ACT_GELU);
     jimm_graph_pop(graph);
     channels = config->head_hidden;
   }
-  x = jimm_layer_dropout(graph, "drop", x, 0.0);
+  x = jimm_layer_dropout(graph, "drop", x, options->drop_rate);
   jimm_graph_output(graph, "pre_logits", x);
   if (classes != 0) {
-    x = jimm_layer_dense(graph, "fc", x, channels, classes, !pooled, JIMM_ROLE_CLASSIFIER);
+    x = jimm_layer_dense(graph, "fc", x, channels, classes, type, JIMM_ROLE_CLASSIFIER);
   }
   jimm_graph_output(graph, "logits", x);
   jimm_graph_pop(graph);
@@ -178,6 +179,8 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
   int64_t channels = config->dims[0];
   int64_t reduction = 4;
   int64_t dilation = 1;
+  jimm_drop_schedule drops =
+      jimm_schedule_drop_path(options->drop_path_rate, config->depths, STAGES);
   if (!jimm_check_output_stride(graph, options, false)) {
     return;
   }
@@ -196,7 +199,8 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
     channels = out;
     for (int64_t b = 0; b < config->depths[i]; b++) {
       jimm_graph_push(graph, "blocks.%lld", (long long)b);
-      x = block(graph, config, x, channels, config->kernel_sizes[i], dilation);
+      x = block(graph, config, x, channels, config->kernel_sizes[i], dilation,
+                jimm_next_drop_path(&drops));
       jimm_graph_pop(graph);
     }
     jimm_graph_pop(graph);
@@ -227,39 +231,18 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
 }
 
 #define CONFIG_TYPE convnext_config
-#define VARIANTS "model/convnext_variants.def"
-#define ARCHS convnext_archs
-#define ALIASES convnext_aliases
-#include "model/variants.h"
-#define VARIANTS "model/convnextv2_variants.def"
-#define ARCHS convnextv2_archs
-#define ALIASES convnextv2_aliases
-#include "model/variants.h"
+#define FAMILY_NAME convnext
+#define VARIANTS "family/convnext_variants.def"
+#include "family/variants.h"
+#define FAMILY_NAME convnextv2
+#define VARIANTS "family/convnextv2_variants.def"
+#include "family/variants.h"
 
-extern const jimm_family jimm_family_convnext, jimm_family_convnextv2;
-const jimm_family jimm_family_convnext = {
-    .size = sizeof(jimm_family),
-    .name = "convnext",
-    .build = build,
-    .default_global_pool = "avg",
-    .archs = convnext_archs,
-    .arch_count = (int32_t)(sizeof convnext_archs / sizeof convnext_archs[0]),
-    .classifier = "head.fc",
-    .aliases = convnext_aliases,
-    .alias_count = (int32_t)(sizeof convnext_aliases / sizeof convnext_aliases[0]),
-    .init = init,
-    .adapt = jimm_convnext_adapt,
-};
-const jimm_family jimm_family_convnextv2 = {
-    .size = sizeof(jimm_family),
-    .name = "convnextv2",
-    .build = build,
-    .default_global_pool = "avg",
-    .archs = convnextv2_archs,
-    .arch_count = (int32_t)(sizeof convnextv2_archs / sizeof convnextv2_archs[0]),
-    .classifier = "head.fc",
-    .aliases = convnextv2_aliases,
-    .alias_count = (int32_t)(sizeof convnextv2_aliases / sizeof convnextv2_aliases[0]),
-    .init = init,
-    .adapt = jimm_convnext_adapt,
-};
+static const char *const classifiers[] = {"head.fc", NULL};
+
+#define CONVNEXT(family)                                                                        \
+  JIMM_FAMILY(family, .build = build, .default_global_pool = "avg", .classifiers = classifiers, \
+              .init = init, .adapt = jimm_convnext_adapt,                                       \
+              .options = JIMM_OPTIONS_USUAL | JIMM_OPTION_DROP_RATE | JIMM_OPTION_DROP_PATH_RATE)
+CONVNEXT(convnext);
+CONVNEXT(convnextv2);

@@ -1,10 +1,13 @@
-/* Leaf layers that the families share: each adds its parameters under its own name, in the order of
- * PyTorch's state_dict, and the node that computes with them. None of them can fail by itself:
- * errors stick to the graph. */
-#ifndef JIMM_MODEL_LAYERS_H
-#define JIMM_MODEL_LAYERS_H
+/* timm's building blocks, which the families share: each adds its parameters under its own name, in
+ * the order of PyTorch's state_dict, and the nodes that compute with them. None of them can fail by
+ * itself: errors stick to the graph. One kind a file. */
+#ifndef JIMM_LAYER_LAYER_H
+#define JIMM_LAYER_LAYER_H
 
-#include <jimm/model.h>
+#include <jimm/graph.h>
+#include <jimm/model_options.h>
+
+/* ---- input.c ---- */
 
 /* Whether options->output_stride is 8, 16 or 32 or, with `any`, a number above 0; else the graph
  * fails. timm asserts the former in ResNet and ConvNeXt and nothing in ResNetV2. */
@@ -12,6 +15,18 @@ bool jimm_check_output_stride(jimm_graph *graph, const jimm_model_options *optio
 
 /* The image batch [N, channels, H, W], named "input". */
 jimm_value jimm_layer_image(jimm_graph *graph, int64_t channels);
+
+/* ---- width.c ---- */
+
+/* timm.layers.make_divisible(value, divisor, round_limit=round_limit), whose default is 0.9. */
+int64_t jimm_make_divisible(double value, int64_t divisor, double round_limit);
+
+/* ---- parameter.c ---- */
+
+/* A trained vector. */
+jimm_value jimm_layer_vector(jimm_graph *graph, const char *name, int64_t length);
+
+/* ---- conv.c ---- */
 
 /* torch.nn.Conv2d, square kernel. */
 typedef struct jimm_conv {
@@ -33,10 +48,26 @@ jimm_conv_weights jimm_layer_conv2d_weights(jimm_graph *graph, const char *name,
 jimm_value jimm_layer_conv2d_apply(jimm_graph *graph, const char *name, jimm_value x,
                                    const jimm_conv *conv, jimm_conv_weights weights);
 
-/* timm.layers.make_divisible(value, divisor). */
-int64_t jimm_make_divisible(double value, int64_t divisor);
 /* The padding that keeps the size at stride 1 (timm.layers.get_padding). */
 int64_t jimm_same_padding(int64_t kernel, int64_t stride, int64_t dilation);
+
+/* ---- linear.c ---- */
+
+/* torch.nn.Linear with bias. */
+jimm_value jimm_layer_linear(jimm_graph *graph, const char *name, jimm_value x, int64_t in,
+                             int64_t out, jimm_parameter_role role);
+
+/* How a dense layer over channels, with bias, is computed; its weight has the shape that goes with
+ * it. */
+typedef enum jimm_dense {
+  JIMM_DENSE_LINEAR, /* torch.nn.Linear of vectors [N, in] */
+  JIMM_DENSE_CONV,   /* torch.nn.Conv2d of 1x1 */
+  JIMM_DENSE_PIXELS  /* torch.nn.Linear of every pixel: a 1x1 convolution, weights [out, in] */
+} jimm_dense;
+jimm_value jimm_layer_dense(jimm_graph *graph, const char *name, jimm_value x, int64_t in,
+                            int64_t out, jimm_dense type, jimm_parameter_role role);
+
+/* ---- norm.c ---- */
 
 /* torch.nn.BatchNorm2d: weight, bias, running_mean, running_var, num_batches_tracked. */
 jimm_value jimm_layer_batch_norm(jimm_graph *graph, const char *name, jimm_value x,
@@ -57,16 +88,15 @@ jimm_value jimm_layer_channel_norm(jimm_graph *graph, const char *name, jimm_val
 jimm_value jimm_layer_global_response_norm(jimm_graph *graph, const char *name, jimm_value x,
                                            int64_t channels, double eps);
 
+/* ---- activation.c ---- */
+
 /* timm's names of activations: "gelu", "gelu_tanh", "silu". */
 typedef enum jimm_activation { JIMM_ACT_GELU, JIMM_ACT_GELU_TANH, JIMM_ACT_SILU } jimm_activation;
 jimm_value jimm_layer_activation(jimm_graph *graph, const char *name, jimm_value x,
                                  jimm_activation type);
 jimm_value jimm_layer_relu(jimm_graph *graph, const char *name, jimm_value x);
-jimm_value jimm_layer_add(jimm_graph *graph, const char *name, jimm_value a, jimm_value b);
 
-/* timm.layers.DropPath and dropout: nodes at rate 0 too, where training will put masks. */
-jimm_value jimm_layer_drop_path(jimm_graph *graph, const char *name, jimm_value x, double rate);
-jimm_value jimm_layer_dropout(jimm_graph *graph, const char *name, jimm_value x, double rate);
+/* ---- pool.c ---- */
 
 /* Zeros: `before` at the top and left, `after` at the bottom and right. */
 jimm_value jimm_layer_pad(jimm_graph *graph, const char *name, jimm_value x, int64_t before,
@@ -87,20 +117,8 @@ jimm_value jimm_layer_avg_pool_same(jimm_graph *graph, const char *name, jimm_va
                                     int64_t kernel);
 /* timm.layers.BlurPool2d with the filter of 3. */
 jimm_value jimm_layer_blur_pool(jimm_graph *graph, const char *name, jimm_value x, int64_t stride);
-/* torch.nn.Linear with bias. */
-jimm_value jimm_layer_linear(jimm_graph *graph, const char *name, jimm_value x, int64_t in,
-                             int64_t out, jimm_parameter_role role);
 
-/* torch.nn.Linear over the channels of every pixel, which is a 1x1 convolution with weights [out,
- * in]; not `linear`: torch.nn.Conv2d of 1x1. With bias. */
-jimm_value jimm_layer_pointwise(jimm_graph *graph, const char *name, jimm_value x, int64_t in,
-                                int64_t out, bool linear);
-/* With bias: torch.nn.Linear of vectors [N, in] or, for `conv`, torch.nn.Conv2d of 1x1. */
-jimm_value jimm_layer_dense(jimm_graph *graph, const char *name, jimm_value x, int64_t in,
-                            int64_t out, bool conv, jimm_parameter_role role);
-/* A trained vector, and x times it, channel by channel (layer scale). */
-jimm_value jimm_layer_vector(jimm_graph *graph, const char *name, int64_t length);
-jimm_value jimm_layer_scale(jimm_graph *graph, const char *name, jimm_value x, jimm_value scale);
+/* ---- squeeze_excite.c ---- */
 
 /* timm.layers.SEModule: squeeze and excitation (Hu et al., https://arxiv.org/abs/1709.01507) with
  * channels * ratio hidden channels, rounded to a multiple of 8. */
@@ -109,6 +127,31 @@ jimm_value jimm_layer_squeeze_excite(jimm_graph *graph, const char *name, jimm_v
 /* timm.layers.EcaModule: efficient channel attention (Wang et al.,
  * https://arxiv.org/abs/1910.03151); `channels` decides the kernel alone. */
 jimm_value jimm_layer_eca(jimm_graph *graph, const char *name, jimm_value x, int64_t channels);
+
+/* ---- drop.c ---- */
+
+/* timm.layers.DropPath and dropout: nodes at rate 0 too, where training will put masks. */
+jimm_value jimm_layer_drop_path(jimm_graph *graph, const char *name, jimm_value x, double rate);
+jimm_value jimm_layer_dropout(jimm_graph *graph, const char *name, jimm_value x, double rate);
+
+/* timm.layers.calculate_drop_path_rates: rates of stochastic depth that rise linearly from 0 in the
+ * first block to `rate` in the last. */
+typedef struct jimm_drop_schedule {
+  double rate;
+  int64_t made, blocks;
+} jimm_drop_schedule;
+/* For stages of `depths` blocks. */
+jimm_drop_schedule jimm_schedule_drop_path(double rate, const int64_t *depths, int stages);
+/* The rate of the next block. */
+double jimm_next_drop_path(jimm_drop_schedule *schedule);
+
+/* ---- residual.c ---- */
+
+/* x times a vector, channel by channel (layer scale). */
+jimm_value jimm_layer_scale(jimm_graph *graph, const char *name, jimm_value x, jimm_value scale);
+jimm_value jimm_layer_add(jimm_graph *graph, const char *name, jimm_value a, jimm_value b);
+
+/* ---- head.c ---- */
 
 /* timm.layers.SelectAdaptivePool2d as options->global_pool says, without flatten: x itself for "".
  * JIMM_NO_VALUE after an error: an unknown pool, or "" before a linear classifier. `channels`

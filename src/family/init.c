@@ -4,9 +4,11 @@
 #include <math.h>
 #include <string.h>
 
+#include <jimm/weights.h>
+
 #include "base/stream.h"
+#include "family/family.h"
 #include "graph/part.h"
-#include "model/registry.h"
 
 /* ---- random numbers ---- */
 

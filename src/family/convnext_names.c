@@ -2,8 +2,8 @@
  * timm's names and in its shapes; and the final norm that weights of the tag "fcmae" lack. */
 #include <string.h>
 
-#include "model/convnext.h"
-#include "model/registry.h"
+#include "base/alloc.h"
+#include "family/convnext.h"
 
 /* A name that is being changed. */
 typedef struct renaming {

@@ -1,11 +1,13 @@
-/* The rows of a variant table (made by scripts/make_variants.py) as the arrays that a family's row
- * points to. Before it is included, for each table anew:
+/* The rows of a variant table (made by scripts/make_variants.py) as the arrays that the family's
+ * row (JIMM_FAMILY) points to: NAME_archs and NAME_aliases. Before it is included, for each table
+ * anew:
  *
- *   VARIANTS    the file, "model/resnet_variants.def"
+ *   FAMILY_NAME the family, resnet
+ *   VARIANTS    the file, "family/resnet_variants.def"
  *   CONFIG_TYPE the family's struct, which the rows initialise
- *   ARCHS       the name of the array of jimm_arch
- *   ALIASES     the name of the array of jimm_alias
  */
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
 #define CONFIG(...) \
   { __VA_ARGS__ }
 #define ALL(value) \
@@ -21,14 +23,14 @@
    .variant_count =                                       \
        (int32_t)(sizeof((const jimm_variant[]){__VA_ARGS__}) / sizeof(jimm_variant))},
 #define ALIAS(name_, target_)
-static const jimm_arch ARCHS[] = {
+static const jimm_arch JOIN(FAMILY_NAME, _archs)[] = {
 #include VARIANTS
 };
 #undef ARCH
 #undef ALIAS
 #define ARCH(...)
 #define ALIAS(name_, target_) {name_, target_},
-static const jimm_alias ALIASES[] = {
+static const jimm_alias JOIN(FAMILY_NAME, _aliases)[] = {
 #include VARIANTS
 };
 #undef ARCH
@@ -37,5 +39,6 @@ static const jimm_alias ALIASES[] = {
 #undef ALL
 #undef CONFIG
 #undef VARIANTS
-#undef ARCHS
-#undef ALIASES
+#undef FAMILY_NAME
+#undef JOIN
+#undef JOIN_

@@ -6,8 +6,8 @@
  * resnetv2_variants.def. */
 #include <string.h>
 
-#include "model/layers.h"
-#include "model/registry.h"
+#include "family/family.h"
+#include "layer/layer.h"
 
 #define STAGES 4
 
@@ -31,6 +31,7 @@ typedef struct resnetv2_config {
 typedef struct resnetv2_shape {
   int64_t in, middle, out;
   int64_t stride, dilation, first_dilation;
+  double drop_path;
   bool first; /* of its stage */
 } resnetv2_shape;
 
@@ -115,8 +116,9 @@ static jimm_value first_norm(jimm_graph *graph, const resnetv2_config *config, j
   return x;
 }
 
-static jimm_value add_shortcut(jimm_graph *graph, jimm_value x, jimm_value shortcut) {
-  x = jimm_layer_drop_path(graph, "drop_path", x, 0.0);
+static jimm_value add_shortcut(jimm_graph *graph, jimm_value x, jimm_value shortcut,
+                               const resnetv2_shape *s) {
+  x = jimm_layer_drop_path(graph, "drop_path", x, s->drop_path);
   return jimm_layer_add(graph, "add", x, shortcut);
 }
 
@@ -129,7 +131,7 @@ static jimm_value basic_block(jimm_graph *graph, const resnetv2_config *config, 
   x = conv(graph, config, "conv1", x, s->in, s->middle, 3, s->stride, s->first_dilation);
   x = norm_act(graph, config, "norm2", x, s->middle);
   x = conv(graph, config, "conv2", x, s->middle, s->out, 3, 1, s->dilation);
-  return add_shortcut(graph, x, shortcut);
+  return add_shortcut(graph, x, shortcut, s);
 }
 
 static jimm_value bottleneck(jimm_graph *graph, const resnetv2_config *config, jimm_value x,
@@ -141,23 +143,26 @@ static jimm_value bottleneck(jimm_graph *graph, const resnetv2_config *config, j
   x = conv(graph, config, "conv2", x, s->middle, s->middle, 3, s->stride, s->first_dilation);
   x = norm_act(graph, config, "norm3", x, s->middle);
   x = conv(graph, config, "conv3", x, s->middle, s->out, 1, 1, 1);
-  return add_shortcut(graph, x, shortcut);
+  return add_shortcut(graph, x, shortcut, s);
 }
 
 /* ResNetStage. The first block of a dilated stage has half of its dilation. */
 static jimm_value stage(jimm_graph *graph, const resnetv2_config *config, int index, jimm_value x,
-                        int64_t in, int64_t out, int64_t stride, int64_t dilation) {
+                        int64_t in, int64_t out, int64_t stride, int64_t dilation,
+                        jimm_drop_schedule *drops) {
   jimm_graph_push(graph, "stages.%d.blocks", index);
   for (int64_t i = 0; i < config->layers[index]; i++) {
-    const resnetv2_shape s = {.in = i == 0 ? in : out,
-                              .middle = jimm_make_divisible((double)out * config->bottle_ratio, 8),
-                              .out = out,
-                              .stride = i == 0 ? stride : 1,
-                              .dilation = dilation,
-                              .first_dilation = i > 0          ? dilation
-                                                : dilation > 2 ? 2
-                                                               : 1,
-                              .first = i == 0};
+    const resnetv2_shape s = {
+        .in = i == 0 ? in : out,
+        .middle = jimm_make_divisible((double)out * config->bottle_ratio, 8, 0.9),
+        .out = out,
+        .stride = i == 0 ? stride : 1,
+        .dilation = dilation,
+        .first_dilation = i > 0          ? dilation
+                          : dilation > 2 ? 2
+                                         : 1,
+        .drop_path = jimm_next_drop_path(drops),
+        .first = i == 0};
     jimm_graph_push(graph, "%lld", (long long)i);
     x = config->basic ? basic_block(graph, config, x, &s) : bottleneck(graph, config, x, &s);
     jimm_graph_pop(graph);
@@ -197,9 +202,11 @@ static jimm_value stem(jimm_graph *graph, const resnetv2_config *config, jimm_va
 static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_options *options) {
   static const char *const modules[STAGES] = {"stages.0", "stages.1", "stages.2", "stages.3"};
   const resnetv2_config *config = arch->config;
-  int64_t channels = jimm_make_divisible(64.0 * (double)config->width_factor, 8);
+  int64_t channels = jimm_make_divisible(64.0 * (double)config->width_factor, 8, 0.9);
   int64_t reduction = 4;
   int64_t dilation = 1;
+  jimm_drop_schedule drops =
+      jimm_schedule_drop_path(options->drop_path_rate, config->layers, STAGES);
   if (!jimm_check_output_stride(graph, options, true)) {
     return;
   }
@@ -207,14 +214,14 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
   x = stem(graph, config, x, options->in_chans, channels);
   for (int i = 0; i < STAGES; i++) {
     const int64_t out =
-        jimm_make_divisible((double)(config->channels[i] * config->width_factor), 8);
+        jimm_make_divisible((double)(config->channels[i] * config->width_factor), 8, 0.9);
     int64_t stride = i == 0 ? 1 : 2;
     if (reduction >= options->output_stride) {
       dilation *= stride;
       stride = 1;
     }
     reduction *= stride;
-    x = stage(graph, config, i, x, channels, out, stride, dilation);
+    x = stage(graph, config, i, x, channels, out, stride, dilation, &drops);
     channels = out;
     jimm_graph_add_feature(graph, modules[i], channels, reduction, x);
   }
@@ -239,37 +246,18 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
 }
 
 #define CONFIG_TYPE resnetv2_config
-#define VARIANTS "model/bit_variants.def"
-#define ARCHS bit_archs
-#define ALIASES bit_aliases
-#include "model/variants.h"
-#define VARIANTS "model/resnetv2_variants.def"
-#define ARCHS resnetv2_archs
-#define ALIASES resnetv2_aliases
-#include "model/variants.h"
+#define FAMILY_NAME bit
+#define VARIANTS "family/bit_variants.def"
+#include "family/variants.h"
+#define FAMILY_NAME resnetv2
+#define VARIANTS "family/resnetv2_variants.def"
+#include "family/variants.h"
 
-extern const jimm_family jimm_family_bit, jimm_family_resnetv2;
-const jimm_family jimm_family_bit = {
-    .size = sizeof(jimm_family),
-    .name = "bit",
-    .build = build,
-    .default_global_pool = "avg",
-    .archs = bit_archs,
-    .arch_count = (int32_t)(sizeof bit_archs / sizeof bit_archs[0]),
-    .classifier = "head.fc",
-    .aliases = bit_aliases,
-    .alias_count = (int32_t)(sizeof bit_aliases / sizeof bit_aliases[0]),
-    .init = init,
-};
-const jimm_family jimm_family_resnetv2 = {
-    .size = sizeof(jimm_family),
-    .name = "resnetv2",
-    .build = build,
-    .default_global_pool = "avg",
-    .archs = resnetv2_archs,
-    .arch_count = (int32_t)(sizeof resnetv2_archs / sizeof resnetv2_archs[0]),
-    .classifier = "head.fc",
-    .aliases = resnetv2_aliases,
-    .alias_count = (int32_t)(sizeof resnetv2_aliases / sizeof resnetv2_aliases[0]),
-    .init = init,
-};
+static const char *const classifiers[] = {"head.fc", NULL};
+
+#define RESNETV2(family)                                                                        \
+  JIMM_FAMILY(family, .build = build, .default_global_pool = "avg", .classifiers = classifiers, \
+              .init = init,                                                                     \
+              .options = JIMM_OPTIONS_USUAL | JIMM_OPTION_DROP_RATE | JIMM_OPTION_DROP_PATH_RATE)
+RESNETV2(bit);
+RESNETV2(resnetv2);

@@ -1,8 +1,8 @@
 /* Names of ConvNeXt's weights that are not timm's. */
-#ifndef JIMM_MODEL_CONVNEXT_H
-#define JIMM_MODEL_CONVNEXT_H
+#ifndef JIMM_FAMILY_CONVNEXT_H
+#define JIMM_FAMILY_CONVNEXT_H
 
-#include <jimm/model.h>
+#include <jimm/registry.h>
 
 /* jimm_family.adapt of convnext and convnextv2: timm's checkpoint_filter_fn. */
 jimm_status jimm_convnext_adapt(const jimm_graph *graph, const char *tag, jimm_state *state,

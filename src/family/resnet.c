@@ -8,8 +8,8 @@
  * convolution ("v1.5"). The numbers of every architecture are in resnet_variants.def. */
 #include <string.h>
 
-#include "model/layers.h"
-#include "model/registry.h"
+#include "family/family.h"
+#include "layer/layer.h"
 
 #define STAGES 4
 
@@ -49,6 +49,7 @@ typedef struct resnet_progress {
   int64_t reduction;
   int64_t dilation, previous; /* of this stage; of the block before */
   int64_t block;              /* blocks made, for `pruned` */
+  jimm_drop_schedule drops;
 } resnet_progress;
 
 /* One residual block. */
@@ -56,6 +57,7 @@ typedef struct resnet_shape {
   int64_t in, first, width, out;
   int64_t nominal; /* out before pruning */
   int64_t stride, dilation, first_dilation;
+  double drop_path;
   bool project;
 } resnet_shape;
 
@@ -144,7 +146,7 @@ static jimm_value attention(jimm_graph *graph, const resnet_config *config, jimm
 static jimm_value add_shortcut(jimm_graph *graph, const resnet_config *config, jimm_value x,
                                jimm_value shortcut, const resnet_shape *s) {
   x = attention(graph, config, x, s);
-  x = jimm_layer_drop_path(graph, "drop_path", x, 0.0);
+  x = jimm_layer_drop_path(graph, "drop_path", x, s->drop_path);
   if (s->project) {
     shortcut = downsample(graph, config, shortcut, s);
   }
@@ -232,7 +234,8 @@ static jimm_value stage(jimm_graph *graph, const resnet_config *config, int inde
     resnet_shape s = {.in = at->channels,
                       .stride = i == 0 ? stride : 1,
                       .dilation = at->dilation,
-                      .first_dilation = at->previous};
+                      .first_dilation = at->previous,
+                      .drop_path = jimm_next_drop_path(&at->drops)};
     set_widths(config, block, planes, config->pruned != NULL ? &config->pruned[at->block] : NULL,
                &s);
     s.project = i == 0 && (stride != 1 || at->nominal != s.nominal);
@@ -304,7 +307,11 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
                     (long long)options->num_classes);
     return;
   }
-  resnet_progress at = {.reduction = 4, .dilation = 1, .previous = 1};
+  resnet_progress at = {
+      .reduction = 4,
+      .dilation = 1,
+      .previous = 1,
+      .drops = jimm_schedule_drop_path(options->drop_path_rate, config->layers, STAGES)};
   jimm_value x = jimm_layer_image(graph, options->in_chans);
   x = stem_conv(graph, config, x, options->in_chans, &at.channels);
   x = norm(graph, config, "bn1", x, at.channels);
@@ -356,21 +363,12 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
     __VA_ARGS__             \
   }
 #define CONFIG_TYPE resnet_config
-#define VARIANTS "model/resnet_variants.def"
-#define ARCHS archs
-#define ALIASES aliases
-#include "model/variants.h"
+#define FAMILY_NAME resnet
+#define VARIANTS "family/resnet_variants.def"
+#include "family/variants.h"
 
-extern const jimm_family jimm_family_resnet;
-const jimm_family jimm_family_resnet = {
-    .size = sizeof(jimm_family),
-    .name = "resnet",
-    .build = build,
-    .default_global_pool = "avg",
-    .archs = archs,
-    .arch_count = (int32_t)(sizeof archs / sizeof archs[0]),
-    .classifier = "fc",
-    .aliases = aliases,
-    .alias_count = (int32_t)(sizeof aliases / sizeof aliases[0]),
-    .init = init,
-};
+static const char *const classifiers[] = {"fc", NULL};
+
+JIMM_FAMILY(resnet, .build = build, .default_global_pool = "avg", .classifiers = classifiers,
+            .init = init,
+            .options = JIMM_OPTIONS_USUAL | JIMM_OPTION_DROP_RATE | JIMM_OPTION_DROP_PATH_RATE);
