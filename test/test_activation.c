@@ -42,8 +42,8 @@ static const activation activations[] = {
 #define ACTIVATIONS (sizeof(activations) / sizeof(activations[0]))
 
 static void run(const char *op, jimm_isa isa, const float *x, float *y, size_t count) {
-  const jimm_kernel *kernel = jimm_kernel_find(op, JIMM_F32, isa);
-  TEST_REQUIRE_MSG(kernel != NULL && kernel->isa == isa, "no kernel %s for this instruction set",
+  const jimm_kernel *kernel = jimm_kernel_find(op, JIMM_F32, jimm_isa_features(isa));
+  TEST_REQUIRE_MSG(kernel != NULL && kernel->features == jimm_isa_features(isa), "no kernel %s for this instruction set",
                    op);
   jimm_unary_args args = {x, y, count};
   for (size_t i = 0; i < count; i += JIMM_UNARY_BLOCK) {

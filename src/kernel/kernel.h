@@ -16,20 +16,22 @@
 #include <jimm/graph.h>
 #include <jimm/tensor.h>
 
+#include "base/cpu.h"
+
 typedef void (*jimm_task)(void *args, size_t index);
 
 typedef struct jimm_kernel {
   const char *name; /* "conv2d_igemm_f32_avx2" */
   const char *op;
   jimm_dtype dtype;
-  jimm_isa isa;
+  jimm_features features; /* that it needs */
   jimm_task task;
   int32_t rows, columns;
 } jimm_kernel;
 
-/* The kernel of operator `op` (a name of kernels.def) for at most this instruction set; NULL when
+/* The kernel of operator `op` (a name of kernels.def) that needs no other features; NULL when
  * there is none. */
-const jimm_kernel *jimm_kernel_find(const char *op, jimm_dtype dtype, jimm_isa isa);
+const jimm_kernel *jimm_kernel_find(const char *op, jimm_dtype dtype, jimm_features features);
 
 /* ---- convolution and matrix product: implicit GEMM ----
  *

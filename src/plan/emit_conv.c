@@ -65,7 +65,7 @@ jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_conv2d_attrs attrs = attrs_of(node);
   const jimm_conv2d_attrs *a = &attrs;
-  const jimm_kernel *kernel = jimm_kernel_find("conv2d", JIMM_F32, plan->isa);
+  const jimm_kernel *kernel = jimm_kernel_find("conv2d", JIMM_F32, plan->features);
   const jimm_value input = l->fusions.alias[node->inputs[0]];
   const jimm_extent in = jimm_extent_of(&l->shapes[input]);
   const jimm_extent out = jimm_extent_of(&l->shapes[head]);

@@ -84,7 +84,7 @@ jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const char *kernel
   *s = (jimm_step){
       .shape = l->shapes[l->fusions.of[first].end], .kernel = "reference", .value = JIMM_NO_VALUE};
   if (kernel_op != NULL) {
-    const jimm_kernel *kernel = jimm_kernel_find(kernel_op, JIMM_F32, plan->isa);
+    const jimm_kernel *kernel = jimm_kernel_find(kernel_op, JIMM_F32, plan->features);
     if (kernel == NULL) {
       return jimm_fail(JIMM_ERROR_INTERNAL, "plan: there is no kernel %s", kernel_op);
     }

@@ -5,6 +5,7 @@
 #include <jimm/plan.h>
 
 #include "base/alloc.h"
+#include "base/cpu.h"
 #include "base/pool.h"
 #include "kernel/kernel.h"
 
@@ -59,7 +60,8 @@ struct jimm_plan {
   jimm_model *model; /* retained */
   jimm_pool *pool;
   jimm_arena objects; /* args, names */
-  jimm_isa isa;
+  jimm_features features; /* that its kernels may use */
+  const char *feature_names;
   int32_t threads;
 
   jimm_step *steps;
