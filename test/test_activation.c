@@ -47,7 +47,7 @@ static void run(const char *op, jimm_isa isa, const float *x, float *y, size_t c
                    op);
   jimm_unary_args args = {x, y, count};
   for (size_t i = 0; i < count; i += JIMM_UNARY_BLOCK) {
-    kernel->task(&args, i / JIMM_UNARY_BLOCK);
+    kernel->task(&args, i / JIMM_UNARY_BLOCK, 0);
   }
 }
 

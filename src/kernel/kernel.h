@@ -1,9 +1,9 @@
 /* Kernels: the tasks that plans are made of, one per operator and instruction set (kernels.def).
  *
- * A task has the signature of jimm_pool_run: task(args, index), index below the count that the
+ * A task is a jimm_task (base/pool.h): task(args, index, thread), index below the count that the
  * args' split says; every index writes its own part of the output, so the split over threads never
- * changes a result. Activations are channels-last: [images][pixels][channels], dense, float32. All
- * counts and strides are in elements.
+ * changes a result. `thread` chooses a part of a scratch buffer. Activations are channels-last:
+ * [images][pixels][channels], dense, float32. All counts and strides are in elements.
  */
 #ifndef JIMM_KERNEL_KERNEL_H
 #define JIMM_KERNEL_KERNEL_H
@@ -17,8 +17,7 @@
 #include <jimm/tensor.h>
 
 #include "base/cpu.h"
-
-typedef void (*jimm_task)(void *args, size_t index);
+#include "base/pool.h"
 
 typedef struct jimm_kernel {
   const char *name; /* "conv2d_igemm_f32_avx2" */
@@ -191,11 +190,11 @@ typedef struct jimm_unary_args {
 } jimm_unary_args;
 
 /* The tasks, and the register tiles as constants. */
-#define KERNEL(op, variant, dtype, isa, rows, columns)                    \
-  void jimm_##op##_##variant##_##dtype##_##isa(void *args, size_t index); \
-  enum {                                                                  \
-    jimm_##op##_##variant##_##dtype##_##isa##_rows = rows,                \
-    jimm_##op##_##variant##_##dtype##_##isa##_columns = columns           \
+#define KERNEL(op, variant, dtype, isa, rows, columns)                                   \
+  void jimm_##op##_##variant##_##dtype##_##isa(void *args, size_t index, size_t thread); \
+  enum {                                                                                 \
+    jimm_##op##_##variant##_##dtype##_##isa##_rows = rows,                               \
+    jimm_##op##_##variant##_##dtype##_##isa##_columns = columns                          \
   };
 #include "kernel/kernels.def"
 #undef KERNEL

@@ -277,9 +277,10 @@ static jimm_status from_row_major(jimm_lowering *l, jimm_value value, int32_t ro
 
 /* ---- operators without a kernel ---- */
 
-static void run_reference(void *args, size_t index) {
+static void run_reference(void *args, size_t index, size_t thread) {
   jimm_reference_step *step = args;
   (void)index;
+  (void)thread;
   step->status = step->op->forward_f32(&step->call);
   if (step->status != JIMM_OK) {
     const char *message = jimm_error_message();

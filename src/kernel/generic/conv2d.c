@@ -231,7 +231,7 @@ static blocking split_products(const jimm_conv_args *a) {
   return s;
 }
 
-void TASK(conv2d_igemm_f32)(void *args, size_t index) {
+void TASK(conv2d_igemm_f32)(TASK_ARGS) {
   const jimm_conv_args *a = args;
   const float *pointers[MAX_POINTERS];
   float sums[JIMM_CONV_MAX_ROWS * COLUMNS];

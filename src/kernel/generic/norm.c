@@ -6,7 +6,7 @@
  * exact. */
 #include "kernel/generic/exp.h"
 
-void TASK(moments_direct_f32)(void *args, size_t index) {
+void TASK(moments_direct_f32)(TASK_ARGS) {
   const jimm_moments_args *a = args;
   const size_t channels = a->channels;
   const size_t image = index / a->blocks;
@@ -75,8 +75,9 @@ INLINE double map_norm(const jimm_norm_args *a, size_t image, size_t c) {
   return __builtin_sqrt(d + (double)a->pixels * m * m);
 }
 
-void TASK(group_norm_direct_f32)(void *args, size_t image) {
+void TASK(group_norm_direct_f32)(TASK_ARGS) {
   const jimm_norm_args *a = args;
+  const size_t image = index;
   const size_t size = a->channels / a->groups;
   float *center = a->affine + image * 3 * a->channels;
   float *scale = center + a->channels;
@@ -109,8 +110,9 @@ void TASK(group_norm_direct_f32)(void *args, size_t image) {
 }
 
 /* x + bias + weight * x * response is x * (1 + weight * response) + bias. */
-void TASK(global_response_norm_direct_f32)(void *args, size_t image) {
+void TASK(global_response_norm_direct_f32)(TASK_ARGS) {
   const jimm_norm_args *a = args;
+  const size_t image = index;
   float *center = a->affine + image * 3 * a->channels;
   float *scale = center + a->channels;
   float *shift = scale + a->channels;
@@ -126,7 +128,7 @@ void TASK(global_response_norm_direct_f32)(void *args, size_t image) {
   }
 }
 
-void TASK(affine_direct_f32)(void *args, size_t index) {
+void TASK(affine_direct_f32)(TASK_ARGS) {
   const jimm_affine_args *a = args;
   const size_t channels = a->channels;
   const size_t image = index / a->blocks;
@@ -164,7 +166,7 @@ INLINE vdouble gated(vdouble x, vdouble gate, vdouble scale, vdouble shift) {
   return x / sigmoid_divisor(x * gate * -LOG2_E) * scale + shift;
 }
 
-void TASK(gated_affine_direct_f32)(void *args, size_t index) {
+void TASK(gated_affine_direct_f32)(TASK_ARGS) {
   const jimm_affine_args *a = args;
   const size_t channels = a->channels;
   const size_t image = index / a->blocks;
@@ -217,7 +219,7 @@ INLINE void row_moments(const float *x, size_t channels, double k, double *sum, 
   *squares = q;
 }
 
-void TASK(channel_norm_direct_f32)(void *args, size_t index) {
+void TASK(channel_norm_direct_f32)(TASK_ARGS) {
   enum { LAYER = 0, RMS = 1, SIMPLE = 2 }; /* jimm_channel_norm_type */
   const jimm_channel_norm_args *a = args;
   const size_t channels = a->channels;

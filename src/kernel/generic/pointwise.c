@@ -1,7 +1,7 @@
 /* Sums and products, element by element. */
 #include "kernel/generic/vector.h"
 
-void TASK(sum_direct_f32)(void *args, size_t index) {
+void TASK(sum_direct_f32)(TASK_ARGS) {
   const jimm_sum_args *a = args;
   const size_t first = index * JIMM_SUM_BLOCK;
   const size_t last = a->count - first < JIMM_SUM_BLOCK ? a->count : first + JIMM_SUM_BLOCK;
@@ -19,7 +19,7 @@ void TASK(sum_direct_f32)(void *args, size_t index) {
   }
 }
 
-void TASK(mul_direct_f32)(void *args, size_t index) {
+void TASK(mul_direct_f32)(TASK_ARGS) {
   const jimm_mul_args *a = args;
   const size_t channels = a->channels;
   const size_t image = index / a->blocks;
