@@ -28,7 +28,7 @@ static const char *const *analyser_arguments(void) {
 static const char *const allowed[] = {
     // A convolution's task does one tile of rows after the other; each number of rows is a function
     // of its own, from a table of constants.
-    "indirect-call:conv2d.c:run_tile",
+    "indirect-call:conv2d_igemm.c:run_tile",
     // The step of an operator without a kernel, which may be the user's own.
     "indirect-call:lower.c:run_reference",
     // Once in a process, before the first number is formatted, for the message of an error.
