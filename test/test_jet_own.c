@@ -139,8 +139,8 @@ TEST(every_kernel_and_operator_is_looked_at_and_no_rule_is_idle) {
       char op[64];
       char variant[64];
       char function[256];
-      if (sscanf(line, "GENERIC(%63[a-z0-9_], %63[a-z0-9_]", op, variant) == 2 ||
-          sscanf(line, "KERNEL(%63[a-z0-9_], %63[a-z0-9_]", op, variant) == 2) {
+      if (sscanf(line, "GENERIC(%*[a-z0-9_/], %63[a-z0-9_], %63[a-z0-9_]", op, variant) == 2 ||
+          sscanf(line, "KERNEL(%*[a-z0-9_/], %63[a-z0-9_], %63[a-z0-9_]", op, variant) == 2) {
         for (size_t i = 0; isas[i]; ++i) {
           snprintf(function, sizeof function, "jimm_%s_%s_f32_%s", op, variant, isas[i]);
           rows += is_reached(text, function);

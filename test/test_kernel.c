@@ -12,7 +12,7 @@
 #include "base/cpu.h"
 #include "base/stream.h"
 #include "engine.h"
-#include "kernel/kernel.h"
+#include "plan/plan.h"
 
 #define UNIT (0.5 * FLT_EPSILON)
 #define TINY 1e-37 /* denormal results are flushed to zero */
@@ -209,22 +209,38 @@ static void check_conv(void *context) {
 
 /* ---- the table ---- */
 
-static void check_row(const char *op) {
-  const jimm_kernel *best = jimm_kernel_find(op, JIMM_F32, jimm_isa_features(JIMM_ISA_BEST));
-  const jimm_kernel *base = jimm_kernel_find(op, JIMM_F32, JIMM_FEATURES_BASELINE);
-  if (TEST_CHECK(best != NULL && base != NULL)) {
-    TEST_CHECK_STR(best->op, op);
-    TEST_CHECK(best->task != NULL);
-    TEST_CHECK_UINT(base->features, JIMM_FEATURES_BASELINE);
-  }
+/* One pixel, one product: taken by every row of `op` that takes anything. */
+static const jimm_kernel *choose(const char *op, jimm_dtype dtype, jimm_features features) {
+  const jimm_problem problem = {.op = op,
+                                .input = dtype,
+                                .output = dtype,
+                                .channels = 1,
+                                .outputs = 1,
+                                .groups = 1,
+                                .in_height = 1,
+                                .in_width = 1,
+                                .out_height = 1,
+                                .out_width = 1,
+                                .kernel_height = 1,
+                                .kernel_width = 1,
+                                .stride = {1, 1},
+                                .dilation = {1, 1}};
+  return jimm_kernel_choose(&jimm_kernels, &problem, features);
 }
 
 TEST(every_row_can_be_found) {
-#define KERNEL(op, variant, dtype, isa, rows, columns) check_row(#op);
-#include "kernel/kernels.def"
-#undef KERNEL
-  TEST_CHECK(jimm_kernel_find("conv2d", JIMM_F16, jimm_isa_features(JIMM_ISA_BEST)) == NULL);
-  TEST_CHECK(jimm_kernel_find("no such", JIMM_F32, jimm_isa_features(JIMM_ISA_BEST)) == NULL);
+  for (size_t i = 0; i < jimm_kernels.count; i++) {
+    const jimm_kernel *row = &jimm_kernels.rows[i];
+    const jimm_kernel *found = choose(row->op, row->input, row->set->features);
+    const jimm_kernel *base = choose(row->op, row->input, JIMM_FEATURES_BASELINE);
+    TEST_CHECK(found == row);
+    TEST_CHECK(row->task != NULL);
+    TEST_CHECK(base != NULL && base->set->features == JIMM_FEATURES_BASELINE);
+    TEST_CHECK_CONTAINS(row->name, row->op);
+    TEST_CHECK_CONTAINS(row->name, row->set->name);
+  }
+  TEST_CHECK(choose("conv2d", JIMM_F16, jimm_isa_features(JIMM_ISA_BEST)) == NULL);
+  TEST_CHECK(choose("no such", JIMM_F32, jimm_isa_features(JIMM_ISA_BEST)) == NULL);
 }
 
 /* A large map must not lose digits: the mean of 300 x 300 values near 100. */

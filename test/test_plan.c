@@ -453,7 +453,7 @@ TEST(batches_share_weights_and_results) {
   int32_t convs = 0;
   for (int32_t i = 0; i < one->step_count && i < three->step_count; i++) {
     if (one->steps[i].conv != NULL && TEST_CHECK(three->steps[i].conv != NULL)) {
-      TEST_CHECK(one->steps[i].conv->weights == three->steps[i].conv->weights);
+      TEST_CHECK(one->steps[i].conv->packed == three->steps[i].conv->packed);
       convs++;
     }
   }

@@ -12,7 +12,7 @@ jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head) {
     status = jimm_lower_value(l, node->inputs[1], &other);
   }
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, "sum", sizeof(jimm_sum_args), &step);
+    status = jimm_new_step(l, head, l->choices[head].rows[0], sizeof(jimm_sum_args), &step);
   }
   if (status != JIMM_OK) {
     return status;
@@ -47,7 +47,7 @@ jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
     status = jimm_lower_value(l, node->inputs[1], &gate);
   }
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, "mul", sizeof(jimm_mul_args), &step);
+    status = jimm_new_step(l, head, l->choices[head].rows[0], sizeof(jimm_mul_args), &step);
   }
   if (status != JIMM_OK) {
     return status;
@@ -75,15 +75,9 @@ jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
 }
 
 jimm_status jimm_emit_unary(jimm_lowering *l, jimm_value head) {
-  const jimm_node *node = jimm_graph_node(l->graph, head);
-  const char *kernel = node->op->name;
-  if (jimm_node_is(node, "gelu") &&
-      ((const jimm_gelu_attrs *)node->attrs)->approximate == JIMM_GELU_TANH) {
-    kernel = "gelu_tanh";
-  }
   jimm_step *step;
   const jimm_status status =
-      jimm_unary_step(l, head, kernel, sizeof(jimm_unary_args), offsetof(jimm_unary_args, x),
+      jimm_unary_step(l, head, sizeof(jimm_unary_args), offsetof(jimm_unary_args, x),
                       offsetof(jimm_unary_args, y), JIMM_REUSE, &step);
   if (status != JIMM_OK) {
     return status;

@@ -67,7 +67,7 @@ static const char *name_nodes(jimm_lowering *l, jimm_value first) {
   return kept;
 }
 
-jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const char *kernel_op,
+jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const jimm_kernel *row,
                           size_t args_size, jimm_step **step) {
   jimm_plan *plan = l->plan;
   if (plan->step_count == plan->step_capacity) {
@@ -83,13 +83,9 @@ jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const char *kernel
   jimm_step *s = &plan->steps[plan->step_count];
   *s = (jimm_step){
       .shape = l->shapes[l->fusions.of[first].end], .kernel = "reference", .value = JIMM_NO_VALUE};
-  if (kernel_op != NULL) {
-    const jimm_kernel *kernel = jimm_kernel_find(kernel_op, JIMM_F32, plan->features);
-    if (kernel == NULL) {
-      return jimm_fail(JIMM_ERROR_INTERNAL, "plan: there is no kernel %s", kernel_op);
-    }
-    s->kernel = kernel->name;
-    s->task = kernel->task;
+  if (row != NULL) {
+    s->kernel = row->name;
+    s->task = row->task;
   }
   s->args = jimm_arena_alloc(&plan->objects, args_size);
   s->nodes = name_nodes(l, first);
@@ -138,8 +134,12 @@ static jimm_status to_channels_last(jimm_lowering *l, jimm_value label, const ji
     count = SIZE_MAX;
   }
   jimm_status status = jimm_new_buffer(l, count, sizeof(float), buffer);
+  const jimm_kernel *row = NULL;
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, label, "channels_last", sizeof(conversion), &step);
+    status = jimm_choose_layout(l, "channels_last", shape, &row);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_new_step(l, label, row, sizeof(conversion), &step);
   }
   if (status != JIMM_OK || step == NULL) {
     return status;
@@ -160,7 +160,11 @@ static jimm_status to_channels_last(jimm_lowering *l, jimm_value label, const ji
 static jimm_status to_channels_first(jimm_lowering *l, jimm_value label, const jimm_shape *shape,
                                      int32_t buffer, int32_t rows, conversion **made) {
   jimm_step *step = NULL;
-  const jimm_status status = jimm_new_step(l, label, "channels_first", sizeof(conversion), &step);
+  const jimm_kernel *row = NULL;
+  jimm_status status = jimm_choose_layout(l, "channels_first", shape, &row);
+  if (status == JIMM_OK) {
+    status = jimm_new_step(l, label, row, sizeof(conversion), &step);
+  }
   if (status != JIMM_OK || step == NULL) {
     return status;
   }
@@ -441,6 +445,9 @@ jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values) {
   jimm_status status = jimm_graph_infer(l.graph, &plan->input_shape, l.shapes);
   if (status == JIMM_OK) {
     status = jimm_plan_fuse(plan, values, l.shapes, &l.fusions);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_plan_choose(&l);
   }
   for (jimm_value v = 0; v < count && status == JIMM_OK; v++) {
     l.buffers[v] = JIMM_NO_BUFFER;

@@ -140,6 +140,11 @@ static jimm_status make(jimm_plan *plan, const jimm_plan_options *o) {
 
 jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options *options,
                              jimm_plan **plan) {
+  return jimm_plan_create_from(model, options, &jimm_kernels, plan);
+}
+
+jimm_status jimm_plan_create_from(jimm_model *model, const jimm_plan_options *options,
+                                  const jimm_kernel_list *kernels, jimm_plan **plan) {
   if (plan == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_create: plan is NULL");
   }
@@ -160,6 +165,7 @@ jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options *options
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
   made->model = jimm_model_retain(model);
+  made->kernels = kernels;
   status = make(made, &o);
   if (status != JIMM_OK) {
     jimm_plan_close(&made);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/cpu.h"
 #include "base/pool.h"
+#include "kernel/args.h"
 #include "kernel/kernel.h"
 
 #define JIMM_NO_BUFFER (-1)
@@ -59,8 +60,9 @@ typedef struct jimm_reference_step {
 struct jimm_plan {
   jimm_model *model; /* retained */
   jimm_pool *pool;
-  jimm_arena objects; /* args, names */
-  jimm_features features; /* that its kernels may use */
+  jimm_arena objects;              /* args, names */
+  const jimm_kernel_list *kernels; /* to choose from, */
+  jimm_features features;          /* of those that need no others */
   const char *feature_names;
   int32_t threads;
 
@@ -84,6 +86,9 @@ struct jimm_plan {
   float **outputs;
 };
 
+/* jimm_plan_create with rows of another table than kernels.def. The list outlives the plan. */
+jimm_status jimm_plan_create_from(jimm_model *model, const jimm_plan_options *options,
+                                  const jimm_kernel_list *kernels, jimm_plan **plan);
 /* The step list for `values` (plan->output_count graph values): lower.c. */
 jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values);
 /* Lifetimes, sharing in place, offsets; allocates the arena and fills in all refs: memory.c. */
@@ -116,20 +121,25 @@ bool jimm_node_is(const jimm_node *node, const char *op);
 /* Whether inputs first .. last of the node are constant or absent. */
 bool jimm_node_has_weights(const jimm_graph *graph, const jimm_node *node, int32_t first);
 
+/* ---- choice (choose.c) ---- */
+
+/* The cheapest row that computes the problem and needs no other features; of equal ones the last;
+ * NULL when there is none. */
+const jimm_kernel *jimm_kernel_choose(const jimm_kernel_list *kernels, const jimm_problem *problem,
+                                      jimm_features features);
+
 /* ---- packed weights (pack.c) ---- */
 
 typedef struct jimm_pack {
   jimm_model *model;
   jimm_value weight, bias, norm; /* bias: JIMM_NO_VALUE for none; norm: a batch_norm node or none */
-  size_t outputs, channels, taps, groups; /* outputs and channels of one group */
-  size_t columns;
-  const char *kernel; /* names the layout */
+  const jimm_kernel *kernel;     /* the row that packs; its name names the layout */
+  const jimm_problem *problem;
 } jimm_pack;
 
-/* Bias and weights of a convolution or linear layer in panels (kernel.h), with `norm` folded in, in
- * float64 and rounded once. */
-jimm_status jimm_pack_conv(const jimm_pack *pack, const float **bias, const float **weights,
-                           size_t *bytes);
+/* Weights and bias of a convolution or linear layer as the row likes them (kernel.h), with `norm`
+ * folded in, in float64 and rounded once. */
+jimm_status jimm_pack_weights(const jimm_pack *pack, const void **packed, size_t *bytes);
 /* A batch_norm of its own as center, scale and shift [3][channels]. */
 jimm_status jimm_pack_affine(jimm_model *model, jimm_value norm, size_t channels,
                              const float **affine, size_t *bytes);

@@ -2,7 +2,13 @@
  *
  * A register tile of ROWS pixels by COLUMNS output channels; for every tap, ROWS pointers to the
  * pixels that the tap reads (a shared row of zeros stands for padding), so the activations are used
- * where they lie: no im2col. Weights come from panels that plan/pack.c made. */
+ * where they lie: no im2col.
+ *
+ * The first half is the task, compiled once for every instruction set; the second the rules.
+ *
+ * Packed weights: the bias, [group][panel][COLUMNS], then panels of COLUMNS outputs,
+ * [group][panel][tap][channel][COLUMNS]; both are zero beyond the outputs of a group. */
+#ifdef ISA
 #include "kernel/generic/vector.h"
 
 #define ROWS PASTE(jimm_conv2d_igemm_f32_, ISA, _rows)
@@ -242,6 +248,7 @@ void TASK(conv2d_igemm_f32)(TASK_ARGS) {
   const size_t from = index / a->row_blocks * a->task_panels;
   const size_t to = a->panels - from < a->task_panels ? a->panels : from + a->task_panels;
   const size_t group_panels = a->panels / a->groups;
+  const float *weights = a->packed + a->panels * COLUMNS;
   const bool fits = s.taps * JIMM_CONV_MAX_ROWS <= MAX_POINTERS;
   size_t found = SIZE_MAX; /* the group whose pointers are there, when all taps fit */
 
@@ -249,9 +256,9 @@ void TASK(conv2d_igemm_f32)(TASK_ARGS) {
     const size_t group = panel / group_panels;
     const size_t column = panel % group_panels * COLUMNS;
     const size_t output = group * a->outputs + column;
-    tile t = {.stride = a->output_stride, .relu = a->relu, .bias = a->bias + panel * COLUMNS};
+    tile t = {.stride = a->output_stride, .relu = a->relu, .bias = a->packed + panel * COLUMNS};
     t.columns = a->outputs - column < COLUMNS ? a->outputs - column : COLUMNS;
-    t.weights = a->weights + panel * s.taps * a->channels * COLUMNS;
+    t.weights = weights + panel * s.taps * a->channels * COLUMNS;
     if (fits && found != group) {
       find_pixels(a, group, row, rows, 0, s.taps, pointers);
       found = group;
@@ -282,3 +289,54 @@ void TASK(conv2d_igemm_f32)(TASK_ARGS) {
     }
   }
 }
+
+#else
+#include "kernel/kernel.h"
+
+static size_t panel_count(const jimm_kernel *row, const jimm_problem *p) {
+  const size_t columns = (size_t)row->columns;
+  return p->groups * ((p->outputs + columns - 1) / columns);
+}
+
+static double cost(const jimm_kernel *row, const jimm_problem *p) {
+  const double products = (double)(p->channels * p->kernel_height * p->kernel_width);
+  const double vectors = (double)row->columns * sizeof(float) / (double)row->set->vector_bytes;
+  return (double)(p->out_height * p->out_width) * products * (double)panel_count(row, p) * vectors;
+}
+
+static size_t packed_bytes(const jimm_kernel *row, const jimm_problem *p) {
+  const size_t taps = p->kernel_height * p->kernel_width;
+  size_t size;
+  return __builtin_mul_overflow(p->channels, taps, &size) ||
+                 __builtin_add_overflow(size, 1, &size) ||
+                 __builtin_mul_overflow(size, (size_t)row->columns * sizeof(float), &size) ||
+                 __builtin_mul_overflow(size, panel_count(row, p), &size)
+             ? SIZE_MAX
+             : size;
+}
+
+static void pack(const jimm_kernel *row, const jimm_problem *p, const jimm_weights *w,
+                 void *packed) {
+  const size_t columns = (size_t)row->columns;
+  const size_t taps = p->kernel_height * p->kernel_width;
+  const size_t size = p->channels * taps;
+  const size_t group_panels = panel_count(row, p) / p->groups;
+  float *bias = packed;
+  float *weights = bias + panel_count(row, p) * columns;
+  for (size_t o = 0; o < p->groups * p->outputs; o++) {
+    const size_t panel = o / p->outputs * group_panels + o % p->outputs / columns;
+    const size_t column = o % p->outputs % columns;
+    const float *from = w->weights + o * size;
+    float *to = weights + panel * size * columns + column;
+    bias[panel * columns + column] = (float)w->bias[o];
+    for (size_t c = 0; c < p->channels; c++) {
+      for (size_t t = 0; t < taps; t++) {
+        to[(t * p->channels + c) * columns] = (float)((double)from[c * taps + t] * w->scale[o]);
+      }
+    }
+  }
+}
+
+const jimm_kernel_rules jimm_conv2d_igemm_rules = {
+    .cost = cost, .packed_bytes = packed_bytes, .pack = pack};
+#endif

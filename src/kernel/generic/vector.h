@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/args.h"
 #include "kernel/kernel.h"
 
 #if defined(__AVX2__)
