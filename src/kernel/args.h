@@ -14,10 +14,19 @@
 
 #include <jimm/graph.h>
 
+/* ---- the end of a kernel ---- */
+
+typedef enum jimm_activation { JIMM_ACTIVATION_NONE = 0, JIMM_ACTIVATION_RELU = 1 } jimm_activation;
+
+/* What is done to a result v before it is written: activation(v + residual). */
+typedef struct jimm_epilogue {
+  const float *residual; /* laid out as y; NULL: none */
+  jimm_activation activation;
+} jimm_epilogue;
+
 /* ---- convolution and matrix product ----
  *
- * y[m][o] = relu(sum over taps t and channels c of x(m, t)[c] * w[o][t][c] + bias[o] +
- * residual[m][o])
+ * y[m][o] = epilogue(sum over taps t and channels c of x(m, t)[c] * w[o][t][c] + bias[o])
  *
  * m runs over images, output rows and output columns. Weights and bias are packed as the row's
  * `pack` likes. Sums run over taps and channels in blocks of at most JIMM_CONV_BLOCK products, each
@@ -28,9 +37,8 @@
 
 typedef struct jimm_conv_args {
   const float *x;
-  const float *packed;   /* weights and bias */
-  const float *zeros;    /* at least `channels` of them stand for padding */
-  const float *residual; /* laid out as y; NULL: none */
+  const float *packed; /* weights and bias */
+  const float *zeros;  /* at least `channels` of them stand for padding */
   float *y;
   size_t rows; /* images * out_height * out_width */
   size_t out_height, out_width;
@@ -39,8 +47,9 @@ typedef struct jimm_conv_args {
   size_t kernel_height, kernel_width;
   int64_t stride[2], padding[2], dilation[2];
   size_t channels, outputs, groups; /* channels and outputs of one group */
-  size_t output_stride;             /* of y and residual from row to row */
-  bool relu;
+  size_t output_stride;             /* of y from row to row */
+  jimm_epilogue epilogue;
+  void *scratch; /* what the row's rules ask for */
   /* the split: index = group_of_panels * row_blocks + row_block */
   size_t block_rows, row_blocks, task_panels, panels; /* panels: of all groups */
 } jimm_conv_args;
@@ -123,16 +132,16 @@ typedef struct jimm_norm_args {
   bool about_mean, center;
 } jimm_norm_args;
 
-/* affine: y = max(relu((x - center) * scale + shift + residual), least) per channel; the three
+/* affine: y = max(epilogue((x - center) * scale + shift), least) per channel; the three
  * vectors lie one after the other, for each image anew when affine_stride is not 0.
  * gated_affine: y = x * sigmoid(x * gate) * scale + shift. index = image * blocks + block, blocks
  * of pixels. */
 typedef struct jimm_affine_args {
-  const float *x, *affine, *residual; /* residual: NULL for none */
-  const float *least, *gate;          /* [channels] of affine, NULL for none; of gated_affine */
+  const float *x, *affine;
+  const float *least, *gate; /* [channels] of affine, NULL for none; of gated_affine */
   float *y;
   size_t images, pixels, channels, blocks, affine_stride;
-  bool relu;
+  jimm_epilogue epilogue; /* of affine */
 } jimm_affine_args;
 
 /* channel_norm: the operator, for `rows` pixels of all images; index: blocks of block_rows. */
@@ -144,23 +153,23 @@ typedef struct jimm_channel_norm_args {
   double eps;
 } jimm_channel_norm_args;
 
-/* sum: y = relu(x + other), other NULL for none; index: blocks of JIMM_SUM_BLOCK elements. */
+/* sum: y = epilogue(x): an addition, a relu or both; index: blocks of JIMM_SUM_BLOCK elements. */
 #define JIMM_SUM_BLOCK 16384
 typedef struct jimm_sum_args {
-  const float *x, *other;
+  const float *x;
   float *y;
   size_t count;
-  bool relu;
+  jimm_epilogue epilogue;
 } jimm_sum_args;
 
-/* mul: y = relu(x * gate + residual); gate moves on by gate_image from image to image and by
+/* mul: y = epilogue(x * gate); gate moves on by gate_image from image to image and by
  * gate_pixel from pixel to pixel (0: the same again). index = image * blocks + block, blocks of
  * pixels. */
 typedef struct jimm_mul_args {
-  const float *x, *gate, *residual; /* residual: NULL for none */
+  const float *x, *gate;
   float *y;
   size_t images, pixels, channels, blocks, gate_image, gate_pixel;
-  bool relu;
+  jimm_epilogue epilogue;
 } jimm_mul_args;
 
 /* sigmoid, silu, gelu, gelu_tanh: index: blocks of JIMM_UNARY_BLOCK elements. */

@@ -27,6 +27,26 @@ jimm_status jimm_get_operands(jimm_lowering *l, jimm_value head, jimm_operands *
   return status == JIMM_OK ? new_output(l, head, &o->y) : status;
 }
 
+jimm_status jimm_add_scratch(jimm_lowering *l, jimm_step *step, const jimm_kernel *row,
+                             const jimm_problem *problem, size_t field) {
+  if (row->rules == NULL || row->rules->scratch == NULL) {
+    return JIMM_OK;
+  }
+  const size_t threads = (size_t)jimm_pool_threads(l->plan->pool);
+  int32_t buffer = JIMM_NO_BUFFER;
+  const jimm_status status =
+      jimm_new_buffer(l, row->rules->scratch(row, problem, threads), 1, &buffer);
+  if (status == JIMM_OK) {
+    jimm_step_ref(step, field, buffer, JIMM_SCRATCH);
+  }
+  return status;
+}
+
+jimm_epilogue jimm_epilogue_of(const jimm_lowering *l, jimm_value head) {
+  return (jimm_epilogue){.activation = l->fusions.of[head].relu ? JIMM_ACTIVATION_RELU
+                                                                : JIMM_ACTIVATION_NONE};
+}
+
 jimm_status jimm_unary_step(jimm_lowering *l, jimm_value head, size_t args_size, size_t x_field,
                             size_t y_field, jimm_access access, jimm_step **step) {
   jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};

@@ -73,7 +73,7 @@ jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head) {
       .outputs = p->outputs,
       .groups = p->groups,
       .output_stride = p->outputs * p->groups,
-      .relu = f->relu,
+      .epilogue = jimm_epilogue_of(l, head),
   };
   c.panels = p->groups * jimm_ceil_div(p->outputs, (size_t)row->columns);
   const jimm_pack pack = {
@@ -106,14 +106,15 @@ jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head) {
     return status;
   }
   plan->packed_bytes += bytes;
+  step->bytes_read = bytes;
   plan->zero_count = c.channels > plan->zero_count ? c.channels : plan->zero_count;
   *(jimm_conv_args *)step->args = c;
   split_conv(plan, row, step);
   step->conv = step->args;
   jimm_step_ref(step, offsetof(jimm_conv_args, x), o.x, JIMM_READ);
   if (o.residual != JIMM_NO_BUFFER) {
-    jimm_step_ref(step, offsetof(jimm_conv_args, residual), o.residual, JIMM_REUSE);
+    jimm_step_ref(step, offsetof(jimm_conv_args, epilogue.residual), o.residual, JIMM_REUSE);
   }
   jimm_step_ref(step, offsetof(jimm_conv_args, y), o.y, JIMM_WRITE);
-  return JIMM_OK;
+  return jimm_add_scratch(l, step, row, p, offsetof(jimm_conv_args, scratch));
 }

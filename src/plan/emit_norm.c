@@ -20,14 +20,14 @@ static jimm_status emit_affine(jimm_lowering *l, jimm_value head, const jimm_ope
   a->channels = e.channels;
   a->blocks = blocks > e.pixels ? e.pixels : blocks;
   a->affine_stride = affine != JIMM_NO_BUFFER ? 3 * e.channels : 0;
-  a->relu = l->fusions.of[head].relu;
+  a->epilogue = jimm_epilogue_of(l, head);
   step->count = e.images * a->blocks;
   jimm_step_ref(step, offsetof(jimm_affine_args, x), o->x, JIMM_REUSE);
   if (affine != JIMM_NO_BUFFER) {
     jimm_step_ref(step, offsetof(jimm_affine_args, affine), affine, JIMM_READ);
   }
   if (o->residual != JIMM_NO_BUFFER) {
-    jimm_step_ref(step, offsetof(jimm_affine_args, residual), o->residual, JIMM_REUSE);
+    jimm_step_ref(step, offsetof(jimm_affine_args, epilogue.residual), o->residual, JIMM_REUSE);
   }
   jimm_step_ref(step, offsetof(jimm_affine_args, y), o->y, JIMM_WRITE);
   return JIMM_OK;

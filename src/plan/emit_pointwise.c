@@ -19,11 +19,14 @@ jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head) {
   }
   jimm_sum_args *s = step->args;
   s->count = (size_t)jimm_shape_count(&l->shapes[head]);
-  s->relu = add ? l->fusions.of[head].relu : true;
+  s->epilogue = jimm_epilogue_of(l, head);
+  if (!add) {
+    s->epilogue.activation = JIMM_ACTIVATION_RELU;
+  }
   step->count = jimm_ceil_div(s->count, JIMM_SUM_BLOCK);
   jimm_step_ref(step, offsetof(jimm_sum_args, x), o.x, JIMM_REUSE);
   if (add) {
-    jimm_step_ref(step, offsetof(jimm_sum_args, other), other, JIMM_REUSE);
+    jimm_step_ref(step, offsetof(jimm_sum_args, epilogue.residual), other, JIMM_REUSE);
   }
   jimm_step_ref(step, offsetof(jimm_sum_args, y), o.y, JIMM_WRITE);
   return JIMM_OK;
@@ -63,12 +66,12 @@ jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
                                      : shared ? 0
                                               : e.channels,
                        .gate_pixel = equal ? e.channels : 0,
-                       .relu = l->fusions.of[head].relu};
+                       .epilogue = jimm_epilogue_of(l, head)};
   step->count = e.images * m->blocks;
   jimm_step_ref(step, offsetof(jimm_mul_args, x), o.x, JIMM_REUSE);
   jimm_step_ref(step, offsetof(jimm_mul_args, gate), gate, equal ? JIMM_REUSE : JIMM_READ);
   if (o.residual != JIMM_NO_BUFFER) {
-    jimm_step_ref(step, offsetof(jimm_mul_args, residual), o.residual, JIMM_REUSE);
+    jimm_step_ref(step, offsetof(jimm_mul_args, epilogue.residual), o.residual, JIMM_REUSE);
   }
   jimm_step_ref(step, offsetof(jimm_mul_args, y), o.y, JIMM_WRITE);
   return JIMM_OK;

@@ -150,6 +150,8 @@ static jimm_status to_channels_last(jimm_lowering *l, jimm_value label, const ji
   step->count = e.images * e.height;
   if (rows != JIMM_NO_BUFFER) {
     jimm_step_ref(step, offsetof(conversion, place), rows, JIMM_READ);
+  } else {
+    step->bytes_read = (size_t)jimm_shape_count(shape) * sizeof(float);
   }
   jimm_step_ref(step, offsetof(conversion, args.inner), *buffer, JIMM_WRITE);
   *made = c;
@@ -174,6 +176,8 @@ static jimm_status to_channels_first(jimm_lowering *l, jimm_value label, const j
   jimm_step_ref(step, offsetof(conversion, args.inner), buffer, JIMM_READ);
   if (rows != JIMM_NO_BUFFER) {
     jimm_step_ref(step, offsetof(conversion, place), rows, JIMM_WRITE);
+  } else {
+    step->bytes_written = (size_t)jimm_shape_count(shape) * sizeof(float);
   }
   *made = c;
   return JIMM_OK;
@@ -360,6 +364,30 @@ static jimm_status emit_view(jimm_lowering *l, jimm_value v) {
   return status == JIMM_OK ? from_row_major(l, v, rows) : status;
 }
 
+static int64_t count_macs(const jimm_lowering *l, jimm_value v) {
+  const jimm_node *node = jimm_graph_node(l->graph, v);
+  jimm_shape inputs[JIMM_MAX_INPUTS];
+  if (node->op->macs == NULL) {
+    return 0;
+  }
+  for (int32_t i = 0; i < node->input_count; i++) {
+    inputs[i] =
+        node->inputs[i] == JIMM_NO_VALUE ? (jimm_shape){.rank = -1} : l->shapes[node->inputs[i]];
+  }
+  return node->op->macs(node->attrs, node->input_count, inputs, &l->shapes[v]);
+}
+
+/* Of all nodes of the fusion that starts at `head`. */
+static int64_t count_fusion_macs(const jimm_lowering *l, jimm_value head) {
+  int64_t sum = 0;
+  for (jimm_value v = head; v <= l->fusions.of[head].end; v++) {
+    if (l->fusions.head[v] == head && __builtin_add_overflow(sum, count_macs(l, v), &sum)) {
+      return INT64_MAX;
+    }
+  }
+  return sum;
+}
+
 static jimm_status emit_node(jimm_lowering *l, jimm_value head) {
   bool done = false;
   jimm_status status = JIMM_OK;
@@ -372,7 +400,12 @@ static jimm_status emit_node(jimm_lowering *l, jimm_value head) {
     status = emit_reference(l, head);
   }
   if (status == JIMM_OK) { /* the last of its steps writes the value */
-    l->plan->steps[l->plan->step_count - 1].value = l->fusions.of[head].end;
+    jimm_step *last = &l->plan->steps[l->plan->step_count - 1];
+    last->value = l->fusions.of[head].end;
+    last->macs = count_fusion_macs(l, head);
+    if (__builtin_add_overflow(l->plan->macs, last->macs, &l->plan->macs)) {
+      l->plan->macs = INT64_MAX;
+    }
   }
   return status;
 }
@@ -394,19 +427,6 @@ static jimm_status check_value(const jimm_lowering *l, jimm_value v) {
     }
   }
   return JIMM_OK;
-}
-
-static int64_t count_macs(const jimm_lowering *l, jimm_value v) {
-  const jimm_node *node = jimm_graph_node(l->graph, v);
-  jimm_shape inputs[JIMM_MAX_INPUTS];
-  if (node->op->macs == NULL) {
-    return 0;
-  }
-  for (int32_t i = 0; i < node->input_count; i++) {
-    inputs[i] =
-        node->inputs[i] == JIMM_NO_VALUE ? (jimm_shape){.rank = -1} : l->shapes[node->inputs[i]];
-  }
-  return node->op->macs(node->attrs, node->input_count, inputs, &l->shapes[v]);
 }
 
 /* The conversions to the caller's tensors, after everything that reads the input: so an output may
@@ -460,9 +480,6 @@ jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values) {
     const jimm_node *node = jimm_graph_node(l.graph, v);
     if (!l.fusions.needed[v] || node->kind != JIMM_NODE_OP || node->constant) {
       continue;
-    }
-    if (__builtin_add_overflow(plan->macs, count_macs(&l, v), &plan->macs)) {
-      plan->macs = INT64_MAX;
     }
     if (l.fusions.of[head].end == v) {
       status = emit_node(&l, head);

@@ -20,9 +20,15 @@ typedef struct jimm_buffer {
   int32_t first, last, root;
 } jimm_buffer;
 
-/* How a step uses a buffer. REUSE: element by element from the same place as it writes, so that the
- * output may lie on it when nobody reads it later. */
-typedef enum jimm_access { JIMM_READ = 0, JIMM_REUSE = 1, JIMM_WRITE = 2 } jimm_access;
+/* How a step uses a buffer. REUSE: element by element from the same place as its result is written,
+ * so that the result may lie on it when nobody reads it later. SCRATCH: nothing in it outlives the
+ * step. */
+typedef enum jimm_access {
+  JIMM_READ = 0,
+  JIMM_REUSE = 1,
+  JIMM_WRITE = 2,
+  JIMM_SCRATCH = 3
+} jimm_access;
 
 /* A pointer in a step's args that memory planning fills in. */
 typedef struct jimm_ref {
@@ -31,7 +37,7 @@ typedef struct jimm_ref {
   int32_t access; /* jimm_access */
 } jimm_ref;
 
-#define JIMM_MAX_REFS (JIMM_MAX_INPUTS + 1)
+#define JIMM_MAX_REFS (JIMM_MAX_INPUTS + 4)
 
 typedef struct jimm_step {
   jimm_task task;
@@ -39,13 +45,29 @@ typedef struct jimm_step {
   size_t count;
   const char *kernel, *nodes; /* for people: the kernel's name; the nodes that the step computes */
   jimm_shape shape;           /* of the value, as in the graph */
-  jimm_value value; /* the node whose value the step completes, channels-last in the buffer that it
-                       writes; JIMM_NO_VALUE: none */
+  jimm_value value; /* the node whose value the step completes, channels-last in its result buffer;
+                       JIMM_NO_VALUE: none */
+  /* for profiles: multiply-adds of the nodes that it completes; bytes of buffers, packed weights
+   * and caller's tensors that it reads and writes */
+  int64_t macs;
+  size_t bytes_read, bytes_written;
   struct jimm_reference_step *reference; /* args, when the step is a reference operator */
   struct jimm_conv_args *conv;           /* args, when the step needs the zeros of the plan */
   int32_t ref_count;
   jimm_ref refs[JIMM_MAX_REFS];
 } jimm_step;
+
+/* The buffer of a step's result: the first that it writes. Others that it writes are read by later
+ * steps, too, but never share memory with what it reads. JIMM_NO_BUFFER: none, it writes to the
+ * caller's tensor. */
+static inline int32_t jimm_step_result(const jimm_step *step) {
+  for (int32_t i = 0; i < step->ref_count; i++) {
+    if (step->refs[i].access == JIMM_WRITE) {
+      return step->refs[i].buffer;
+    }
+  }
+  return JIMM_NO_BUFFER;
+}
 
 /* A step for an operator without a kernel: its reference implementation over row-major buffers. A
  * failure is kept here, for the task may run on another thread than the caller's. */

@@ -9,7 +9,7 @@
  * Packed weights: the bias, [group][panel][COLUMNS], then panels of COLUMNS outputs,
  * [group][panel][tap][channel][COLUMNS]; both are zero beyond the outputs of a group. */
 #ifdef ISA
-#include "kernel/generic/vector.h"
+#include "kernel/generic/epilogue.h"
 
 #define ROWS PASTE(jimm_conv2d_igemm_f32_, ISA, _rows)
 #define COLUMNS PASTE(jimm_conv2d_igemm_f32_, ISA, _columns)
@@ -26,10 +26,10 @@ typedef struct tile {
   const float *weights;
   float *sums; /* [rows][COLUMNS]: earlier blocks of products */
   bool first, last;
-  const float *bias, *residual;
+  const float *bias;
   float *y;
   size_t stride, columns; /* of y; columns < COLUMNS at the end of a group */
-  bool relu;
+  jimm_epilogue epilogue; /* of this tile */
 } tile;
 
 /* The last columns of a group: fewer than a panel. */
@@ -37,9 +37,7 @@ static __attribute__((noinline)) void finish_partial(const tile *t, const float 
   for (int r = 0; r < rows; r++) {
     for (size_t i = 0; i < t->columns; i++) {
       const size_t at = (size_t)r * t->stride + i;
-      const float sum = sums[(size_t)r * COLUMNS + i];
-      const float x = t->residual != NULL ? sum + t->residual[at] : sum;
-      t->y[at] = t->relu ? relu1(x) : x;
+      t->y[at] = finish1(t->epilogue, at, sums[(size_t)r * COLUMNS + i]);
     }
   }
 }
@@ -119,16 +117,16 @@ INLINE void compute(const tile *t, const int rows) {
     return;
   }
   const size_t stride = t->stride;
-  if (t->residual != NULL) {
+  if (t->epilogue.residual != NULL) {
     UNROLL
     for (int r = 0; r < rows; r++) {
       UNROLL
       for (int v = 0; v < VECTORS; v++) {
-        sum[r][v] += load(t->residual + (size_t)r * stride + v * LANES);
+        sum[r][v] += load(t->epilogue.residual + (size_t)r * stride + v * LANES);
       }
     }
   }
-  if (t->relu) {
+  if (t->epilogue.activation == JIMM_ACTIVATION_RELU) {
     UNROLL
     for (int r = 0; r < rows; r++) {
       UNROLL
@@ -256,7 +254,7 @@ void TASK(conv2d_igemm_f32)(TASK_ARGS) {
     const size_t group = panel / group_panels;
     const size_t column = panel % group_panels * COLUMNS;
     const size_t output = group * a->outputs + column;
-    tile t = {.stride = a->output_stride, .relu = a->relu, .bias = a->packed + panel * COLUMNS};
+    tile t = {.stride = a->output_stride, .bias = a->packed + panel * COLUMNS};
     t.columns = a->outputs - column < COLUMNS ? a->outputs - column : COLUMNS;
     t.weights = weights + panel * s.taps * a->channels * COLUMNS;
     if (fits && found != group) {
@@ -281,7 +279,7 @@ void TASK(conv2d_igemm_f32)(TASK_ARGS) {
           t.pointers = pointers + (fits ? tap * JIMM_CONV_MAX_ROWS : 0) + r;
           t.sums = sums + r * COLUMNS;
           t.y = a->y + at;
-          t.residual = a->residual != NULL ? a->residual + at : NULL;
+          t.epilogue = epilogue_at(&a->epilogue, at);
           run_tile(&t, n);
         }
         t.weights += t.taps * t.channels * COLUMNS;

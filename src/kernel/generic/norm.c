@@ -4,6 +4,7 @@
  * a large map costs digits. The affine map subtracts the mean before it scales, and the part of the
  * mean that float32 cannot hold goes into the shift: the result is rounded as if the mean were
  * exact. */
+#include "kernel/generic/epilogue.h"
 #include "kernel/generic/exp.h"
 
 void TASK(moments_direct_f32)(TASK_ARGS) {
@@ -140,23 +141,16 @@ void TASK(affine_direct_f32)(TASK_ARGS) {
   const float *shift = scale + channels;
   for (size_t p = first; p < last; p++) {
     const float *x = a->x + p * channels;
-    const float *r = a->residual != NULL ? a->residual + p * channels : NULL;
+    const jimm_epilogue e = epilogue_at(&a->epilogue, p * channels);
     float *y = a->y + p * channels;
     size_t c = 0;
     for (; c + LANES <= channels; c += LANES) {
-      vfloat v = (load(x + c) - load(center + c)) * load(scale + c) + load(shift + c);
-      if (r != NULL) {
-        v += load(r + c);
-      }
-      v = a->relu ? relu(v) : v;
+      const vfloat v =
+          finish(e, c, (load(x + c) - load(center + c)) * load(scale + c) + load(shift + c));
       store(y + c, a->least != NULL ? maximum(load(a->least + c), v) : v);
     }
     for (; c < channels; c++) {
-      float v = (x[c] - center[c]) * scale[c] + shift[c];
-      if (r != NULL) {
-        v += r[c];
-      }
-      v = a->relu ? relu1(v) : v;
+      const float v = finish1(e, c, (x[c] - center[c]) * scale[c] + shift[c]);
       y[c] = a->least != NULL ? maximum1(a->least[c], v) : v;
     }
   }
