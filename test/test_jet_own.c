@@ -26,6 +26,8 @@ static const char *const *analyser_arguments(void) {
 
 // What the run is allowed, each in the function that needs it.
 static const char *const allowed[] = {
+    // The task of a step, on each thread of the pool.
+    "indirect-call:pool.c:work",
     // A convolution's task does one tile of rows after the other; each number of rows is a function
     // of its own, from a table of constants.
     "indirect-call:conv2d_igemm.c:run_tile",

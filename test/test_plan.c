@@ -339,8 +339,7 @@ static void check_random(int seed, jimm_isa isa) {
     jimm_compare slow;
     TEST_REQUIRE_INT(jimm_tensor_compare(&got[i], &want[i], &fast), JIMM_OK);
     TEST_REQUIRE_INT(jimm_tensor_compare(&plain[i], &want[i], &slow), JIMM_OK);
-    /* the house bar */
-    const double bar = 3.0 * slow.relative > 2e-6 ? 3.0 * slow.relative : 2e-6;
+    const double bar = jimm_house_bar(JIMM_PRECISION_HIGHEST, slow.relative);
     TEST_CHECK_MSG(fast.relative <= bar, "seed %d, %s: relative error %g, the reference's is %g",
                    seed, output_names[i], fast.relative, slow.relative);
     jimm_tensor_close(&got[i]);
@@ -724,6 +723,10 @@ TEST(refuses_bad_options) {
   o = good;
   o.isa = (jimm_isa)17;
   check_refused(model, &o, JIMM_ERROR_INVALID_ARGUMENT, "17");
+  o.isa = JIMM_ISA_BEST;
+  o.precision = (jimm_precision)1;
+  check_refused(model, &o, JIMM_ERROR_INVALID_ARGUMENT, "precision 1");
+  o = good;
   o.isa = (jimm_isa)-2;
   check_refused(model, &o, JIMM_ERROR_INVALID_ARGUMENT, "-2");
   check_refused(NULL, &good, JIMM_ERROR_INVALID_ARGUMENT, "NULL");

@@ -96,6 +96,23 @@ JIMM_API jimm_isa jimm_cpu_isa(void);
 /* The level's name as JIMM_CPU spells it; NULL when there is no such level. */
 JIMM_API const char *jimm_isa_name(jimm_isa isa);
 
+/* ---- precision ---- */
+
+/* How exactly a plan computes. The words are those of PyTorch's set_float32_matmul_precision. */
+typedef enum jimm_precision {
+  JIMM_PRECISION_HIGHEST = 0 /* as float32 does, or better */
+} jimm_precision;
+
+#define JIMM_PRECISION_COUNT 1
+
+/* "highest"; NULL when there is no such precision. */
+JIMM_API const char *jimm_precision_name(jimm_precision precision);
+
+/* The house bar: the error that an output may have against the same network in float64, relative to
+ * the largest value, where timm's own float32 run has `timm_error`: some times that (at highest,
+ * three times), but never less than a floor (2e-6). 0 when there is no such precision. */
+JIMM_API double jimm_house_bar(jimm_precision precision, double timm_error);
+
 /* ---- threads ---- */
 
 #define JIMM_THREADS_DEFAULT 0

@@ -20,9 +20,13 @@ typedef struct jimm_plan_options {
   const char *const *outputs; /* names of graph outputs, in the order of jimm_plan_run */
   int32_t output_count;       /* 0: "logits" alone */
   jimm_isa isa;               /* at most this level; JIMM_ISA_BEST: all that there is */
+  jimm_precision precision;
 } jimm_plan_options;
-#define JIMM_PLAN_OPTIONS_INIT \
-  { sizeof(jimm_plan_options), 1, 224, 224, JIMM_THREADS_DEFAULT, NULL, 0, JIMM_ISA_BEST }
+#define JIMM_PLAN_OPTIONS_INIT                                                            \
+  {                                                                                       \
+    sizeof(jimm_plan_options), 1, 224, 224, JIMM_THREADS_DEFAULT, NULL, 0, JIMM_ISA_BEST, \
+        JIMM_PRECISION_HIGHEST                                                            \
+  }
 
 /* Fused steps over packed weights (which belong to the model) and one activation arena. One caller
  * at a time; several plans of one model may run at once. Its thread pool is made at the first run.
@@ -31,7 +35,7 @@ typedef struct jimm_plan jimm_plan;
 
 /* Retains the model. Operators without a kernel run through their reference implementation. Errors:
  * shapes that do not fit (naming the node), an unknown output, a size that overflows, a thread
- * count or a level out of range. */
+ * count, a level or a precision that there is not. */
 JIMM_API jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options *options,
                                       jimm_plan **plan);
 JIMM_API void jimm_plan_close(jimm_plan **plan);

@@ -21,6 +21,7 @@
  * choice can depend on them, and results are the same bits for any of both. */
 typedef struct jimm_problem {
   const char *op;           /* an operator of kernels.def */
+  jimm_precision precision; /* that the result must have: rows of fewer bits look at it */
   jimm_dtype input, output; /* of the activations */
   size_t channels, outputs; /* of one group */
   size_t groups;

@@ -22,8 +22,10 @@ const jimm_kernel *jimm_kernel_choose(const jimm_kernel_list *kernels, const jim
 }
 
 /* The problem of an operator that maps images of `in` to images of `out`, one tap a pixel. */
-static jimm_problem problem_of(const char *op, const jimm_extent *in, const jimm_extent *out) {
+static jimm_problem problem_of(const jimm_lowering *l, const char *op, const jimm_extent *in,
+                               const jimm_extent *out) {
   return (jimm_problem){.op = op,
+                        .precision = l->plan->precision,
                         .input = JIMM_F32,
                         .output = JIMM_F32,
                         .channels = in->channels,
@@ -70,7 +72,7 @@ static jimm_problem problem_of_node(const jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
   const jimm_extent out = jimm_extent_of(&l->shapes[head]);
-  jimm_problem p = problem_of(node->op->name, &in, &out);
+  jimm_problem p = problem_of(l, node->op->name, &in, &out);
   if (jimm_node_is(node, "conv2d") || jimm_node_is(node, "conv1d") ||
       jimm_node_is(node, "linear")) {
     add_convolution(node, &l->shapes[node->inputs[1]], &p);
@@ -87,7 +89,7 @@ static jimm_problem problem_of_node(const jimm_lowering *l, jimm_value head) {
 jimm_status jimm_choose_layout(const jimm_lowering *l, const char *op, const jimm_shape *shape,
                                const jimm_kernel **row) {
   const jimm_extent e = jimm_extent_of(shape);
-  const jimm_problem p = problem_of(op, &e, &e);
+  const jimm_problem p = problem_of(l, op, &e, &e);
   *row = jimm_kernel_choose(l->plan->kernels, &p, l->plan->features);
   return *row != NULL ? JIMM_OK : jimm_fail(JIMM_ERROR_INTERNAL, "plan: there is no kernel %s", op);
 }

@@ -31,6 +31,10 @@ static jimm_status check_options(const jimm_plan_options *o) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_create: there is no isa %d",
                      (int)o->isa);
   }
+  if (jimm_precision_name(o->precision) == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_create: there is no precision %d",
+                     (int)o->precision);
+  }
   return JIMM_OK;
 }
 
@@ -114,6 +118,7 @@ static jimm_status find_outputs(jimm_plan *plan, const jimm_plan_options *o, jim
 static jimm_status make(jimm_plan *plan, const jimm_plan_options *o) {
   jimm_value *values = NULL;
   char text[JIMM_FEATURES_TEXT];
+  plan->precision = o->precision;
   plan->features = jimm_cpu_features() & jimm_isa_features(o->isa);
   plan->feature_names =
       jimm_arena_strdup(&plan->objects, jimm_features_format(plan->features, text, sizeof(text)));

@@ -86,6 +86,7 @@ struct jimm_plan {
   const jimm_kernel_list *kernels; /* to choose from, */
   jimm_features features;          /* of those that need no others */
   const char *feature_names;
+  jimm_precision precision;
   int32_t threads;
 
   jimm_step *steps;
