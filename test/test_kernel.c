@@ -209,38 +209,46 @@ static void check_conv(void *context) {
 
 /* ---- the table ---- */
 
-/* One pixel, one product: taken by every row of `op` that takes anything. */
-static const jimm_kernel *choose(const char *op, jimm_dtype dtype, jimm_features features) {
-  const jimm_problem problem = {.op = op,
-                                .input = dtype,
-                                .output = dtype,
-                                .channels = 1,
-                                .outputs = 1,
-                                .groups = 1,
-                                .in_height = 1,
-                                .in_width = 1,
-                                .out_height = 1,
-                                .out_width = 1,
-                                .kernel_height = 1,
-                                .kernel_width = 1,
-                                .stride = {1, 1},
-                                .dilation = {1, 1}};
-  return jimm_kernel_choose(&jimm_kernels, &problem, features);
+/* One pixel, one product. */
+static jimm_problem least_problem(const char *op, jimm_dtype dtype) {
+  return (jimm_problem){.op = op,
+                        .input = dtype,
+                        .output = dtype,
+                        .channels = 1,
+                        .outputs = 1,
+                        .groups = 1,
+                        .in_height = 1,
+                        .in_width = 1,
+                        .out_height = 1,
+                        .out_width = 1,
+                        .kernel_height = 1,
+                        .kernel_width = 1,
+                        .stride = {1, 1},
+                        .dilation = {1, 1}};
 }
 
 TEST(every_row_can_be_found) {
   for (size_t i = 0; i < jimm_kernels.count; i++) {
     const jimm_kernel *row = &jimm_kernels.rows[i];
-    const jimm_kernel *found = choose(row->op, row->input, row->set->features);
-    const jimm_kernel *base = choose(row->op, row->input, JIMM_FEATURES_BASELINE);
-    TEST_CHECK(found == row);
+    const jimm_problem p = least_problem(row->op, row->input);
+    const jimm_kernel *found = jimm_kernel_choose(&jimm_kernels, &p, row->set->features);
+    const jimm_kernel *base = jimm_kernel_choose(&jimm_kernels, &p, JIMM_FEATURES_BASELINE);
+    TEST_REQUIRE(found != NULL && base != NULL);
+    TEST_CHECK_UINT(base->set->features, JIMM_FEATURES_BASELINE);
+    TEST_CHECK_MSG(found == row || !jimm_kernel_accepts(row, &p, row->set->features) ||
+                       jimm_kernel_cost(found, &p) < jimm_kernel_cost(row, &p),
+                   "%s is hidden by %s", row->name, found->name);
+    const bool packs =
+        row->rules != NULL && row->rules->packed_bytes != NULL && row->rules->pack != NULL;
+    TEST_CHECK(packs == (row->weight != JIMM_DTYPE_NONE));
     TEST_CHECK(row->task != NULL);
-    TEST_CHECK(base != NULL && base->set->features == JIMM_FEATURES_BASELINE);
     TEST_CHECK_CONTAINS(row->name, row->op);
     TEST_CHECK_CONTAINS(row->name, row->set->name);
   }
-  TEST_CHECK(choose("conv2d", JIMM_F16, jimm_isa_features(JIMM_ISA_BEST)) == NULL);
-  TEST_CHECK(choose("no such", JIMM_F32, jimm_isa_features(JIMM_ISA_BEST)) == NULL);
+  const jimm_problem half = least_problem("conv2d", JIMM_F16);
+  const jimm_problem none = least_problem("no such", JIMM_F32);
+  TEST_CHECK(jimm_kernel_choose(&jimm_kernels, &half, UINT64_MAX) == NULL);
+  TEST_CHECK(jimm_kernel_choose(&jimm_kernels, &none, UINT64_MAX) == NULL);
 }
 
 /* A large map must not lose digits: the mean of 300 x 300 values near 100. */

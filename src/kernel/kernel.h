@@ -56,8 +56,8 @@ typedef struct jimm_kernel_rules {
   bool (*accepts)(const jimm_kernel *row, const jimm_problem *problem);
   /* The time that an image takes, in multiply-adds of a vector: what rows are compared by. */
   double (*cost)(const jimm_kernel *row, const jimm_problem *problem);
-  /* Bytes of the packed weights; SIZE_MAX: more than there can be. Missing: the row packs nothing.
-   */
+  /* Bytes of the packed weights; SIZE_MAX: more than there can be. Rows with a type of
+   * weights have this and pack. */
   size_t (*packed_bytes)(const jimm_kernel *row, const jimm_problem *problem);
   /* Writes them to `packed`, which is zeroed and aligned to 64. */
   void (*pack)(const jimm_kernel *row, const jimm_problem *problem, const jimm_weights *weights,
@@ -65,6 +65,9 @@ typedef struct jimm_kernel_rules {
   /* Bytes of scratch memory for all of `threads`, of which a task takes a part by its thread's
    * index. Missing: none. */
   size_t (*scratch)(const jimm_kernel *row, const jimm_problem *problem, size_t threads);
+  /* Of conv2d: whether the taps of a kernel's row may come as one, of kernel_width * channels
+   * channels, when the input has few channels (the packed weights are those of the problem). */
+  bool joins_taps;
 } jimm_kernel_rules;
 
 struct jimm_kernel {

@@ -95,25 +95,28 @@ jimm_status jimm_choose_layout(const jimm_lowering *l, const char *op, const jim
 }
 
 static jimm_status choose_rows(jimm_lowering *l, jimm_value head) {
-  const jimm_plan *plan = l->plan;
-  jimm_choice *choice = &l->choices[head];
+  jimm_plan *plan = l->plan;
   const char *ops[JIMM_MAX_ROWS] = {NULL};
   if (!jimm_kernel_ops(l, head, ops)) {
     return JIMM_OK;
   }
-  choice->problem = problem_of_node(l, head);
+  jimm_choice choice = {.problem = problem_of_node(l, head)};
   for (int32_t i = 0; i < JIMM_MAX_ROWS && ops[i] != NULL; i++) {
-    choice->problem.op = ops[i];
-    choice->rows[i] = jimm_kernel_choose(plan->kernels, &choice->problem, plan->features);
-    if (choice->rows[i] == NULL) {
-      const char *missing = ops[i];
-      *choice = (jimm_choice){.rows = {NULL}};
+    choice.problem.op = ops[i];
+    choice.rows[i] = jimm_kernel_choose(plan->kernels, &choice.problem, plan->features);
+    if (choice.rows[i] == NULL) {
       /* a reference operator computes one node */
       return l->fusions.of[head].end == head
                  ? JIMM_OK
-                 : jimm_fail(JIMM_ERROR_INTERNAL, "plan: there is no kernel %s", missing);
+                 : jimm_fail(JIMM_ERROR_INTERNAL, "plan: there is no kernel %s", ops[i]);
     }
   }
+  jimm_choice *kept = jimm_arena_alloc(&plan->objects, sizeof(*kept));
+  if (kept == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
+  *kept = choice;
+  l->choices[head] = kept;
   return JIMM_OK;
 }
 

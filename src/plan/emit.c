@@ -52,7 +52,7 @@ jimm_status jimm_unary_step(jimm_lowering *l, jimm_value head, size_t args_size,
   jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   jimm_status status = jimm_get_operands(l, head, &o);
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, l->choices[head].rows[0], args_size, step);
+    status = jimm_new_step(l, head, l->choices[head]->rows[0], args_size, step);
   }
   if (status == JIMM_OK) {
     jimm_step_ref(*step, x_field, o.x, access);
@@ -124,6 +124,6 @@ bool jimm_kernel_ops(const jimm_lowering *l, jimm_value head, const char *ops[JI
 }
 
 jimm_status jimm_emit(jimm_lowering *l, jimm_value head, bool *done) {
-  *done = l->choices[head].rows[0] != NULL;
+  *done = l->choices[head] != NULL;
   return *done ? emitter_of(l, jimm_graph_node(l->graph, head))->emit(l, head) : JIMM_OK;
 }

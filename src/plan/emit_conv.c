@@ -51,8 +51,8 @@ jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head) {
   jimm_plan *plan = l->plan;
   const jimm_fusion *f = &l->fusions.of[head];
   const jimm_node *node = jimm_graph_node(l->graph, head);
-  const jimm_problem *p = &l->choices[head].problem;
-  const jimm_kernel *row = l->choices[head].rows[0];
+  const jimm_problem *p = &l->choices[head]->problem;
+  const jimm_kernel *row = l->choices[head]->rows[0];
   const jimm_value input = l->fusions.alias[node->inputs[0]];
   const size_t channels = p->channels * p->groups; /* of a pixel */
   jimm_conv_args c = {
@@ -86,7 +86,7 @@ jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head) {
   };
   jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   jimm_status status = JIMM_OK;
-  if (reads_rows(l, node, p)) {
+  if (row->rules->joins_taps && reads_rows(l, node, p)) {
     status = use_rows(l, input, p, &c, &o.x);
   }
   if (status == JIMM_OK) {

@@ -43,7 +43,7 @@ jimm_status jimm_emit_batch_norm(jimm_lowering *l, jimm_value head) {
     status = jimm_pack_affine(l->plan->model, head, e.channels, &args.affine, &bytes);
   }
   l->plan->packed_bytes += bytes;
-  const jimm_kernel *row = l->choices[head].rows[0];
+  const jimm_kernel *row = l->choices[head]->rows[0];
   return status == JIMM_OK ? emit_affine(l, head, &o, JIMM_NO_BUFFER, row, &args) : status;
 }
 
@@ -95,7 +95,7 @@ jimm_status jimm_emit_statistics_norm(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_extent e = jimm_extent_of(&l->shapes[head]);
   const variety v = variety_of(node, &e);
-  const jimm_kernel *const *rows = l->choices[head].rows;
+  const jimm_kernel *const *rows = l->choices[head]->rows;
   const size_t blocks = moment_blocks(&e);
   jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   int32_t sums = JIMM_NO_BUFFER;

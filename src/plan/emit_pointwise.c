@@ -12,7 +12,7 @@ jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head) {
     status = jimm_lower_value(l, node->inputs[1], &other);
   }
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, l->choices[head].rows[0], sizeof(jimm_sum_args), &step);
+    status = jimm_new_step(l, head, l->choices[head]->rows[0], sizeof(jimm_sum_args), &step);
   }
   if (status != JIMM_OK) {
     return status;
@@ -50,7 +50,7 @@ jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
     status = jimm_lower_value(l, node->inputs[1], &gate);
   }
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, l->choices[head].rows[0], sizeof(jimm_mul_args), &step);
+    status = jimm_new_step(l, head, l->choices[head]->rows[0], sizeof(jimm_mul_args), &step);
   }
   if (status != JIMM_OK) {
     return status;

@@ -11,8 +11,7 @@
 /* What computes the fusion that starts at a node. */
 typedef struct jimm_choice {
   jimm_problem problem;
-  const jimm_kernel *rows[JIMM_MAX_ROWS]; /* of its steps, in order; the first NULL: none does, the
-                                             reference operator */
+  const jimm_kernel *rows[JIMM_MAX_ROWS]; /* of its steps, in order */
 } jimm_choice;
 
 typedef struct jimm_lowering {
@@ -21,7 +20,7 @@ typedef struct jimm_lowering {
   jimm_shape *shapes; /* [nodes] */
   int32_t *buffers;   /* [nodes] where a value is, channels-last; JIMM_NO_BUFFER: not yet made */
   jimm_fusions fusions;
-  jimm_choice *choices; /* [nodes] for nodes that start a step */
+  jimm_choice **choices; /* [nodes] for nodes that start a step; NULL: the reference operator */
 } jimm_lowering;
 
 /* Any shape as images x channels x pixels: what channels-last means for it. [N, F] has one pixel

@@ -336,5 +336,5 @@ static void pack(const jimm_kernel *row, const jimm_problem *p, const jimm_weigh
 }
 
 const jimm_kernel_rules jimm_conv2d_igemm_rules = {
-    .cost = cost, .packed_bytes = packed_bytes, .pack = pack};
+    .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .joins_taps = true};
 #endif
