@@ -80,16 +80,6 @@ static int parse(int argc, char **argv, settings *s) {
   return s->model != NULL;
 }
 
-/* Multiply-adds of a convolution step; 0 for others. */
-static double step_macs(const jimm_step *step) {
-  if (step->conv == NULL) {
-    return 0.0;
-  }
-  const jimm_conv_args *c = step->conv;
-  return (double)c->rows * (double)(c->outputs * c->groups) *
-         (double)(c->channels * c->kernel_height * c->kernel_width);
-}
-
 static void time_layers(jimm_plan *plan) {
   enum { ROUNDS = 15 };
   double *best = calloc((size_t)plan->step_count, sizeof(double));
@@ -105,8 +95,9 @@ static void time_layers(jimm_plan *plan) {
   char shape[JIMM_SHAPE_TEXT];
   for (int32_t i = 0; best != NULL && i < plan->step_count; i++) {
     const jimm_step *step = &plan->steps[i];
-    fprintf(stderr, "%8.3f ms %7.1f GFLOP/s  %-28s %-20s %s\n", best[i] * 1e3,
-            2e-9 * step_macs(step) / best[i], step->kernel,
+    fprintf(stderr, "%8.3f ms %7.1f GFLOP/s %6.1f GB/s  %-28s %-20s %s\n", best[i] * 1e3,
+            2e-9 * (double)step->macs / best[i],
+            1e-9 * (double)(step->bytes_read + step->bytes_written) / best[i], step->kernel,
             jimm_shape_format(&step->shape, shape, sizeof(shape)), step->nodes);
   }
   free(best);

@@ -98,8 +98,8 @@ void cli_print_man(FILE *file) {
   }
   fputs(".SH ENVIRONMENT\n", file);
   print_item(file, "JIMM_CPU",
-             "the highest instruction set to use: baseline, avx2 or avx512. Without it, the best "
-             "that the processor has.");
+             "the instruction sets to use: baseline, avx2, avx512, or these and single features "
+             "(avx512_bf16) joined by commas. Without it, all that the processor has.");
   print_item(file, "HF_HUB_CACHE, HF_HOME",
              "the cache of downloaded weights: $HF_HUB_CACHE, else $HF_HOME/hub, else "
              "~/.cache/huggingface/hub.");

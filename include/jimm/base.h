@@ -76,8 +76,10 @@ JIMM_API void jimm_set_log(jimm_log_callback callback, void *context, jimm_log_l
 
 /* ---- processor ---- */
 
-/* Instruction-set levels, each containing those before it. */
+/* Instruction-set levels, each containing those before it: names for people, each for a set of
+ * features. A processor has features beyond its level, which kernels ask for one by one. */
 typedef enum jimm_isa {
+  JIMM_ISA_BEST = -1,    /* no level: all features that there are */
   JIMM_ISA_BASELINE = 0, /* what the compiler targets: SSE2 on x86-64, NEON on aarch64 */
   JIMM_ISA_AVX2 = 1,     /* AVX2, FMA, F16C, BMI */
   JIMM_ISA_AVX512 = 2    /* AVX-512 F, BW, DQ, VL, CD */
@@ -86,12 +88,30 @@ typedef enum jimm_isa {
 #define JIMM_ISA_COUNT 3
 
 /* The highest level that the processor and the operating system support (CPUID and XCR0) and that
- * the environment variable JIMM_CPU (baseline, avx2, avx512) does not mask. An unknown value of
- * JIMM_CPU masks nothing and is logged. */
+ * the environment variable JIMM_CPU does not mask: a level (baseline, avx2, avx512) stands for its
+ * features; several, joined by commas, and single features (avx512_bf16) for all of theirs. An
+ * unknown name in JIMM_CPU masks nothing and is logged. */
 JIMM_API jimm_isa jimm_cpu_isa(void);
 
 /* The level's name as JIMM_CPU spells it; NULL when there is no such level. */
 JIMM_API const char *jimm_isa_name(jimm_isa isa);
+
+/* ---- precision ---- */
+
+/* How exactly a plan computes. The words are those of PyTorch's set_float32_matmul_precision. */
+typedef enum jimm_precision {
+  JIMM_PRECISION_HIGHEST = 0 /* as float32 does, or better */
+} jimm_precision;
+
+#define JIMM_PRECISION_COUNT 1
+
+/* "highest"; NULL when there is no such precision. */
+JIMM_API const char *jimm_precision_name(jimm_precision precision);
+
+/* The house bar: the error that an output may have against the same network in float64, relative to
+ * the largest value, where timm's own float32 run has `timm_error`: some times that (at highest,
+ * three times), but never less than a floor (2e-6). 0 when there is no such precision. */
+JIMM_API double jimm_house_bar(jimm_precision precision, double timm_error);
 
 /* ---- threads ---- */
 

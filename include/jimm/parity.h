@@ -22,9 +22,7 @@ extern "C" {
 #define JIMM_LOGITS_TOL 1e-3
 #define JIMM_FEATURES_RTOL 1e-3
 /* Goldens hold timm's answers in float64 and the error of timm's own float32 run, both relative to
- * the largest value: jimm's error may be max(JIMM_HOUSE_FLOOR, JIMM_HOUSE_TIMES_TIMM x timm's). */
-#define JIMM_HOUSE_FLOOR 2e-6
-#define JIMM_HOUSE_TIMES_TIMM 3.0
+ * the largest value: jimm's error may be jimm_house_bar(precision, timm's). */
 
 /* ---- fixtures ---- */
 

@@ -19,18 +19,23 @@ typedef struct jimm_plan_options {
                                  than jimm_default_threads(), results do not depend on them */
   const char *const *outputs; /* names of graph outputs, in the order of jimm_plan_run */
   int32_t output_count;       /* 0: "logits" alone */
-  jimm_isa isa;               /* at most this level; JIMM_ISA_AVX512: the best there is */
+  jimm_isa isa;               /* at most this level; JIMM_ISA_BEST: all that there is */
+  jimm_precision precision;
 } jimm_plan_options;
-#define JIMM_PLAN_OPTIONS_INIT \
-  { sizeof(jimm_plan_options), 1, 224, 224, JIMM_THREADS_DEFAULT, NULL, 0, JIMM_ISA_AVX512 }
+#define JIMM_PLAN_OPTIONS_INIT                                                            \
+  {                                                                                       \
+    sizeof(jimm_plan_options), 1, 224, 224, JIMM_THREADS_DEFAULT, NULL, 0, JIMM_ISA_BEST, \
+        JIMM_PRECISION_HIGHEST                                                            \
+  }
 
 /* Fused steps over packed weights (which belong to the model) and one activation arena. One caller
  * at a time; several plans of one model may run at once. Its thread pool is made at the first run.
  * For a given plan, thread count and instruction set the results are the same bits every time. */
 typedef struct jimm_plan jimm_plan;
 
-/* Retains the model. Errors: shapes that do not fit (naming the node), an unknown output, an
- * operator without a kernel, a size that overflows, a thread count out of range. */
+/* Retains the model. Operators without a kernel run through their reference implementation. Errors:
+ * shapes that do not fit (naming the node), an unknown output, a size that overflows, a thread
+ * count, a level or a precision that there is not. */
 JIMM_API jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options *options,
                                       jimm_plan **plan);
 JIMM_API void jimm_plan_close(jimm_plan **plan);
@@ -50,10 +55,11 @@ typedef struct jimm_plan_stats {
   int32_t steps;
   int64_t macs;
   jimm_isa isa;
-  int32_t threads; /* that run its steps */
+  int32_t threads;      /* that run its steps */
+  const char *features; /* what its kernels may use, "fma f16c avx2"; lives as long as the plan */
 } jimm_plan_stats;
 #define JIMM_PLAN_STATS_INIT \
-  { sizeof(jimm_plan_stats), 0, 0, 0, 0, JIMM_ISA_BASELINE, 0 }
+  { sizeof(jimm_plan_stats), 0, 0, 0, 0, JIMM_ISA_BASELINE, 0, NULL }
 JIMM_API jimm_status jimm_plan_get_stats(const jimm_plan *plan, jimm_plan_stats *stats);
 /* One line a step: kernel, node names, shapes. The caller frees *text with jimm_text_free. */
 JIMM_API jimm_status jimm_plan_print(const jimm_plan *plan, char **text);

@@ -12,12 +12,23 @@
 #include "base/locale.h"
 #include "base/os.h"
 
+/* A thread's part of a run: the indices from `next` to `end`. It takes them one by one, and then
+ * those that others have not come to. On a cache line of its own. */
+typedef struct share {
+  _Alignas(JIMM_ALIGNMENT) atomic_size_t next;
+  size_t end;
+} share;
+
 struct jimm_pool {
   int threads;
   bool started;
   pid_t process;         /* the process that started the threads, */
   unsigned generation;   /* and how many forks lay between it and the first one */
   pthreadpool_t workers; /* NULL with one thread: the caller does everything */
+  jimm_task task;        /* of the run that goes on: its context and shares in use, too */
+  void *context;
+  size_t shares;
+  share share[]; /* [threads] */
 };
 
 /* Threads do not survive fork. Children are told from parents by a count that fork raises, and by
@@ -45,11 +56,12 @@ jimm_status jimm_pool_create(int threads, jimm_pool **pool) {
                      "threads is %d, expected 1 to %d (or %d for the default)", threads,
                      JIMM_THREADS_MAX, JIMM_THREADS_DEFAULT);
   }
-  jimm_pool *made = jimm_calloc(1, sizeof *made);
+  const int resolved = threads == JIMM_THREADS_DEFAULT ? jimm_default_threads() : threads;
+  jimm_pool *made = jimm_calloc(1, sizeof *made + (size_t)resolved * sizeof made->share[0]);
   if (made == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  made->threads = threads == JIMM_THREADS_DEFAULT ? jimm_default_threads() : threads;
+  made->threads = resolved;
   *pool = made;
   return JIMM_OK;
 }
@@ -156,33 +168,47 @@ jimm_status jimm_pool_start(jimm_pool *pool) {
 #ifdef THREAD_SANITIZER
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
-
-typedef struct ordered_task {
-  void (*task)(void *context, size_t index);
-  void *context;
-  char before, after;
-} ordered_task;
-
-static void run_ordered(void *context, size_t index) {
-  ordered_task *o = context;
-  __tsan_acquire(&o->before);
-  o->task(o->context, index);
-  __tsan_release(&o->after);
-}
+#define ACQUIRE(address) __tsan_acquire(address)
+#define RELEASE(address) __tsan_release(address)
+#else
+#define ACQUIRE(address) ((void)(address))
+#define RELEASE(address) ((void)(address))
 #endif
 
-void jimm_pool_run(jimm_pool *pool, void (*task)(void *context, size_t index), void *context,
-                   size_t count, bool more) {
+/* What pthreadpool calls a task: the whole work of one thread, whose index is thus that of the
+ * task. A thread that comes late may find its share done by others. */
+static void work(void *context, size_t thread) {
+  jimm_pool *pool = context;
+  ACQUIRE(&pool->task);
+  for (size_t i = 0; i < pool->shares; i++) {
+    share *s = &pool->share[(thread + i) % pool->shares];
+    while (atomic_load_explicit(&s->next, memory_order_relaxed) < s->end) {
+      const size_t index = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+      if (index < s->end) {
+        pool->task(pool->context, index, thread);
+      }
+    }
+  }
+  RELEASE(&pool->context);
+}
+
+void jimm_pool_run(jimm_pool *pool, jimm_task task, void *context, size_t count, bool more) {
+  const size_t threads = (size_t)pool->threads;
   uint32_t flags = PTHREADPOOL_FLAG_DISABLE_DENORMALS;
   if (!more) {
     flags |= PTHREADPOOL_FLAG_YIELD_WORKERS;
   }
-#ifdef THREAD_SANITIZER
-  ordered_task ordered = {task, context, 0, 0};
-  __tsan_release(&ordered.before);
-  pthreadpool_parallelize_1d(pool->workers, run_ordered, &ordered, count, flags);
-  __tsan_acquire(&ordered.after);
-#else
-  pthreadpool_parallelize_1d(pool->workers, task, context, count, flags);
-#endif
+  pool->task = task;
+  pool->context = context;
+  pool->shares = count < threads ? count : threads;
+  size_t first = 0;
+  for (size_t i = 0; i < pool->shares; i++) {
+    const size_t end = first + (count - first) / (pool->shares - i);
+    atomic_store_explicit(&pool->share[i].next, first, memory_order_relaxed);
+    pool->share[i].end = end;
+    first = end;
+  }
+  RELEASE(&pool->task);
+  pthreadpool_parallelize_1d(pool->workers, work, pool, pool->shares, flags);
+  ACQUIRE(&pool->context);
 }

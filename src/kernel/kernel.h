@@ -1,9 +1,9 @@
-/* Kernels: the tasks that plans are made of, one per operator and instruction set (kernels.def).
+/* Kernels: the tasks that plans are made of, and the table of them (kernels.def).
  *
- * A task has the signature of jimm_pool_run: task(args, index), index below the count that the
- * args' split says; every index writes its own part of the output, so the split over threads never
- * changes a result. Activations are channels-last: [images][pixels][channels], dense, float32. All
- * counts and strides are in elements.
+ * A row of the table says what it computes, of which types, what it needs of the processor, and
+ * what it thinks of a problem: whether it takes it, what it would cost, how it wants the weights.
+ * Several rows may serve one operator; a plan takes the cheapest (plan/choose.c). What tasks are
+ * given is in kernel/args.h.
  */
 #ifndef JIMM_KERNEL_KERNEL_H
 #define JIMM_KERNEL_KERNEL_H
@@ -12,190 +12,107 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jimm/base.h>
-#include <jimm/graph.h>
 #include <jimm/tensor.h>
 
-typedef void (*jimm_task)(void *args, size_t index);
+#include "base/cpu.h"
+#include "base/pool.h"
 
-typedef struct jimm_kernel {
-  const char *name; /* "conv2d_igemm_f32_avx2" */
-  const char *op;
-  jimm_dtype dtype;
-  jimm_isa isa;
-  jimm_task task;
-  int32_t rows, columns;
-} jimm_kernel;
-
-/* The kernel of operator `op` (a name of kernels.def) for at most this instruction set; NULL when
- * there is none. */
-const jimm_kernel *jimm_kernel_find(const char *op, jimm_dtype dtype, jimm_isa isa);
-
-/* ---- convolution and matrix product: implicit GEMM ----
- *
- * y[m][o] = relu(sum over taps t and channels c of x(m, t)[c] * w[o][t][c] + bias[o] +
- * residual[m][o])
- *
- * m runs over images, output rows and output columns. Weights are packed in panels of `columns`
- * outputs, [group][panel][tap][channel][columns], zero-filled at the end of a group; bias likewise,
- * [group][panel][columns]. Sums run over taps and channels in blocks of at most JIMM_CONV_BLOCK
- * products, each summed from zero, then added up in order: the same order for every element,
- * whatever the split. */
-#define JIMM_CONV_BLOCK 256
-#define JIMM_CONV_MAX_ROWS 96 /* rows of one task's block */
-
-typedef struct jimm_conv_args {
-  const float *x, *weights, *bias,
-      *zeros;            /* zeros: at least `channels` zeros, stands for padding */
-  const float *residual; /* laid out as y; NULL: none */
-  float *y;
-  size_t rows; /* images * out_height * out_width */
-  size_t out_height, out_width;
-  int64_t in_height, in_width;                    /* taps outside read zeros */
-  size_t image_stride, row_stride, column_stride; /* of x */
+/* What a step is asked to compute, for ONE image: neither batch nor threads are in it, so that no
+ * choice can depend on them, and results are the same bits for any of both. */
+typedef struct jimm_problem {
+  const char *op;           /* an operator of kernels.def */
+  jimm_precision precision; /* that the result must have: rows of fewer bits look at it */
+  jimm_dtype input, output; /* of the activations */
+  size_t channels, outputs; /* of one group */
+  size_t groups;
+  size_t in_height, in_width, out_height, out_width;
+  /* convolutions and pools; else 1, 1, 0, 1 */
   size_t kernel_height, kernel_width;
   int64_t stride[2], padding[2], dilation[2];
-  size_t channels, outputs, groups; /* channels and outputs of one group */
-  size_t output_stride;             /* of y and residual from row to row */
-  bool relu;
-  /* the split: index = group_of_panels * row_blocks + row_block */
-  size_t block_rows, row_blocks, task_panels, panels; /* panels: of all groups */
-} jimm_conv_args;
+} jimm_problem;
 
-/* ---- layout ---- */
+/* The weights of a problem before they are packed, as plain arrays: element (o, c, t) of output o
+ * of all groups, channel c of its group and tap t is weights[(o * channels + c) * taps + t]; taps
+ * are kernel_height * kernel_width in row-major order. A packed weight is weight * scale[o],
+ * rounded to the row's type once; bias[o] is the bias, `scale` applied already. */
+typedef struct jimm_weights {
+  const float *weights;
+  const double *scale, *bias; /* [groups * outputs] */
+} jimm_weights;
 
-/* channels_last: [images][channels][pixels] at *source to channels-last rows, with a border of
- * zeros when `pad` says so; index = image * height + row (padding rows of the top belong to the
- * first row, those of the bottom to the last). channels_first: the way back, to *target; no
- * padding; index = image * row_blocks + block. */
-typedef struct jimm_layout_args {
-  const float *const *source; /* channels_last: where the pointer of the caller's tensor is */
-  float *const *target;       /* channels_first, likewise */
-  float *inner;               /* the channels-last side */
-  size_t images, channels, height, width;
-  size_t pad[4]; /* top, bottom, left, right */
-} jimm_layout_args;
+/* An instruction set that kernels are compiled for: a row of sets.def. */
+typedef struct jimm_kernel_set {
+  const char *name;
+  size_t vector_bytes;
+  jimm_features features;
+} jimm_kernel_set;
 
-/* pad2d: a border of `value`; index = image * (out height) + output row. */
-typedef struct jimm_pad_args {
-  const float *x;
-  float *y;
-  size_t images, channels, height, width; /* of x */
-  size_t pad[4];                          /* top, bottom, left, right */
-  float value;
-} jimm_pad_args;
+typedef struct jimm_kernel jimm_kernel;
 
-/* ---- pooling ---- */
+/* What rows think of problems. They run on any processor, also where the task does not. Every
+ * function but cost may be missing (NULL). */
+typedef struct jimm_kernel_rules {
+  /* Whether the row computes it; missing: always. */
+  bool (*accepts)(const jimm_kernel *row, const jimm_problem *problem);
+  /* The time that an image takes, in multiply-adds of a vector: what rows are compared by. */
+  double (*cost)(const jimm_kernel *row, const jimm_problem *problem);
+  /* Bytes of the packed weights; SIZE_MAX: more than there can be. Rows with a type of
+   * weights have this and pack. */
+  size_t (*packed_bytes)(const jimm_kernel *row, const jimm_problem *problem);
+  /* Writes them to `packed`, which is zeroed and aligned to 64. */
+  void (*pack)(const jimm_kernel *row, const jimm_problem *problem, const jimm_weights *weights,
+               void *packed);
+  /* Bytes of scratch memory for all of `threads`, of which a task takes a part by its thread's
+   * index. Missing: none. */
+  size_t (*scratch)(const jimm_kernel *row, const jimm_problem *problem, size_t threads);
+  /* Of conv2d: whether the taps of a kernel's row may come as one, of kernel_width * channels
+   * channels, when the input has few channels (the packed weights are those of the problem). */
+  bool joins_taps;
+} jimm_kernel_rules;
 
-/* max_pool2d, avg_pool2d: index = image * out_height + output row. */
-typedef struct jimm_pool_args {
-  const float *x;
-  float *y;
-  size_t images, channels;
-  int64_t in_height, in_width, out_height, out_width;
-  int64_t kernel[2], stride[2], padding[2];
-  bool count_include_pad;
-} jimm_pool_args;
+struct jimm_kernel {
+  const char *name; /* "conv2d_igemm_f32_avx2" */
+  const char *op;
+  jimm_dtype input, weight, output; /* weight: JIMM_DTYPE_NONE when it has none */
+  const jimm_kernel_set *set;
+  int32_t rows, columns; /* of a matrix kernel: the block of the output that it computes at once */
+  jimm_task task;
+  const jimm_kernel_rules
+      *rules; /* NULL: takes every problem of its operator and types at cost 1 */
+};
 
-/* blur_pool2d: index = image * out_height + output row. filter is the binomial filter of one
- * direction, filter_size coefficients. */
-typedef struct jimm_blur_args {
-  const float *x;
-  float *y;
-  size_t images, channels;
-  int64_t in_height, in_width, out_height, out_width;
-  int64_t filter_size, stride, padding;
-  float filter[JIMM_MAX_BLUR_FILTER];
-} jimm_blur_args;
-
-/* global_pool: index = image * channel_blocks + block, blocks of JIMM_CHANNEL_BLOCK channels. */
-#define JIMM_CHANNEL_BLOCK 64
-typedef struct jimm_global_pool_args {
-  const float *x;
-  float *y;
-  size_t images, pixels, channels;
-  int32_t type; /* jimm_pool_type */
-} jimm_global_pool_args;
-
-/* ---- normalisation and pointwise ---- */
-
-/* moments: per channel, sums in float64 of x - s and (x - s)^2 over the pixels of a block, s the
- * channel's value at the image's first pixel; index = image * blocks + block. sums is
- * [images][blocks][2][channels]. */
-typedef struct jimm_moments_args {
-  const float *x;
-  double *sums;
-  size_t images, pixels, channels, blocks;
-} jimm_moments_args;
-
-/* group_norm, global_response_norm: from the sums to center, scale and shift [images][3][channels];
- * index = image. group_norm divides by the deviation about the group's mean (about_mean) or about
- * zero, and `center` is the mean or zero. */
-typedef struct jimm_norm_args {
-  const float *x, *weight, *bias;
-  const double *sums;
-  float *affine;
-  size_t images, pixels, channels, blocks, groups;
-  double eps;
-  bool about_mean, center;
-} jimm_norm_args;
-
-/* affine: y = max(relu((x - center) * scale + shift + residual), least) per channel; the three
- * vectors lie one after the other, for each image anew when affine_stride is not 0.
- * gated_affine: y = x * sigmoid(x * gate) * scale + shift. index = image * blocks + block, blocks
- * of pixels. */
-typedef struct jimm_affine_args {
-  const float *x, *affine, *residual; /* residual: NULL for none */
-  const float *least, *gate;          /* [channels] of affine, NULL for none; of gated_affine */
-  float *y;
-  size_t images, pixels, channels, blocks, affine_stride;
-  bool relu;
-} jimm_affine_args;
-
-/* channel_norm: the operator, for `rows` pixels of all images; index: blocks of block_rows. */
-typedef struct jimm_channel_norm_args {
-  const float *x, *weight, *bias; /* bias: NULL for none */
-  float *y;
-  size_t rows, channels, block_rows;
-  int32_t type; /* jimm_channel_norm_type */
-  double eps;
-} jimm_channel_norm_args;
-
-/* sum: y = relu(x + other), other NULL for none; index: blocks of JIMM_SUM_BLOCK elements. */
-#define JIMM_SUM_BLOCK 16384
-typedef struct jimm_sum_args {
-  const float *x, *other;
-  float *y;
+typedef struct jimm_kernel_list {
+  const jimm_kernel *rows;
   size_t count;
-  bool relu;
-} jimm_sum_args;
+} jimm_kernel_list;
 
-/* mul: y = relu(x * gate + residual); gate moves on by gate_image from image to image and by
- * gate_pixel from pixel to pixel (0: the same again). index = image * blocks + block, blocks of
- * pixels. */
-typedef struct jimm_mul_args {
-  const float *x, *gate, *residual; /* residual: NULL for none */
-  float *y;
-  size_t images, pixels, channels, blocks, gate_image, gate_pixel;
-  bool relu;
-} jimm_mul_args;
+/* kernels.def */
+extern const jimm_kernel_list jimm_kernels;
 
-/* sigmoid, silu, gelu, gelu_tanh: index: blocks of JIMM_UNARY_BLOCK elements. */
-#define JIMM_UNARY_BLOCK 4096
-typedef struct jimm_unary_args {
-  const float *x;
-  float *y;
-  size_t count;
-} jimm_unary_args;
+/* Whether a row computes the problem with these features, and what it costs. */
+bool jimm_kernel_accepts(const jimm_kernel *kernel, const jimm_problem *problem,
+                         jimm_features features);
+double jimm_kernel_cost(const jimm_kernel *kernel, const jimm_problem *problem);
 
-/* The tasks, and the register tiles as constants. */
-#define KERNEL(op, variant, dtype, isa, rows, columns)                    \
-  void jimm_##op##_##variant##_##dtype##_##isa(void *args, size_t index); \
-  enum {                                                                  \
-    jimm_##op##_##variant##_##dtype##_##isa##_rows = rows,                \
-    jimm_##op##_##variant##_##dtype##_##isa##_columns = columns           \
+/* The tasks, and the blocks of matrix kernels as constants. */
+#define PLAIN(file, op, variant, set) \
+  void jimm_##op##_##variant##_f32_##set(void *args, size_t index, size_t thread);
+#define KERNEL(file, op, variant, input, weight, output, set, rows, columns)             \
+  void jimm_##op##_##variant##_##input##_##set(void *args, size_t index, size_t thread); \
+  enum {                                                                                 \
+    jimm_##op##_##variant##_##input##_##set##_rows = rows,                               \
+    jimm_##op##_##variant##_##input##_##set##_columns = columns                          \
   };
 #include "kernel/kernels.def"
 #undef KERNEL
+#undef PLAIN
+
+/* The rules, which the rows of one operator and variant share. */
+#define PLAIN(file, op, variant, set)
+#define KERNEL(file, op, variant, input, weight, output, set, rows, columns) \
+  extern const jimm_kernel_rules jimm_##op##_##variant##_rules;
+#include "kernel/kernels.def"
+#undef KERNEL
+#undef PLAIN
 
 #endif

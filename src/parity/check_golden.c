@@ -129,7 +129,7 @@ static jimm_status measure_case(jimm_parity_book *book, const jimm_golden_case *
     status = jimm_golden_measure(test_case, want, &outputs[i], &output.error);
     output.difference = output.error * want->max_abs;
     output.measured = output.error;
-    output.bar = fmax(JIMM_HOUSE_FLOOR, JIMM_HOUSE_TIMES_TIMM * want->timm_error);
+    output.bar = jimm_house_bar(JIMM_PRECISION_HIGHEST, want->timm_error);
     if (status == JIMM_OK) {
       status = jimm_parity_book_add(book, &output, false);
     }

@@ -7,7 +7,7 @@
 
 #define SEED 1
 #define OTHER_SEED 2
-#define TEN_BARS (10 * JIMM_HOUSE_FLOOR)
+#define TEN_BARS (10 * jimm_house_bar(JIMM_PRECISION_HIGHEST, 0.0))
 
 static const char *const logits_name[] = {"logits"};
 

@@ -20,11 +20,21 @@ typedef struct jimm_operands {
 /* Fills in what is JIMM_NO_BUFFER; y becomes the channels-last value of the fusion at `head`. */
 jimm_status jimm_get_operands(jimm_lowering *l, jimm_value head, jimm_operands *o);
 
-/* A step of kernel `kernel_op` from input 0 to the value of the fusion at `head`, with zeroed args
- * of that size; x_field and y_field are where the pointers lie in them. */
-jimm_status jimm_unary_step(jimm_lowering *l, jimm_value head, const char *kernel_op,
-                            size_t args_size, size_t x_field, size_t y_field, jimm_access access,
-                            jimm_step **step);
+/* A step from input 0 to the value of the fusion at `head`, of the first row that was chosen for
+ * it, with zeroed args of that size; x_field and y_field are where the pointers lie in them. */
+jimm_status jimm_unary_step(jimm_lowering *l, jimm_value head, size_t args_size, size_t x_field,
+                            size_t y_field, jimm_access access, jimm_step **step);
+
+/* Gives a step the scratch memory that its row asks for, in the pointer at `field` of its args. */
+jimm_status jimm_add_scratch(jimm_lowering *l, jimm_step *step, const jimm_kernel *row,
+                             const jimm_problem *problem, size_t field);
+
+/* What is fused behind the node `head`; the residual is a ref of the step. */
+jimm_epilogue jimm_epilogue_of(const jimm_lowering *l, jimm_value head);
+
+/* The operators of kernels.def whose rows, one a step, compute the fusion that starts at `head`;
+ * false when none do: emit.c. */
+bool jimm_kernel_ops(const jimm_lowering *l, jimm_value head, const char *ops[JIMM_MAX_ROWS]);
 
 /* The steps of one operator each, and all that is fused behind it. */
 jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head);            /* emit_conv.c */

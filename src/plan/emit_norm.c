@@ -1,13 +1,14 @@
 /* Steps of normalisation. */
 #include "plan/emit.h"
 
-/* The step `kernel`, which applies center, scale and shift: from the buffer `affine`, or from
+/* The step of `row`, which applies center, scale and shift: from the buffer `affine`, or from
  * args->affine. Of args, affine, least and gate are the caller's. */
 static jimm_status emit_affine(jimm_lowering *l, jimm_value head, const jimm_operands *o,
-                               int32_t affine, const char *kernel, const jimm_affine_args *args) {
+                               int32_t affine, const jimm_kernel *row,
+                               const jimm_affine_args *args) {
   const jimm_extent e = jimm_extent_of(&l->shapes[head]);
   jimm_step *step;
-  const jimm_status status = jimm_new_step(l, head, kernel, sizeof(jimm_affine_args), &step);
+  const jimm_status status = jimm_new_step(l, head, row, sizeof(jimm_affine_args), &step);
   if (status != JIMM_OK) {
     return status;
   }
@@ -19,14 +20,14 @@ static jimm_status emit_affine(jimm_lowering *l, jimm_value head, const jimm_ope
   a->channels = e.channels;
   a->blocks = blocks > e.pixels ? e.pixels : blocks;
   a->affine_stride = affine != JIMM_NO_BUFFER ? 3 * e.channels : 0;
-  a->relu = l->fusions.of[head].relu;
+  a->epilogue = jimm_epilogue_of(l, head);
   step->count = e.images * a->blocks;
   jimm_step_ref(step, offsetof(jimm_affine_args, x), o->x, JIMM_REUSE);
   if (affine != JIMM_NO_BUFFER) {
     jimm_step_ref(step, offsetof(jimm_affine_args, affine), affine, JIMM_READ);
   }
   if (o->residual != JIMM_NO_BUFFER) {
-    jimm_step_ref(step, offsetof(jimm_affine_args, residual), o->residual, JIMM_REUSE);
+    jimm_step_ref(step, offsetof(jimm_affine_args, epilogue.residual), o->residual, JIMM_REUSE);
   }
   jimm_step_ref(step, offsetof(jimm_affine_args, y), o->y, JIMM_WRITE);
   return JIMM_OK;
@@ -42,7 +43,8 @@ jimm_status jimm_emit_batch_norm(jimm_lowering *l, jimm_value head) {
     status = jimm_pack_affine(l->plan->model, head, e.channels, &args.affine, &bytes);
   }
   l->plan->packed_bytes += bytes;
-  return status == JIMM_OK ? emit_affine(l, head, &o, JIMM_NO_BUFFER, "affine", &args) : status;
+  const jimm_kernel *row = l->choices[head]->rows[0];
+  return status == JIMM_OK ? emit_affine(l, head, &o, JIMM_NO_BUFFER, row, &args) : status;
 }
 
 /* Blocks of pixels for the sums: by size alone, so that threads do not change the result. */
@@ -65,7 +67,6 @@ static jimm_status get_parameters(jimm_lowering *l, const jimm_node *node,
 
 /* What the norms with statistics over an image's pixels differ in. */
 typedef struct variety {
-  const char *statistics, *apply; /* kernels */
   size_t groups;
   double eps;
   bool about_mean, center;
@@ -74,18 +75,18 @@ typedef struct variety {
 static variety variety_of(const jimm_node *node, const jimm_extent *e) {
   if (jimm_node_is(node, "global_response_norm")) {
     const jimm_global_response_norm_attrs *a = node->attrs;
-    return (variety){"global_response_norm", "affine", 1, a->eps, false, false};
+    return (variety){1, a->eps, false, false};
   }
   if (jimm_node_is(node, "filter_response_norm")) {
     const jimm_filter_response_norm_attrs *a = node->attrs;
-    return (variety){"group_norm", "affine", e->channels, a->eps, false, false};
+    return (variety){e->channels, a->eps, false, false};
   }
   if (jimm_node_is(node, "evo_norm2d_s0")) {
     const jimm_evo_norm2d_s0_attrs *a = node->attrs;
-    return (variety){"group_norm", "gated_affine", (size_t)a->groups, a->eps, true, false};
+    return (variety){(size_t)a->groups, a->eps, true, false};
   }
   const jimm_group_norm_attrs *a = node->attrs;
-  return (variety){"group_norm", "affine", (size_t)a->groups, a->eps, true, true};
+  return (variety){(size_t)a->groups, a->eps, true, true};
 }
 
 /* group_norm, global_response_norm, evo_norm2d_s0, filter_response_norm: sums of every channel,
@@ -94,6 +95,7 @@ jimm_status jimm_emit_statistics_norm(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_extent e = jimm_extent_of(&l->shapes[head]);
   const variety v = variety_of(node, &e);
+  const jimm_kernel *const *rows = l->choices[head]->rows;
   const size_t blocks = moment_blocks(&e);
   jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   int32_t sums = JIMM_NO_BUFFER;
@@ -111,7 +113,7 @@ jimm_status jimm_emit_statistics_norm(jimm_lowering *l, jimm_value head) {
   }
   jimm_step *step;
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, "moments", sizeof(jimm_moments_args), &step);
+    status = jimm_new_step(l, head, rows[0], sizeof(jimm_moments_args), &step);
   }
   if (status != JIMM_OK) {
     return status;
@@ -121,7 +123,7 @@ jimm_status jimm_emit_statistics_norm(jimm_lowering *l, jimm_value head) {
   step->count = e.images * blocks;
   jimm_step_ref(step, offsetof(jimm_moments_args, x), o.x, JIMM_READ);
   jimm_step_ref(step, offsetof(jimm_moments_args, sums), sums, JIMM_WRITE);
-  status = jimm_new_step(l, head, v.statistics, sizeof(jimm_norm_args), &step);
+  status = jimm_new_step(l, head, rows[1], sizeof(jimm_norm_args), &step);
   if (status != JIMM_OK) {
     return status;
   }
@@ -140,7 +142,7 @@ jimm_status jimm_emit_statistics_norm(jimm_lowering *l, jimm_value head) {
   jimm_step_ref(step, offsetof(jimm_norm_args, sums), sums, JIMM_READ);
   jimm_step_ref(step, offsetof(jimm_norm_args, affine), affine, JIMM_WRITE);
   const jimm_affine_args args = {.least = parameters[2], .gate = parameters[2]};
-  return emit_affine(l, head, &o, affine, v.apply, &args);
+  return emit_affine(l, head, &o, affine, rows[2], &args);
 }
 
 jimm_status jimm_emit_channel_norm(jimm_lowering *l, jimm_value head) {
@@ -151,7 +153,7 @@ jimm_status jimm_emit_channel_norm(jimm_lowering *l, jimm_value head) {
   jimm_step *step;
   jimm_status status = get_parameters(l, node, parameters);
   if (status == JIMM_OK) {
-    status = jimm_unary_step(l, head, "channel_norm", sizeof(jimm_channel_norm_args),
+    status = jimm_unary_step(l, head, sizeof(jimm_channel_norm_args),
                              offsetof(jimm_channel_norm_args, x),
                              offsetof(jimm_channel_norm_args, y), JIMM_REUSE, &step);
   }

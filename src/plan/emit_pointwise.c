@@ -12,18 +12,21 @@ jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head) {
     status = jimm_lower_value(l, node->inputs[1], &other);
   }
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, "sum", sizeof(jimm_sum_args), &step);
+    status = jimm_new_step(l, head, l->choices[head]->rows[0], sizeof(jimm_sum_args), &step);
   }
   if (status != JIMM_OK) {
     return status;
   }
   jimm_sum_args *s = step->args;
   s->count = (size_t)jimm_shape_count(&l->shapes[head]);
-  s->relu = add ? l->fusions.of[head].relu : true;
+  s->epilogue = jimm_epilogue_of(l, head);
+  if (!add) {
+    s->epilogue.activation = JIMM_ACTIVATION_RELU;
+  }
   step->count = jimm_ceil_div(s->count, JIMM_SUM_BLOCK);
   jimm_step_ref(step, offsetof(jimm_sum_args, x), o.x, JIMM_REUSE);
   if (add) {
-    jimm_step_ref(step, offsetof(jimm_sum_args, other), other, JIMM_REUSE);
+    jimm_step_ref(step, offsetof(jimm_sum_args, epilogue.residual), other, JIMM_REUSE);
   }
   jimm_step_ref(step, offsetof(jimm_sum_args, y), o.y, JIMM_WRITE);
   return JIMM_OK;
@@ -47,7 +50,7 @@ jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
     status = jimm_lower_value(l, node->inputs[1], &gate);
   }
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, head, "mul", sizeof(jimm_mul_args), &step);
+    status = jimm_new_step(l, head, l->choices[head]->rows[0], sizeof(jimm_mul_args), &step);
   }
   if (status != JIMM_OK) {
     return status;
@@ -63,27 +66,21 @@ jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
                                      : shared ? 0
                                               : e.channels,
                        .gate_pixel = equal ? e.channels : 0,
-                       .relu = l->fusions.of[head].relu};
+                       .epilogue = jimm_epilogue_of(l, head)};
   step->count = e.images * m->blocks;
   jimm_step_ref(step, offsetof(jimm_mul_args, x), o.x, JIMM_REUSE);
   jimm_step_ref(step, offsetof(jimm_mul_args, gate), gate, equal ? JIMM_REUSE : JIMM_READ);
   if (o.residual != JIMM_NO_BUFFER) {
-    jimm_step_ref(step, offsetof(jimm_mul_args, residual), o.residual, JIMM_REUSE);
+    jimm_step_ref(step, offsetof(jimm_mul_args, epilogue.residual), o.residual, JIMM_REUSE);
   }
   jimm_step_ref(step, offsetof(jimm_mul_args, y), o.y, JIMM_WRITE);
   return JIMM_OK;
 }
 
 jimm_status jimm_emit_unary(jimm_lowering *l, jimm_value head) {
-  const jimm_node *node = jimm_graph_node(l->graph, head);
-  const char *kernel = node->op->name;
-  if (jimm_node_is(node, "gelu") &&
-      ((const jimm_gelu_attrs *)node->attrs)->approximate == JIMM_GELU_TANH) {
-    kernel = "gelu_tanh";
-  }
   jimm_step *step;
   const jimm_status status =
-      jimm_unary_step(l, head, kernel, sizeof(jimm_unary_args), offsetof(jimm_unary_args, x),
+      jimm_unary_step(l, head, sizeof(jimm_unary_args), offsetof(jimm_unary_args, x),
                       offsetof(jimm_unary_args, y), JIMM_REUSE, &step);
   if (status != JIMM_OK) {
     return status;

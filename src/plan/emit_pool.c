@@ -9,7 +9,7 @@ jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head) {
   const jimm_extent out = jimm_extent_of(&l->shapes[head]);
   jimm_step *step;
   const jimm_status status =
-      jimm_unary_step(l, head, node->op->name, sizeof(jimm_pool_args), offsetof(jimm_pool_args, x),
+      jimm_unary_step(l, head, sizeof(jimm_pool_args), offsetof(jimm_pool_args, x),
                       offsetof(jimm_pool_args, y), JIMM_READ, &step);
   if (status != JIMM_OK) {
     return status;
@@ -41,9 +41,9 @@ jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
   jimm_step *step;
-  const jimm_status status = jimm_unary_step(l, head, "global_pool", sizeof(jimm_global_pool_args),
-                                             offsetof(jimm_global_pool_args, x),
-                                             offsetof(jimm_global_pool_args, y), JIMM_READ, &step);
+  const jimm_status status =
+      jimm_unary_step(l, head, sizeof(jimm_global_pool_args), offsetof(jimm_global_pool_args, x),
+                      offsetof(jimm_global_pool_args, y), JIMM_READ, &step);
   if (status != JIMM_OK) {
     return status;
   }
@@ -61,7 +61,7 @@ jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head) {
   const jimm_extent out = jimm_extent_of(&l->shapes[head]);
   jimm_step *step;
   const jimm_status status =
-      jimm_unary_step(l, head, "blur_pool2d", sizeof(jimm_blur_args), offsetof(jimm_blur_args, x),
+      jimm_unary_step(l, head, sizeof(jimm_blur_args), offsetof(jimm_blur_args, x),
                       offsetof(jimm_blur_args, y), JIMM_READ, &step);
   if (status != JIMM_OK) {
     return status;
@@ -94,7 +94,7 @@ jimm_status jimm_emit_pad(jimm_lowering *l, jimm_value head) {
   const jimm_extent out = jimm_extent_of(&l->shapes[head]);
   jimm_step *step;
   const jimm_status status =
-      jimm_unary_step(l, head, "pad2d", sizeof(jimm_pad_args), offsetof(jimm_pad_args, x),
+      jimm_unary_step(l, head, sizeof(jimm_pad_args), offsetof(jimm_pad_args, x),
                       offsetof(jimm_pad_args, y), JIMM_READ, &step);
   if (status != JIMM_OK) {
     return status;

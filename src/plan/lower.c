@@ -67,7 +67,7 @@ static const char *name_nodes(jimm_lowering *l, jimm_value first) {
   return kept;
 }
 
-jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const char *kernel_op,
+jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const jimm_kernel *row,
                           size_t args_size, jimm_step **step) {
   jimm_plan *plan = l->plan;
   if (plan->step_count == plan->step_capacity) {
@@ -83,13 +83,9 @@ jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const char *kernel
   jimm_step *s = &plan->steps[plan->step_count];
   *s = (jimm_step){
       .shape = l->shapes[l->fusions.of[first].end], .kernel = "reference", .value = JIMM_NO_VALUE};
-  if (kernel_op != NULL) {
-    const jimm_kernel *kernel = jimm_kernel_find(kernel_op, JIMM_F32, plan->isa);
-    if (kernel == NULL) {
-      return jimm_fail(JIMM_ERROR_INTERNAL, "plan: there is no kernel %s", kernel_op);
-    }
-    s->kernel = kernel->name;
-    s->task = kernel->task;
+  if (row != NULL) {
+    s->kernel = row->name;
+    s->task = row->task;
   }
   s->args = jimm_arena_alloc(&plan->objects, args_size);
   s->nodes = name_nodes(l, first);
@@ -138,8 +134,12 @@ static jimm_status to_channels_last(jimm_lowering *l, jimm_value label, const ji
     count = SIZE_MAX;
   }
   jimm_status status = jimm_new_buffer(l, count, sizeof(float), buffer);
+  const jimm_kernel *row = NULL;
   if (status == JIMM_OK) {
-    status = jimm_new_step(l, label, "channels_last", sizeof(conversion), &step);
+    status = jimm_choose_layout(l, "channels_last", shape, &row);
+  }
+  if (status == JIMM_OK) {
+    status = jimm_new_step(l, label, row, sizeof(conversion), &step);
   }
   if (status != JIMM_OK || step == NULL) {
     return status;
@@ -150,6 +150,8 @@ static jimm_status to_channels_last(jimm_lowering *l, jimm_value label, const ji
   step->count = e.images * e.height;
   if (rows != JIMM_NO_BUFFER) {
     jimm_step_ref(step, offsetof(conversion, place), rows, JIMM_READ);
+  } else {
+    step->bytes_read = (size_t)jimm_shape_count(shape) * sizeof(float);
   }
   jimm_step_ref(step, offsetof(conversion, args.inner), *buffer, JIMM_WRITE);
   *made = c;
@@ -160,7 +162,11 @@ static jimm_status to_channels_last(jimm_lowering *l, jimm_value label, const ji
 static jimm_status to_channels_first(jimm_lowering *l, jimm_value label, const jimm_shape *shape,
                                      int32_t buffer, int32_t rows, conversion **made) {
   jimm_step *step = NULL;
-  const jimm_status status = jimm_new_step(l, label, "channels_first", sizeof(conversion), &step);
+  const jimm_kernel *row = NULL;
+  jimm_status status = jimm_choose_layout(l, "channels_first", shape, &row);
+  if (status == JIMM_OK) {
+    status = jimm_new_step(l, label, row, sizeof(conversion), &step);
+  }
   if (status != JIMM_OK || step == NULL) {
     return status;
   }
@@ -170,6 +176,8 @@ static jimm_status to_channels_first(jimm_lowering *l, jimm_value label, const j
   jimm_step_ref(step, offsetof(conversion, args.inner), buffer, JIMM_READ);
   if (rows != JIMM_NO_BUFFER) {
     jimm_step_ref(step, offsetof(conversion, place), rows, JIMM_WRITE);
+  } else {
+    step->bytes_written = (size_t)jimm_shape_count(shape) * sizeof(float);
   }
   *made = c;
   return JIMM_OK;
@@ -277,9 +285,10 @@ static jimm_status from_row_major(jimm_lowering *l, jimm_value value, int32_t ro
 
 /* ---- operators without a kernel ---- */
 
-static void run_reference(void *args, size_t index) {
+static void run_reference(void *args, size_t index, size_t thread) {
   jimm_reference_step *step = args;
   (void)index;
+  (void)thread;
   step->status = step->op->forward_f32(&step->call);
   if (step->status != JIMM_OK) {
     const char *message = jimm_error_message();
@@ -355,6 +364,30 @@ static jimm_status emit_view(jimm_lowering *l, jimm_value v) {
   return status == JIMM_OK ? from_row_major(l, v, rows) : status;
 }
 
+static int64_t count_macs(const jimm_lowering *l, jimm_value v) {
+  const jimm_node *node = jimm_graph_node(l->graph, v);
+  jimm_shape inputs[JIMM_MAX_INPUTS];
+  if (node->op->macs == NULL) {
+    return 0;
+  }
+  for (int32_t i = 0; i < node->input_count; i++) {
+    inputs[i] =
+        node->inputs[i] == JIMM_NO_VALUE ? (jimm_shape){.rank = -1} : l->shapes[node->inputs[i]];
+  }
+  return node->op->macs(node->attrs, node->input_count, inputs, &l->shapes[v]);
+}
+
+/* Of all nodes of the fusion that starts at `head`. */
+static int64_t count_fusion_macs(const jimm_lowering *l, jimm_value head) {
+  int64_t sum = 0;
+  for (jimm_value v = head; v <= l->fusions.of[head].end; v++) {
+    if (l->fusions.head[v] == head && __builtin_add_overflow(sum, count_macs(l, v), &sum)) {
+      return INT64_MAX;
+    }
+  }
+  return sum;
+}
+
 static jimm_status emit_node(jimm_lowering *l, jimm_value head) {
   bool done = false;
   jimm_status status = JIMM_OK;
@@ -367,7 +400,12 @@ static jimm_status emit_node(jimm_lowering *l, jimm_value head) {
     status = emit_reference(l, head);
   }
   if (status == JIMM_OK) { /* the last of its steps writes the value */
-    l->plan->steps[l->plan->step_count - 1].value = l->fusions.of[head].end;
+    jimm_step *last = &l->plan->steps[l->plan->step_count - 1];
+    last->value = l->fusions.of[head].end;
+    last->macs = count_fusion_macs(l, head);
+    if (__builtin_add_overflow(l->plan->macs, last->macs, &l->plan->macs)) {
+      l->plan->macs = INT64_MAX;
+    }
   }
   return status;
 }
@@ -389,19 +427,6 @@ static jimm_status check_value(const jimm_lowering *l, jimm_value v) {
     }
   }
   return JIMM_OK;
-}
-
-static int64_t count_macs(const jimm_lowering *l, jimm_value v) {
-  const jimm_node *node = jimm_graph_node(l->graph, v);
-  jimm_shape inputs[JIMM_MAX_INPUTS];
-  if (node->op->macs == NULL) {
-    return 0;
-  }
-  for (int32_t i = 0; i < node->input_count; i++) {
-    inputs[i] =
-        node->inputs[i] == JIMM_NO_VALUE ? (jimm_shape){.rank = -1} : l->shapes[node->inputs[i]];
-  }
-  return node->op->macs(node->attrs, node->input_count, inputs, &l->shapes[v]);
 }
 
 /* The conversions to the caller's tensors, after everything that reads the input: so an output may
@@ -441,6 +466,9 @@ jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values) {
   if (status == JIMM_OK) {
     status = jimm_plan_fuse(plan, values, l.shapes, &l.fusions);
   }
+  if (status == JIMM_OK) {
+    status = jimm_plan_choose(&l);
+  }
   for (jimm_value v = 0; v < count && status == JIMM_OK; v++) {
     l.buffers[v] = JIMM_NO_BUFFER;
     if (l.fusions.needed[v]) {
@@ -452,9 +480,6 @@ jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values) {
     const jimm_node *node = jimm_graph_node(l.graph, v);
     if (!l.fusions.needed[v] || node->kind != JIMM_NODE_OP || node->constant) {
       continue;
-    }
-    if (__builtin_add_overflow(plan->macs, count_macs(&l, v), &plan->macs)) {
-      plan->macs = INT64_MAX;
     }
     if (l.fusions.of[head].end == v) {
       status = emit_node(&l, head);

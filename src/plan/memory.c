@@ -1,5 +1,5 @@
-/* Where activations lie: lifetimes from the steps' refs, sharing in place, then best fit by
- * descending size into one arena. */
+/* Where activations and scratch lie: lifetimes from the steps' refs, sharing in place, then best
+ * fit by descending size into one arena. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,12 +46,7 @@ static bool may_reuse(const jimm_plan *plan, int32_t s, int32_t r, int32_t to) {
 static void share_in_place(jimm_plan *plan) {
   for (int32_t s = 0; s < plan->step_count; s++) {
     const jimm_step *step = &plan->steps[s];
-    int32_t to = JIMM_NO_BUFFER;
-    for (int32_t r = 0; r < step->ref_count; r++) {
-      if (step->refs[r].access == JIMM_WRITE) {
-        to = step->refs[r].buffer;
-      }
-    }
+    const int32_t to = jimm_step_result(step);
     for (int32_t r = 0; r < step->ref_count && to != JIMM_NO_BUFFER; r++) {
       if (step->refs[r].access == JIMM_REUSE && may_reuse(plan, s, r, to)) {
         jimm_buffer *from = &plan->buffers[root_of(plan, step->refs[r].buffer)];
@@ -160,13 +155,17 @@ jimm_status jimm_plan_place(jimm_plan *plan) {
   char *memory = (char *)plan->memory;
   memset(memory + plan->arena_bytes, 0, zero_bytes);
   for (int32_t s = 0; s < plan->step_count; s++) {
-    const jimm_step *step = &plan->steps[s];
+    jimm_step *step = &plan->steps[s];
     if (step->conv != NULL) {
       step->conv->zeros = (const float *)(memory + plan->arena_bytes);
     }
     for (int32_t r = 0; r < step->ref_count; r++) {
-      void *at = memory + plan->buffers[step->refs[r].buffer].offset;
-      memcpy((char *)step->args + step->refs[r].field, &at, sizeof(at));
+      const jimm_ref *ref = &step->refs[r];
+      const jimm_buffer *buffer = &plan->buffers[ref->buffer];
+      void *at = memory + buffer->offset;
+      memcpy((char *)step->args + ref->field, &at, sizeof(at));
+      step->bytes_read += ref->access == JIMM_READ || ref->access == JIMM_REUSE ? buffer->bytes : 0;
+      step->bytes_written += ref->access == JIMM_WRITE ? buffer->bytes : 0;
     }
   }
   return JIMM_OK;

@@ -1,15 +1,10 @@
-/* Weights as kernels want them: in panels, batch_norm folded in. They belong to the model and do
- * not depend on batch or image size, so that plans share them. */
+/* Weights as kernels want them, batch_norm folded in. They belong to the model and do not depend on
+ * batch or image size, so that plans share them. How they lie is the affair of the kernel's row. */
 #include <math.h>
 #include <string.h>
 
 #include "model/model.h"
 #include "plan/plan.h"
-
-/* scale and shift of output o: y = scale * x + shift in float64 */
-typedef struct fold {
-  double *scale, *shift;
-} fold;
 
 static const char *name_of(const jimm_pack *pack, jimm_value value) {
   return value == JIMM_NO_VALUE ? "" : jimm_graph_node(jimm_model_graph(pack->model), value)->name;
@@ -68,7 +63,7 @@ static jimm_status read_norm(const jimm_model *model, jimm_value norm, size_t ch
 
 /* The factor of every output's weights and the bias after folding. */
 static jimm_status fold_outputs(const jimm_pack *p, double *scale, double *bias) {
-  const size_t outputs = p->outputs * p->groups;
+  const size_t outputs = p->problem->outputs * p->problem->groups;
   jimm_tensor b;
   jimm_status status = read_constant(p->model, p->bias, outputs, &b);
   if (status != JIMM_OK) {
@@ -98,27 +93,12 @@ static jimm_status fold_outputs(const jimm_pack *p, double *scale, double *bias)
   return status;
 }
 
-static size_t panel_count(const jimm_pack *p) {
-  return p->groups * ((p->outputs + p->columns - 1) / p->columns);
-}
-
-/* Output `o` of a group into its column: [taps][channels][columns] from [channels][taps]. */
-static void pack_column(const jimm_pack *p, const float *from, double scale, float *to) {
-  for (size_t c = 0; c < p->channels; c++) {
-    for (size_t t = 0; t < p->taps; t++) {
-      to[(t * p->channels + c) * p->columns] = (float)((double)from[c * p->taps + t] * scale);
-    }
-  }
-}
-
-static jimm_status pack_panels(void *context, void *data) {
+static jimm_status pack_weights(void *context, void *data) {
   const jimm_pack *p = context;
-  const size_t outputs = p->outputs * p->groups;
-  const size_t size = p->channels * p->taps;
-  const size_t group_panels = panel_count(p) / p->groups;
-  float *bias = data;
-  float *weights = bias + panel_count(p) * p->columns;
-  jimm_tensor w;
+  const jimm_problem *q = p->problem;
+  const size_t outputs = q->outputs * q->groups;
+  const size_t size = q->channels * q->kernel_height * q->kernel_width;
+  jimm_tensor w = {0};
   double *scale = jimm_calloc(outputs, 2 * sizeof(double));
   if (scale == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
@@ -127,14 +107,11 @@ static jimm_status pack_panels(void *context, void *data) {
   if (status == JIMM_OK) {
     status = read_constant(p->model, p->weight, outputs * size, &w);
   }
+  if (status == JIMM_OK && w.data != NULL) {
+    const jimm_weights weights = {.weights = w.data, .scale = scale, .bias = scale + outputs};
+    p->kernel->rules->pack(p->kernel, q, &weights, data);
+  }
   if (status == JIMM_OK) {
-    const float *from = w.data;
-    for (size_t o = 0; from != NULL && o < outputs; o++) {
-      const size_t panel = o / p->outputs * group_panels + o % p->outputs / p->columns;
-      const size_t column = o % p->outputs % p->columns;
-      bias[panel * p->columns + column] = (float)scale[outputs + o];
-      pack_column(p, from + o * size, scale[o], weights + panel * size * p->columns + column);
-    }
     jimm_tensor_close(&w);
     jimm_model_release(p->model, p->weight);
   }
@@ -167,30 +144,23 @@ static char *norm_key(const jimm_model *model, jimm_value norm) {
   return jimm_text_take(&text);
 }
 
-jimm_status jimm_pack_conv(const jimm_pack *pack, const float **bias, const float **weights,
-                           size_t *bytes) {
+jimm_status jimm_pack_weights(const jimm_pack *pack, const void **packed, size_t *bytes) {
   jimm_pack p = *pack;
-  const size_t panels = panel_count(&p);
-  size_t size;
-  if (!jimm_size_product(&size, panels * p.columns, p.channels, p.taps, sizeof(float)) ||
-      __builtin_add_overflow(size, panels * p.columns * sizeof(float), &size)) {
+  const size_t size = p.kernel->rules->packed_bytes(p.kernel, p.problem);
+  if (size == SIZE_MAX) {
     return jimm_fail(JIMM_ERROR_LIMIT, "%s: too large to pack", name_of(&p, p.weight));
   }
   char *norm = norm_key(p.model, p.norm);
-  char *key = norm == NULL ? NULL
-                           : jimm_format("%s|%s|%s|groups=%zu|%s", name_of(&p, p.weight),
-                                         name_of(&p, p.bias), norm, p.groups, p.kernel);
-  const void *data = NULL;
+  char *key = norm == NULL
+                  ? NULL
+                  : jimm_format("%s|%s|%s|groups=%zu|%s", name_of(&p, p.weight),
+                                name_of(&p, p.bias), norm, p.problem->groups, p.kernel->name);
   const jimm_status status = key == NULL
                                  ? JIMM_ERROR_OUT_OF_MEMORY
-                                 : jimm_model_packed(p.model, key, size, pack_panels, &p, &data);
+                                 : jimm_model_packed(p.model, key, size, pack_weights, &p, packed);
   jimm_free(key);
   jimm_free(norm);
-  if (status == JIMM_OK) {
-    *bias = data;
-    *weights = *bias + panels * p.columns;
-    *bytes = size;
-  }
+  *bytes = status == JIMM_OK ? size : 0;
   return status;
 }
 

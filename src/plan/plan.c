@@ -27,9 +27,13 @@ static jimm_status check_options(const jimm_plan_options *o) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
                      "jimm_plan_create: expected %d output names, got none", (int)o->output_count);
   }
-  if (jimm_isa_name(o->isa) == NULL) {
+  if (o->isa != JIMM_ISA_BEST && jimm_isa_name(o->isa) == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_create: there is no isa %d",
                      (int)o->isa);
+  }
+  if (jimm_precision_name(o->precision) == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_create: there is no precision %d",
+                     (int)o->precision);
   }
   return JIMM_OK;
 }
@@ -113,8 +117,14 @@ static jimm_status find_outputs(jimm_plan *plan, const jimm_plan_options *o, jim
 
 static jimm_status make(jimm_plan *plan, const jimm_plan_options *o) {
   jimm_value *values = NULL;
-  const jimm_isa best = jimm_cpu_isa();
-  plan->isa = o->isa < best ? o->isa : best;
+  char text[JIMM_FEATURES_TEXT];
+  plan->precision = o->precision;
+  plan->features = jimm_cpu_features() & jimm_isa_features(o->isa);
+  plan->feature_names =
+      jimm_arena_strdup(&plan->objects, jimm_features_format(plan->features, text, sizeof(text)));
+  if (plan->feature_names == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
+  }
   plan->threads = o->threads == JIMM_THREADS_DEFAULT ? jimm_default_threads() : o->threads;
   /* The steps are split for as many threads as were asked for, but no more than there are
    * processors are started: threads wait by spinning, and more of them would keep each other from
@@ -135,6 +145,11 @@ static jimm_status make(jimm_plan *plan, const jimm_plan_options *o) {
 
 jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options *options,
                              jimm_plan **plan) {
+  return jimm_plan_create_from(model, options, &jimm_kernels, plan);
+}
+
+jimm_status jimm_plan_create_from(jimm_model *model, const jimm_plan_options *options,
+                                  const jimm_kernel_list *kernels, jimm_plan **plan) {
   if (plan == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_create: plan is NULL");
   }
@@ -155,6 +170,7 @@ jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options *options
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
   made->model = jimm_model_retain(model);
+  made->kernels = kernels;
   status = make(made, &o);
   if (status != JIMM_OK) {
     jimm_plan_close(&made);
@@ -210,8 +226,9 @@ jimm_status jimm_plan_get_stats(const jimm_plan *plan, jimm_plan_stats *stats) {
       .packed_bytes = plan->packed_bytes,
       .steps = plan->step_count,
       .macs = plan->macs,
-      .isa = plan->isa,
+      .isa = jimm_features_isa(plan->features),
       .threads = jimm_pool_threads(plan->pool),
+      .features = plan->feature_names,
   };
   return jimm_copy_result("jimm_plan_stats", &now, sizeof now, stats);
 }

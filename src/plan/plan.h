@@ -5,7 +5,9 @@
 #include <jimm/plan.h>
 
 #include "base/alloc.h"
+#include "base/cpu.h"
 #include "base/pool.h"
+#include "kernel/args.h"
 #include "kernel/kernel.h"
 
 #define JIMM_NO_BUFFER (-1)
@@ -18,9 +20,15 @@ typedef struct jimm_buffer {
   int32_t first, last, root;
 } jimm_buffer;
 
-/* How a step uses a buffer. REUSE: element by element from the same place as it writes, so that the
- * output may lie on it when nobody reads it later. */
-typedef enum jimm_access { JIMM_READ = 0, JIMM_REUSE = 1, JIMM_WRITE = 2 } jimm_access;
+/* How a step uses a buffer. REUSE: element by element from the same place as its result is written,
+ * so that the result may lie on it when nobody reads it later. SCRATCH: nothing in it outlives the
+ * step. */
+typedef enum jimm_access {
+  JIMM_READ = 0,
+  JIMM_REUSE = 1,
+  JIMM_WRITE = 2,
+  JIMM_SCRATCH = 3
+} jimm_access;
 
 /* A pointer in a step's args that memory planning fills in. */
 typedef struct jimm_ref {
@@ -29,7 +37,7 @@ typedef struct jimm_ref {
   int32_t access; /* jimm_access */
 } jimm_ref;
 
-#define JIMM_MAX_REFS (JIMM_MAX_INPUTS + 1)
+#define JIMM_MAX_REFS (JIMM_MAX_INPUTS + 4)
 
 typedef struct jimm_step {
   jimm_task task;
@@ -37,13 +45,29 @@ typedef struct jimm_step {
   size_t count;
   const char *kernel, *nodes; /* for people: the kernel's name; the nodes that the step computes */
   jimm_shape shape;           /* of the value, as in the graph */
-  jimm_value value; /* the node whose value the step completes, channels-last in the buffer that it
-                       writes; JIMM_NO_VALUE: none */
+  jimm_value value; /* the node whose value the step completes, channels-last in its result buffer;
+                       JIMM_NO_VALUE: none */
+  /* for profiles: multiply-adds of the nodes that it completes; bytes of buffers, packed weights
+   * and caller's tensors that it reads and writes */
+  int64_t macs;
+  size_t bytes_read, bytes_written;
   struct jimm_reference_step *reference; /* args, when the step is a reference operator */
   struct jimm_conv_args *conv;           /* args, when the step needs the zeros of the plan */
   int32_t ref_count;
   jimm_ref refs[JIMM_MAX_REFS];
 } jimm_step;
+
+/* The buffer of a step's result: the first that it writes. Others that it writes are read by later
+ * steps, too, but never share memory with what it reads. JIMM_NO_BUFFER: none, it writes to the
+ * caller's tensor. */
+static inline int32_t jimm_step_result(const jimm_step *step) {
+  for (int32_t i = 0; i < step->ref_count; i++) {
+    if (step->refs[i].access == JIMM_WRITE) {
+      return step->refs[i].buffer;
+    }
+  }
+  return JIMM_NO_BUFFER;
+}
 
 /* A step for an operator without a kernel: its reference implementation over row-major buffers. A
  * failure is kept here, for the task may run on another thread than the caller's. */
@@ -58,8 +82,11 @@ typedef struct jimm_reference_step {
 struct jimm_plan {
   jimm_model *model; /* retained */
   jimm_pool *pool;
-  jimm_arena objects; /* args, names */
-  jimm_isa isa;
+  jimm_arena objects;              /* args, names */
+  const jimm_kernel_list *kernels; /* to choose from, */
+  jimm_features features;          /* of those that need no others */
+  const char *feature_names;
+  jimm_precision precision;
   int32_t threads;
 
   jimm_step *steps;
@@ -82,6 +109,9 @@ struct jimm_plan {
   float **outputs;
 };
 
+/* jimm_plan_create with rows of another table than kernels.def. The list outlives the plan. */
+jimm_status jimm_plan_create_from(jimm_model *model, const jimm_plan_options *options,
+                                  const jimm_kernel_list *kernels, jimm_plan **plan);
 /* The step list for `values` (plan->output_count graph values): lower.c. */
 jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values);
 /* Lifetimes, sharing in place, offsets; allocates the arena and fills in all refs: memory.c. */
@@ -114,20 +144,25 @@ bool jimm_node_is(const jimm_node *node, const char *op);
 /* Whether inputs first .. last of the node are constant or absent. */
 bool jimm_node_has_weights(const jimm_graph *graph, const jimm_node *node, int32_t first);
 
+/* ---- choice (choose.c) ---- */
+
+/* The cheapest row that computes the problem and needs no other features; of equal ones the last;
+ * NULL when there is none. */
+const jimm_kernel *jimm_kernel_choose(const jimm_kernel_list *kernels, const jimm_problem *problem,
+                                      jimm_features features);
+
 /* ---- packed weights (pack.c) ---- */
 
 typedef struct jimm_pack {
   jimm_model *model;
   jimm_value weight, bias, norm; /* bias: JIMM_NO_VALUE for none; norm: a batch_norm node or none */
-  size_t outputs, channels, taps, groups; /* outputs and channels of one group */
-  size_t columns;
-  const char *kernel; /* names the layout */
+  const jimm_kernel *kernel;     /* the row that packs; its name names the layout */
+  const jimm_problem *problem;
 } jimm_pack;
 
-/* Bias and weights of a convolution or linear layer in panels (kernel.h), with `norm` folded in, in
- * float64 and rounded once. */
-jimm_status jimm_pack_conv(const jimm_pack *pack, const float **bias, const float **weights,
-                           size_t *bytes);
+/* Weights and bias of a convolution or linear layer as the row likes them (kernel.h), with `norm`
+ * folded in, in float64 and rounded once. */
+jimm_status jimm_pack_weights(const jimm_pack *pack, const void **packed, size_t *bytes);
 /* A batch_norm of its own as center, scale and shift [3][channels]. */
 jimm_status jimm_pack_affine(jimm_model *model, jimm_value norm, size_t channels,
                              const float **affine, size_t *bytes);

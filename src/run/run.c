@@ -1,6 +1,4 @@
 /* Runs a plan: one loop, one indirect call a step, no allocation. */
-#include <string.h>
-
 #include "plan/plan.h"
 #include "run/observe.h"
 
@@ -54,18 +52,6 @@ jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input, jimm_tensor
   return status;
 }
 
-/* The buffer that a step writes. */
-static const float *written(const jimm_step *step) {
-  for (int32_t i = 0; i < step->ref_count; i++) {
-    if (step->refs[i].access == JIMM_WRITE) {
-      const float *buffer;
-      memcpy(&buffer, (const char *)step->args + step->refs[i].field, sizeof(buffer));
-      return buffer;
-    }
-  }
-  return NULL;
-}
-
 /* Channels-last to the order of the graph. */
 static void reorder(const float *source, const jimm_shape *shape, float *target) {
   const size_t images = shape->rank > 0 ? (size_t)shape->dim[0] : 1;
@@ -85,14 +71,15 @@ static void reorder(const float *source, const jimm_shape *shape, float *target)
 
 static jimm_status show(const jimm_plan *plan, const jimm_step *step, jimm_observer observer,
                         void *context) {
-  const float *source = step->value == JIMM_NO_VALUE ? NULL : written(step);
-  if (source == NULL) {
+  const int32_t result = step->value == JIMM_NO_VALUE ? JIMM_NO_BUFFER : jimm_step_result(step);
+  if (result == JIMM_NO_BUFFER) {
     return JIMM_OK;
   }
+  const char *memory = (const char *)plan->memory;
   jimm_tensor tensor;
   jimm_status status = jimm_tensor_create(JIMM_F32, &plan->shapes[step->value], &tensor);
   if (status == JIMM_OK) {
-    reorder(source, &tensor.shape, tensor.data);
+    reorder((const float *)(memory + plan->buffers[result].offset), &tensor.shape, tensor.data);
     status = observer(context, step->value, &tensor);
     jimm_tensor_close(&tensor);
   }

@@ -29,14 +29,22 @@ typedef struct work {
   atomic_int calls[COUNT];
   float tiny, product[COUNT];
   pthread_t thread[COUNT];
+  size_t number[COUNT];
+  atomic_int busy[4];  // tasks that run now, by the number of their thread
+  atomic_int clashes;
 } work;
 
-static void do_one(void *context, size_t index) {
+static void do_one(void *context, size_t index, size_t thread) {
   work *w = context;
+  if (thread >= 4 || atomic_fetch_add(&w->busy[thread & 3], 1) != 0) {
+    atomic_fetch_add(&w->clashes, 1);
+  }
   atomic_fetch_add(&w->calls[index], 1);
   volatile float tiny = w->tiny;
   w->product[index] = tiny * 0.5f;  // a denormal, unless they are flushed
   w->thread[index] = pthread_self();
+  w->number[index] = thread;
+  atomic_fetch_add(&w->busy[thread & 3], -1);
 }
 
 static bool each_once(const work *w, size_t count) {
@@ -71,8 +79,10 @@ TEST(pool_calls_every_index_once) {
       work *w = make_work();
       jimm_pool_run(pool, do_one, w, counts[c], c % 2 == 0);
       TEST_CHECK_MSG(each_once(w, counts[c]), "%d threads, %zu tasks", threads, counts[c]);
-      for (size_t i = 0; threads == 1 && i < counts[c]; i++) {
-        TEST_CHECK(pthread_equal(w->thread[i], pthread_self()));
+      TEST_CHECK_INT(atomic_load(&w->clashes), 0);
+      for (size_t i = 0; i < counts[c]; i++) {
+        TEST_CHECK(w->number[i] < (size_t)threads);
+        TEST_CHECK(threads > 1 || pthread_equal(w->thread[i], pthread_self()));
       }
       free(w);
     }

@@ -8,7 +8,7 @@
 #include <jimm-test/jimm-test.h>
 
 #include "base/cpu.h"
-#include "kernel/kernel.h"
+#include "plan/plan.h"
 
 #define STEP 4099 /* every so many bit patterns of float32 */
 #define COUNT ((size_t)((UINT64_C(1) << 32) / STEP + 1))
@@ -42,12 +42,13 @@ static const activation activations[] = {
 #define ACTIVATIONS (sizeof(activations) / sizeof(activations[0]))
 
 static void run(const char *op, jimm_isa isa, const float *x, float *y, size_t count) {
-  const jimm_kernel *kernel = jimm_kernel_find(op, JIMM_F32, isa);
-  TEST_REQUIRE_MSG(kernel != NULL && kernel->isa == isa, "no kernel %s for this instruction set",
-                   op);
+  const jimm_problem problem = {.op = op, .input = JIMM_F32, .output = JIMM_F32};
+  const jimm_kernel *kernel = jimm_kernel_choose(&jimm_kernels, &problem, jimm_isa_features(isa));
+  TEST_REQUIRE_MSG(kernel != NULL && kernel->set->features == jimm_isa_features(isa),
+                   "no kernel %s for this instruction set", op);
   jimm_unary_args args = {x, y, count};
   for (size_t i = 0; i < count; i += JIMM_UNARY_BLOCK) {
-    kernel->task(&args, i / JIMM_UNARY_BLOCK);
+    kernel->task(&args, i / JIMM_UNARY_BLOCK, 0);
   }
 }
 

@@ -11,8 +11,8 @@
 
 #include "base/cpu.h"
 #include "base/stream.h"
-#include "kernel/kernel.h"
 #include "plan/engine.h"
+#include "plan/plan.h"
 
 #define UNIT (0.5 * FLT_EPSILON)
 #define TINY 1e-37 /* denormal results are flushed to zero */
@@ -209,22 +209,46 @@ static void check_conv(void *context) {
 
 /* ---- the table ---- */
 
-static void check_row(const char *op) {
-  const jimm_kernel *best = jimm_kernel_find(op, JIMM_F32, JIMM_ISA_AVX512);
-  const jimm_kernel *base = jimm_kernel_find(op, JIMM_F32, JIMM_ISA_BASELINE);
-  if (TEST_CHECK(best != NULL && base != NULL)) {
-    TEST_CHECK_STR(best->op, op);
-    TEST_CHECK(best->task != NULL);
-    TEST_CHECK_INT(base->isa, JIMM_ISA_BASELINE);
-  }
+/* One pixel, one product. */
+static jimm_problem least_problem(const char *op, jimm_dtype dtype) {
+  return (jimm_problem){.op = op,
+                        .input = dtype,
+                        .output = dtype,
+                        .channels = 1,
+                        .outputs = 1,
+                        .groups = 1,
+                        .in_height = 1,
+                        .in_width = 1,
+                        .out_height = 1,
+                        .out_width = 1,
+                        .kernel_height = 1,
+                        .kernel_width = 1,
+                        .stride = {1, 1},
+                        .dilation = {1, 1}};
 }
 
 TEST(every_row_can_be_found) {
-#define KERNEL(op, variant, dtype, isa, rows, columns) check_row(#op);
-#include "kernel/kernels.def"
-#undef KERNEL
-  TEST_CHECK(jimm_kernel_find("conv2d", JIMM_F16, JIMM_ISA_AVX512) == NULL);
-  TEST_CHECK(jimm_kernel_find("no such", JIMM_F32, JIMM_ISA_AVX512) == NULL);
+  for (size_t i = 0; i < jimm_kernels.count; i++) {
+    const jimm_kernel *row = &jimm_kernels.rows[i];
+    const jimm_problem p = least_problem(row->op, row->input);
+    const jimm_kernel *found = jimm_kernel_choose(&jimm_kernels, &p, row->set->features);
+    const jimm_kernel *base = jimm_kernel_choose(&jimm_kernels, &p, JIMM_FEATURES_BASELINE);
+    TEST_REQUIRE(found != NULL && base != NULL);
+    TEST_CHECK_UINT(base->set->features, JIMM_FEATURES_BASELINE);
+    TEST_CHECK_MSG(found == row || !jimm_kernel_accepts(row, &p, row->set->features) ||
+                       jimm_kernel_cost(found, &p) < jimm_kernel_cost(row, &p),
+                   "%s is hidden by %s", row->name, found->name);
+    const bool packs =
+        row->rules != NULL && row->rules->packed_bytes != NULL && row->rules->pack != NULL;
+    TEST_CHECK(packs == (row->weight != JIMM_DTYPE_NONE));
+    TEST_CHECK(row->task != NULL);
+    TEST_CHECK_CONTAINS(row->name, row->op);
+    TEST_CHECK_CONTAINS(row->name, row->set->name);
+  }
+  const jimm_problem half = least_problem("conv2d", JIMM_F16);
+  const jimm_problem none = least_problem("no such", JIMM_F32);
+  TEST_CHECK(jimm_kernel_choose(&jimm_kernels, &half, UINT64_MAX) == NULL);
+  TEST_CHECK(jimm_kernel_choose(&jimm_kernels, &none, UINT64_MAX) == NULL);
 }
 
 /* A large map must not lose digits: the mean of 300 x 300 values near 100. */
@@ -239,7 +263,7 @@ TEST(global_average_of_a_large_map) {
   jimm_model *model = NULL;
   TEST_REQUIRE_INT(jimm_model_create_synthetic(g, 1, &model), JIMM_OK);
   jimm_tensor in = engine_tensor(&shape, 1, "large", 100.0, 1.0);
-  for (int isa = 0; isa <= (int)jimm_cpu_detect(); isa++) {
+  for (int isa = 0; isa <= (int)jimm_cpu_isa(); isa++) {
     jimm_tensor out;
     const jimm_plan_options o = engine_options(&shape, 1, (jimm_isa)isa);
     TEST_REQUIRE_INT(engine_run(model, &o, &in, &out), JIMM_OK);

@@ -1,12 +1,16 @@
 """Counting checks and calling the jimm program, for the check scripts."""
 
 import pathlib
+import re
 import subprocess
 
 import numpy as np
 
-HOUSE_FLOOR = 2e-6  # relative to the largest value, against timm in float64 ...
-HOUSE_TIMES_TIMM = 3.0  # ... or this many times the error of timm's own float32 run
+PRECISIONS = pathlib.Path(__file__).resolve().parents[2] / "src/base/precisions.def"
+# Against timm in float64, relative to the largest value: this many times the error of timm's own
+# float32 run, or the floor.
+HOUSE_TIMES_TIMM, HOUSE_FLOOR = (float(figure) for figure in re.search(
+    r"^PRECISION\(HIGHEST, highest, (.+), (.+)\)$", PRECISIONS.read_text(), re.M).groups())
 REFERENCE_BAR = 1e-10  # jimm's reference in float64 against timm in float64
 
 

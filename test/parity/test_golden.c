@@ -93,7 +93,7 @@ static void check_plan(const evaluation *e, measured *total) {
       jimm_parity_run(e->model, &e->input, 1, e->test_case->output_count, e->names, outputs));
   for (int32_t i = 0; i < e->test_case->output_count; i++) {
     const jimm_golden_output *want = &e->test_case->outputs[i];
-    const double bar = fmax(JIMM_HOUSE_FLOOR, JIMM_HOUSE_TIMES_TIMM * want->timm_error);
+    const double bar = jimm_house_bar(JIMM_PRECISION_HIGHEST, want->timm_error);
     double error = 0;
     REQUIRE_OK(jimm_golden_measure(e->test_case, want, &outputs[i], &error));
     TEST_CHECK_MSG(error <= bar, "%s, %s: relative error %.3g, bar %.3g (timm's own %.3g)",

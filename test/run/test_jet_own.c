@@ -26,9 +26,11 @@ static const char *const *analyser_arguments(void) {
 
 // What the run is allowed, each in the function that needs it.
 static const char *const allowed[] = {
+    // The task of a step, on each thread of the pool.
+    "indirect-call:pool.c:work",
     // A convolution's task does one tile of rows after the other; each number of rows is a function
     // of its own, from a table of constants.
-    "indirect-call:conv2d.c:run_tile",
+    "indirect-call:conv2d_igemm.c:run_tile",
     // The step of an operator without a kernel, which may be the user's own.
     "indirect-call:lower.c:run_reference",
     // Once in a process, before the first number is formatted, for the message of an error.
@@ -139,8 +141,8 @@ TEST(every_kernel_and_operator_is_looked_at_and_no_rule_is_idle) {
       char op[64];
       char variant[64];
       char function[256];
-      if (sscanf(line, "GENERIC(%63[a-z0-9_], %63[a-z0-9_]", op, variant) == 2 ||
-          sscanf(line, "KERNEL(%63[a-z0-9_], %63[a-z0-9_]", op, variant) == 2) {
+      if (sscanf(line, "GENERIC(%*[a-z0-9_/], %63[a-z0-9_], %63[a-z0-9_]", op, variant) == 2 ||
+          sscanf(line, "KERNEL(%*[a-z0-9_/], %63[a-z0-9_], %63[a-z0-9_]", op, variant) == 2) {
         for (size_t i = 0; isas[i]; ++i) {
           snprintf(function, sizeof function, "jimm_%s_%s_f32_%s", op, variant, isas[i]);
           rows += is_reached(text, function);

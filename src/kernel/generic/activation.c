@@ -6,7 +6,7 @@
 /* The last elements of a block take a vector of their own through the same code, so that an
  * element's result does not depend on where it lies. */
 #define ACTIVATION(name, f)                                                                        \
-  void TASK(name)(void *args, size_t index) {                                                      \
+  void TASK(name)(TASK_ARGS) {                                                                     \
     const jimm_unary_args *a = args;                                                               \
     const size_t first = index * JIMM_UNARY_BLOCK;                                                 \
     const size_t last = a->count - first < JIMM_UNARY_BLOCK ? a->count : first + JIMM_UNARY_BLOCK; \

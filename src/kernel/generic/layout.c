@@ -22,7 +22,7 @@ INLINE void transpose(const float *from, size_t from_stride, float *to, size_t t
   }
 }
 
-void TASK(channels_last_transpose_f32)(void *args, size_t index) {
+void TASK(channels_last_transpose_f32)(TASK_ARGS) {
   const jimm_layout_args *a = args;
   const size_t image = index / a->height;
   const size_t row = index % a->height;
@@ -54,7 +54,7 @@ void TASK(channels_last_transpose_f32)(void *args, size_t index) {
   }
 }
 
-void TASK(channels_first_transpose_f32)(void *args, size_t index) {
+void TASK(channels_first_transpose_f32)(TASK_ARGS) {
   const jimm_layout_args *a = args;
   const size_t plane = a->height * a->width;
   const size_t blocks = (a->channels + JIMM_CHANNEL_BLOCK - 1) / JIMM_CHANNEL_BLOCK;
@@ -70,7 +70,7 @@ void TASK(channels_first_transpose_f32)(void *args, size_t index) {
   }
 }
 
-void TASK(pad2d_direct_f32)(void *args, size_t index) {
+void TASK(pad2d_direct_f32)(TASK_ARGS) {
   const jimm_pad_args *a = args;
   const size_t out_height = a->height + a->pad[0] + a->pad[1];
   const size_t out_width = a->width + a->pad[2] + a->pad[3];

@@ -4,9 +4,10 @@
  * a large map costs digits. The affine map subtracts the mean before it scales, and the part of the
  * mean that float32 cannot hold goes into the shift: the result is rounded as if the mean were
  * exact. */
+#include "kernel/generic/epilogue.h"
 #include "kernel/generic/exp.h"
 
-void TASK(moments_direct_f32)(void *args, size_t index) {
+void TASK(moments_direct_f32)(TASK_ARGS) {
   const jimm_moments_args *a = args;
   const size_t channels = a->channels;
   const size_t image = index / a->blocks;
@@ -75,8 +76,9 @@ INLINE double map_norm(const jimm_norm_args *a, size_t image, size_t c) {
   return __builtin_sqrt(d + (double)a->pixels * m * m);
 }
 
-void TASK(group_norm_direct_f32)(void *args, size_t image) {
+void TASK(group_norm_direct_f32)(TASK_ARGS) {
   const jimm_norm_args *a = args;
+  const size_t image = index;
   const size_t size = a->channels / a->groups;
   float *center = a->affine + image * 3 * a->channels;
   float *scale = center + a->channels;
@@ -109,8 +111,9 @@ void TASK(group_norm_direct_f32)(void *args, size_t image) {
 }
 
 /* x + bias + weight * x * response is x * (1 + weight * response) + bias. */
-void TASK(global_response_norm_direct_f32)(void *args, size_t image) {
+void TASK(global_response_norm_direct_f32)(TASK_ARGS) {
   const jimm_norm_args *a = args;
+  const size_t image = index;
   float *center = a->affine + image * 3 * a->channels;
   float *scale = center + a->channels;
   float *shift = scale + a->channels;
@@ -126,7 +129,7 @@ void TASK(global_response_norm_direct_f32)(void *args, size_t image) {
   }
 }
 
-void TASK(affine_direct_f32)(void *args, size_t index) {
+void TASK(affine_direct_f32)(TASK_ARGS) {
   const jimm_affine_args *a = args;
   const size_t channels = a->channels;
   const size_t image = index / a->blocks;
@@ -138,23 +141,16 @@ void TASK(affine_direct_f32)(void *args, size_t index) {
   const float *shift = scale + channels;
   for (size_t p = first; p < last; p++) {
     const float *x = a->x + p * channels;
-    const float *r = a->residual != NULL ? a->residual + p * channels : NULL;
+    const jimm_epilogue e = epilogue_at(&a->epilogue, p * channels);
     float *y = a->y + p * channels;
     size_t c = 0;
     for (; c + LANES <= channels; c += LANES) {
-      vfloat v = (load(x + c) - load(center + c)) * load(scale + c) + load(shift + c);
-      if (r != NULL) {
-        v += load(r + c);
-      }
-      v = a->relu ? relu(v) : v;
+      const vfloat v =
+          finish(e, c, (load(x + c) - load(center + c)) * load(scale + c) + load(shift + c));
       store(y + c, a->least != NULL ? maximum(load(a->least + c), v) : v);
     }
     for (; c < channels; c++) {
-      float v = (x[c] - center[c]) * scale[c] + shift[c];
-      if (r != NULL) {
-        v += r[c];
-      }
-      v = a->relu ? relu1(v) : v;
+      const float v = finish1(e, c, (x[c] - center[c]) * scale[c] + shift[c]);
       y[c] = a->least != NULL ? maximum1(a->least[c], v) : v;
     }
   }
@@ -164,7 +160,7 @@ INLINE vdouble gated(vdouble x, vdouble gate, vdouble scale, vdouble shift) {
   return x / sigmoid_divisor(x * gate * -LOG2_E) * scale + shift;
 }
 
-void TASK(gated_affine_direct_f32)(void *args, size_t index) {
+void TASK(gated_affine_direct_f32)(TASK_ARGS) {
   const jimm_affine_args *a = args;
   const size_t channels = a->channels;
   const size_t image = index / a->blocks;
@@ -217,7 +213,7 @@ INLINE void row_moments(const float *x, size_t channels, double k, double *sum, 
   *squares = q;
 }
 
-void TASK(channel_norm_direct_f32)(void *args, size_t index) {
+void TASK(channel_norm_direct_f32)(TASK_ARGS) {
   enum { LAYER = 0, RMS = 1, SIMPLE = 2 }; /* jimm_channel_norm_type */
   const jimm_channel_norm_args *a = args;
   const size_t channels = a->channels;

@@ -1,25 +1,21 @@
 /* Sums and products, element by element. */
-#include "kernel/generic/vector.h"
+#include "kernel/generic/epilogue.h"
 
-void TASK(sum_direct_f32)(void *args, size_t index) {
+void TASK(sum_direct_f32)(TASK_ARGS) {
   const jimm_sum_args *a = args;
   const size_t first = index * JIMM_SUM_BLOCK;
   const size_t last = a->count - first < JIMM_SUM_BLOCK ? a->count : first + JIMM_SUM_BLOCK;
+  const jimm_epilogue e = a->epilogue;
   size_t i = first;
   for (; i + LANES <= last; i += LANES) {
-    vfloat v = load(a->x + i);
-    if (a->other != NULL) {
-      v += load(a->other + i);
-    }
-    store(a->y + i, a->relu ? relu(v) : v);
+    store(a->y + i, finish(e, i, load(a->x + i)));
   }
   for (; i < last; i++) {
-    const float v = a->other != NULL ? a->x[i] + a->other[i] : a->x[i];
-    a->y[i] = a->relu ? relu1(v) : v;
+    a->y[i] = finish1(e, i, a->x[i]);
   }
 }
 
-void TASK(mul_direct_f32)(void *args, size_t index) {
+void TASK(mul_direct_f32)(TASK_ARGS) {
   const jimm_mul_args *a = args;
   const size_t channels = a->channels;
   const size_t image = index / a->blocks;
@@ -29,23 +25,15 @@ void TASK(mul_direct_f32)(void *args, size_t index) {
   for (size_t p = first; p < last; p++) {
     const size_t at = (image * a->pixels + p) * channels;
     const float *gate = a->gate + image * a->gate_image + p * a->gate_pixel;
-    const float *r = a->residual != NULL ? a->residual + at : NULL;
+    const jimm_epilogue e = epilogue_at(&a->epilogue, at);
     const float *x = a->x + at;
     float *y = a->y + at;
     size_t c = 0;
     for (; c + LANES <= channels; c += LANES) {
-      vfloat v = load(x + c) * load(gate + c);
-      if (r != NULL) {
-        v += load(r + c);
-      }
-      store(y + c, a->relu ? relu(v) : v);
+      store(y + c, finish(e, c, load(x + c) * load(gate + c)));
     }
     for (; c < channels; c++) {
-      float v = x[c] * gate[c];
-      if (r != NULL) {
-        v += r[c];
-      }
-      y[c] = a->relu ? relu1(v) : v;
+      y[c] = finish1(e, c, x[c] * gate[c]);
     }
   }
 }

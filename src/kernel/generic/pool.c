@@ -18,7 +18,7 @@ INLINE window clip(const jimm_pool_args *a, int64_t oy, int64_t ox) {
   return w;
 }
 
-void TASK(max_pool2d_direct_f32)(void *args, size_t index) {
+void TASK(max_pool2d_direct_f32)(TASK_ARGS) {
   const jimm_pool_args *a = args;
   const size_t image = index / (size_t)a->out_height;
   const int64_t oy = (int64_t)(index % (size_t)a->out_height);
@@ -68,7 +68,7 @@ INLINE int64_t divisor(const jimm_pool_args *a, window w, int64_t oy, int64_t ox
   return (y1 - y0) * (x1 - x0);
 }
 
-void TASK(avg_pool2d_direct_f32)(void *args, size_t index) {
+void TASK(avg_pool2d_direct_f32)(TASK_ARGS) {
   const jimm_pool_args *a = args;
   const size_t image = index / (size_t)a->out_height;
   const int64_t oy = (int64_t)(index % (size_t)a->out_height);
@@ -119,7 +119,7 @@ INLINE int64_t reflect(int64_t index, int64_t size) {
   return index < size ? index : 2 * (size - 1) - index;
 }
 
-void TASK(blur_pool2d_direct_f32)(void *args, size_t index) {
+void TASK(blur_pool2d_direct_f32)(TASK_ARGS) {
   const jimm_blur_args *a = args;
   const size_t image = index / (size_t)a->out_height;
   const int64_t top = (int64_t)(index % (size_t)a->out_height) * a->stride - a->padding;
@@ -178,7 +178,7 @@ INLINE void put(const jimm_global_pool_args *a, float *y, size_t c, double mean,
   }
 }
 
-void TASK(global_pool_direct_f32)(void *args, size_t index) {
+void TASK(global_pool_direct_f32)(TASK_ARGS) {
   const jimm_global_pool_args *a = args;
   const size_t channels = a->channels;
   const size_t blocks = (channels + JIMM_CHANNEL_BLOCK - 1) / JIMM_CHANNEL_BLOCK;

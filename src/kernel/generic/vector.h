@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel/args.h"
 #include "kernel/kernel.h"
 
 #if defined(__AVX2__)
@@ -39,6 +40,8 @@ typedef double vdouble_memory __attribute__((vector_size(VECTOR_BYTES), aligned(
 #define PASTE(a, b, c) PASTE_(a, b, c)
 /* TASK(max_pool2d_direct_f32) names jimm_max_pool2d_direct_f32_avx2. */
 #define TASK(name) PASTE(jimm_##name, _, ISA)
+/* Its parameters: void TASK(...)(TASK_ARGS). */
+#define TASK_ARGS void *args, size_t index, __attribute__((unused)) size_t thread
 
 #define INLINE static inline __attribute__((always_inline))
 #define PRAGMA(text) _Pragma(#text)

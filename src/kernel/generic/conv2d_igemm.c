@@ -2,8 +2,14 @@
  *
  * A register tile of ROWS pixels by COLUMNS output channels; for every tap, ROWS pointers to the
  * pixels that the tap reads (a shared row of zeros stands for padding), so the activations are used
- * where they lie: no im2col. Weights come from panels that plan/pack.c made. */
-#include "kernel/generic/vector.h"
+ * where they lie: no im2col.
+ *
+ * The first half is the task, compiled once for every instruction set; the second the rules.
+ *
+ * Packed weights: the bias, [group][panel][COLUMNS], then panels of COLUMNS outputs,
+ * [group][panel][tap][channel][COLUMNS]; both are zero beyond the outputs of a group. */
+#ifdef ISA
+#include "kernel/generic/epilogue.h"
 
 #define ROWS PASTE(jimm_conv2d_igemm_f32_, ISA, _rows)
 #define COLUMNS PASTE(jimm_conv2d_igemm_f32_, ISA, _columns)
@@ -20,10 +26,10 @@ typedef struct tile {
   const float *weights;
   float *sums; /* [rows][COLUMNS]: earlier blocks of products */
   bool first, last;
-  const float *bias, *residual;
+  const float *bias;
   float *y;
   size_t stride, columns; /* of y; columns < COLUMNS at the end of a group */
-  bool relu;
+  jimm_epilogue epilogue; /* of this tile */
 } tile;
 
 /* The last columns of a group: fewer than a panel. */
@@ -31,9 +37,7 @@ static __attribute__((noinline)) void finish_partial(const tile *t, const float 
   for (int r = 0; r < rows; r++) {
     for (size_t i = 0; i < t->columns; i++) {
       const size_t at = (size_t)r * t->stride + i;
-      const float sum = sums[(size_t)r * COLUMNS + i];
-      const float x = t->residual != NULL ? sum + t->residual[at] : sum;
-      t->y[at] = t->relu ? relu1(x) : x;
+      t->y[at] = finish1(t->epilogue, at, sums[(size_t)r * COLUMNS + i]);
     }
   }
 }
@@ -113,16 +117,16 @@ INLINE void compute(const tile *t, const int rows) {
     return;
   }
   const size_t stride = t->stride;
-  if (t->residual != NULL) {
+  if (t->epilogue.residual != NULL) {
     UNROLL
     for (int r = 0; r < rows; r++) {
       UNROLL
       for (int v = 0; v < VECTORS; v++) {
-        sum[r][v] += load(t->residual + (size_t)r * stride + v * LANES);
+        sum[r][v] += load(t->epilogue.residual + (size_t)r * stride + v * LANES);
       }
     }
   }
-  if (t->relu) {
+  if (t->epilogue.activation == JIMM_ACTIVATION_RELU) {
     UNROLL
     for (int r = 0; r < rows; r++) {
       UNROLL
@@ -231,7 +235,7 @@ static blocking split_products(const jimm_conv_args *a) {
   return s;
 }
 
-void TASK(conv2d_igemm_f32)(void *args, size_t index) {
+void TASK(conv2d_igemm_f32)(TASK_ARGS) {
   const jimm_conv_args *a = args;
   const float *pointers[MAX_POINTERS];
   float sums[JIMM_CONV_MAX_ROWS * COLUMNS];
@@ -242,6 +246,7 @@ void TASK(conv2d_igemm_f32)(void *args, size_t index) {
   const size_t from = index / a->row_blocks * a->task_panels;
   const size_t to = a->panels - from < a->task_panels ? a->panels : from + a->task_panels;
   const size_t group_panels = a->panels / a->groups;
+  const float *weights = a->packed + a->panels * COLUMNS;
   const bool fits = s.taps * JIMM_CONV_MAX_ROWS <= MAX_POINTERS;
   size_t found = SIZE_MAX; /* the group whose pointers are there, when all taps fit */
 
@@ -249,9 +254,9 @@ void TASK(conv2d_igemm_f32)(void *args, size_t index) {
     const size_t group = panel / group_panels;
     const size_t column = panel % group_panels * COLUMNS;
     const size_t output = group * a->outputs + column;
-    tile t = {.stride = a->output_stride, .relu = a->relu, .bias = a->bias + panel * COLUMNS};
+    tile t = {.stride = a->output_stride, .bias = a->packed + panel * COLUMNS};
     t.columns = a->outputs - column < COLUMNS ? a->outputs - column : COLUMNS;
-    t.weights = a->weights + panel * s.taps * a->channels * COLUMNS;
+    t.weights = weights + panel * s.taps * a->channels * COLUMNS;
     if (fits && found != group) {
       find_pixels(a, group, row, rows, 0, s.taps, pointers);
       found = group;
@@ -274,7 +279,7 @@ void TASK(conv2d_igemm_f32)(void *args, size_t index) {
           t.pointers = pointers + (fits ? tap * JIMM_CONV_MAX_ROWS : 0) + r;
           t.sums = sums + r * COLUMNS;
           t.y = a->y + at;
-          t.residual = a->residual != NULL ? a->residual + at : NULL;
+          t.epilogue = epilogue_at(&a->epilogue, at);
           run_tile(&t, n);
         }
         t.weights += t.taps * t.channels * COLUMNS;
@@ -282,3 +287,54 @@ void TASK(conv2d_igemm_f32)(void *args, size_t index) {
     }
   }
 }
+
+#else
+#include "kernel/kernel.h"
+
+static size_t panel_count(const jimm_kernel *row, const jimm_problem *p) {
+  const size_t columns = (size_t)row->columns;
+  return p->groups * ((p->outputs + columns - 1) / columns);
+}
+
+static double cost(const jimm_kernel *row, const jimm_problem *p) {
+  const double products = (double)(p->channels * p->kernel_height * p->kernel_width);
+  const double vectors = (double)row->columns * sizeof(float) / (double)row->set->vector_bytes;
+  return (double)(p->out_height * p->out_width) * products * (double)panel_count(row, p) * vectors;
+}
+
+static size_t packed_bytes(const jimm_kernel *row, const jimm_problem *p) {
+  const size_t taps = p->kernel_height * p->kernel_width;
+  size_t size;
+  return __builtin_mul_overflow(p->channels, taps, &size) ||
+                 __builtin_add_overflow(size, 1, &size) ||
+                 __builtin_mul_overflow(size, (size_t)row->columns * sizeof(float), &size) ||
+                 __builtin_mul_overflow(size, panel_count(row, p), &size)
+             ? SIZE_MAX
+             : size;
+}
+
+static void pack(const jimm_kernel *row, const jimm_problem *p, const jimm_weights *w,
+                 void *packed) {
+  const size_t columns = (size_t)row->columns;
+  const size_t taps = p->kernel_height * p->kernel_width;
+  const size_t size = p->channels * taps;
+  const size_t group_panels = panel_count(row, p) / p->groups;
+  float *bias = packed;
+  float *weights = bias + panel_count(row, p) * columns;
+  for (size_t o = 0; o < p->groups * p->outputs; o++) {
+    const size_t panel = o / p->outputs * group_panels + o % p->outputs / columns;
+    const size_t column = o % p->outputs % columns;
+    const float *from = w->weights + o * size;
+    float *to = weights + panel * size * columns + column;
+    bias[panel * columns + column] = (float)w->bias[o];
+    for (size_t c = 0; c < p->channels; c++) {
+      for (size_t t = 0; t < taps; t++) {
+        to[(t * p->channels + c) * columns] = (float)((double)from[c * taps + t] * w->scale[o]);
+      }
+    }
+  }
+}
+
+const jimm_kernel_rules jimm_conv2d_igemm_rules = {
+    .cost = cost, .packed_bytes = packed_bytes, .pack = pack, .joins_taps = true};
+#endif
