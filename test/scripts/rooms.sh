@@ -62,6 +62,8 @@ broken "an include of a room above" 'src/base/base.c:3: src/base must not includ
   'echo "#include \"graph/graph.h\"" >>src/base/base.c'
 broken "an include downwards that the row does not name" 'src/graph/graph.h:2: src/graph must not include jimm/base.h' \
   'echo "#include <jimm/base.h>" >>src/graph/graph.h'
+broken "a macro that is a file of a room above" 'src/base/base.c:3: src/base must not include graph/rows.def' \
+  'echo "#define ROWS \"graph/rows.def\"" >>src/base/base.c'
 broken "the insides of the library in a program" 'cli/main.c:3: cli must not include base/base.h' \
   'echo "  #include \"base/base.h\"" >>cli/main.c'
 broken "a permission that nothing uses" 'src/rooms.txt:5: src/plan includes nothing of src/base' \
