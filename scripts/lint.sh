@@ -14,7 +14,7 @@ done
 say shellcheck
 git ls-files '*.sh' .ci/run kit/enzyme/jimm-enzyme-cc | xargs shellcheck -S warning || status=1
 
-say "layers: a room includes only rooms above it"
+say "rooms: includes are those of src/rooms.txt"
 scripts/lint_layers.sh || status=1
 
 say "house rules"
