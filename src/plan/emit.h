@@ -17,8 +17,17 @@ typedef struct jimm_operands {
   int32_t x, residual, y;
 } jimm_operands;
 
-/* Fills in what is JIMM_NO_BUFFER; y becomes the channels-last value of the fusion at `head`. */
+/* Fills in what is JIMM_NO_BUFFER, in the form of the fusion at `head`; y becomes its value. */
 jimm_status jimm_get_operands(jimm_lowering *l, jimm_value head, jimm_operands *o);
+
+/* Input 0 of the node, and its value, as its step sees them. */
+static inline jimm_extent jimm_input_extent(const jimm_lowering *l, jimm_value head) {
+  const jimm_value x = jimm_graph_node(l->graph, head)->inputs[0];
+  return jimm_extent_of(&l->shapes[x], (jimm_form)l->form[head]);
+}
+static inline jimm_extent jimm_output_extent(const jimm_lowering *l, jimm_value head) {
+  return jimm_extent_of(&l->shapes[head], (jimm_form)l->form[head]);
+}
 
 /* A step of kernel `kernel_op` from input 0 to the value of the fusion at `head`, with zeroed args
  * of that size; x_field and y_field are where the pointers lie in them. */

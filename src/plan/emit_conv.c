@@ -9,7 +9,7 @@
 #define MAX_RUN_CHANNELS 8
 
 static bool reads_rows(const jimm_lowering *l, const jimm_node *node, const jimm_conv2d_attrs *a) {
-  const jimm_value x = l->fusions.alias[node->inputs[0]];
+  const jimm_value x = l->order.alias[node->inputs[0]];
   const jimm_shape *w = &l->shapes[node->inputs[1]];
   return jimm_graph_node(l->graph, x)->kind == JIMM_NODE_INPUT && a->groups == 1 &&
          a->dilation[1] == 1 && w->dim[1] <= MAX_RUN_CHANNELS && w->dim[3] > 1;
@@ -66,9 +66,9 @@ jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head) {
   const jimm_conv2d_attrs attrs = attrs_of(node);
   const jimm_conv2d_attrs *a = &attrs;
   const jimm_kernel *kernel = jimm_kernel_find("conv2d", JIMM_F32, plan->isa);
-  const jimm_value input = l->fusions.alias[node->inputs[0]];
-  const jimm_extent in = jimm_extent_of(&l->shapes[input]);
-  const jimm_extent out = jimm_extent_of(&l->shapes[head]);
+  const jimm_value input = l->order.alias[node->inputs[0]];
+  const jimm_extent in = jimm_input_extent(l, head);
+  const jimm_extent out = jimm_output_extent(l, head);
   const jimm_shape *w = &l->shapes[node->inputs[1]];
   const size_t groups = (size_t)a->groups;
   jimm_conv_args c = {
