@@ -110,7 +110,7 @@ static int measure(jimm_plan *plan, const settings *s) {
   jimm_tensor input;
   jimm_tensor output;
   jimm_shape shape;
-  if (jimm_tensor_create(JIMM_F32, &plan->input_shape, &input) != JIMM_OK ||
+  if (jimm_tensor_create(JIMM_F32, plan->input_shapes, &input) != JIMM_OK ||
       jimm_synthetic_input(1, "input", &input) != JIMM_OK ||
       jimm_plan_output_shape(plan, 0, &shape) != JIMM_OK ||
       jimm_tensor_create(JIMM_F32, &shape, &output) != JIMM_OK) {

@@ -53,6 +53,9 @@ static json_t *attributes_json(const jimm_node *node) {
     cli_json_set(&object, "shape", cli_json_integers(attrs->shape.dim, attrs->shape.rank));
     cli_json_set(&object, "buffer", json_boolean(attrs->kind == JIMM_BUFFER));
     cli_json_set(&object, "optional", json_boolean(attrs->optional));
+  } else if (node->kind == JIMM_NODE_CONSTANT) {
+    const jimm_shape *shape = &((const jimm_constant_attrs *)node->attrs)->tensor.shape;
+    cli_json_set(&object, "shape", cli_json_integers(shape->dim, shape->rank));
   } else {
     const jimm_input_attrs *attrs = node->attrs;
     cli_json_set(&object, "shape", cli_json_integers(attrs->shape.dim, attrs->shape.rank));
@@ -66,7 +69,9 @@ static json_t *node_json(const jimm_graph *graph, const jimm_node *node, const j
     const jimm_node *input = jimm_graph_node(graph, node->inputs[i]); /* NULL: absent */
     cli_json_append(&inputs, cli_json_text(input == NULL ? NULL : input->name));
   }
-  const char *kind = node->kind == JIMM_NODE_PARAMETER ? "parameter" : "input";
+  const char *kind = node->kind == JIMM_NODE_PARAMETER  ? "parameter"
+                     : node->kind == JIMM_NODE_CONSTANT ? "constant"
+                                                        : "input";
   json_t *object = json_object();
   cli_json_set(&object, "name", cli_json_text(node->name));
   cli_json_set(&object, "op", cli_json_text(node->op == NULL ? kind : node->op->name));
@@ -108,13 +113,6 @@ void cli_graph_cost(const jimm_graph *graph, const jimm_shape *shapes, cli_cost 
     if (bytes > cost->largest_activation_bytes) {
       cost->largest_activation_bytes = bytes;
     }
-    if (node->op != NULL && node->op->macs != NULL) {
-      jimm_shape inputs[JIMM_MAX_INPUTS];
-      for (int32_t k = 0; k < node->input_count; k++) {
-        inputs[k] =
-            node->inputs[k] == JIMM_NO_VALUE ? (jimm_shape){-1, {0}} : shapes[node->inputs[k]];
-      }
-      cost->macs += node->op->macs(node->attrs, node->input_count, inputs, &shapes[i]);
-    }
+    cost->macs += jimm_graph_macs(graph, i, shapes);
   }
 }

@@ -21,11 +21,15 @@ typedef struct jimm_plan_options {
   int32_t output_count;       /* 0: "logits" alone */
   jimm_isa isa;               /* at most this level; JIMM_ISA_BEST: all that there is */
   jimm_precision precision;
+  /* Shapes of the graph's inputs, in its order, in place of batch, height and width; NULL: an
+   * image's free dimensions are these three, and another input's first one is batch. */
+  const jimm_shape *input_shapes;
+  int32_t input_shape_count;
 } jimm_plan_options;
 #define JIMM_PLAN_OPTIONS_INIT                                                            \
   {                                                                                       \
     sizeof(jimm_plan_options), 1, 224, 224, JIMM_THREADS_DEFAULT, NULL, 0, JIMM_ISA_BEST, \
-        JIMM_PRECISION_HIGHEST                                                            \
+        JIMM_PRECISION_HIGHEST, NULL, 0                                                   \
   }
 
 /* Fused steps over packed weights (which belong to the model) and one activation arena. One caller
@@ -40,13 +44,18 @@ JIMM_API jimm_status jimm_plan_create(jimm_model *model, const jimm_plan_options
                                       jimm_plan **plan);
 JIMM_API void jimm_plan_close(jimm_plan **plan);
 
+/* Inputs, in the order of the graph (jimm_graph_find_input finds one by its name). */
+JIMM_API int32_t jimm_plan_input_count(const jimm_plan *plan);
+JIMM_API jimm_status jimm_plan_input_shape(const jimm_plan *plan, int32_t index, jimm_shape *shape);
 JIMM_API int32_t jimm_plan_output_count(const jimm_plan *plan);
 JIMM_API jimm_status jimm_plan_output_shape(const jimm_plan *plan, int32_t index,
                                             jimm_shape *shape);
 
-/* Runs: input F32 [batch, channels, height, width]; outputs F32 of the plan's output shapes, memory
- * of the caller. Allocates nothing after the first run. Denormal numbers count as zero. */
-JIMM_API jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input, jimm_tensor *outputs);
+/* Runs: `inputs` F32 of the plan's input shapes, one for each input of the graph (an image is
+ * [batch, channels, height, width]); outputs F32 of the plan's output shapes; all memory of the
+ * caller. Allocates nothing after the first run. Denormal numbers count as zero. */
+JIMM_API jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *inputs,
+                                   jimm_tensor *outputs);
 
 typedef struct jimm_plan_stats {
   size_t size;
@@ -66,17 +75,18 @@ JIMM_API jimm_status jimm_plan_print(const jimm_plan *plan, char **text);
 
 /* Evaluates the graph node by node with the plain reference operators in `dtype` (JIMM_F32 or
  * JIMM_F64): slow, and the truth that plans are tested against. `outputs` (count entries, cleared)
- * are created here, of that dtype; the caller closes them. `input` is F32 or F64. */
+ * are created here, of that dtype; the caller closes them. `inputs`, one for each input of the
+ * graph, are F32 or F64. */
 JIMM_API jimm_status jimm_reference_run(const jimm_model *model, jimm_dtype dtype,
-                                        const jimm_tensor *input, int32_t output_count,
+                                        const jimm_tensor *inputs, int32_t output_count,
                                         const char *const *output_names, jimm_tensor *outputs);
 
 /* The same evaluation of all outputs, to find out where NaN or infinity begins: stops at the first
- * value (the input, a parameter, then node by node in graph order) that has an element that is not
+ * value (an input, a parameter, then node by node in graph order) that has an element that is not
  * finite: JIMM_ERROR_NOT_FINITE, and the message names node, operator and element. JIMM_OK when all
  * values are finite. */
 JIMM_API jimm_status jimm_reference_check_finite(const jimm_model *model, jimm_dtype dtype,
-                                                 const jimm_tensor *input);
+                                                 const jimm_tensor *inputs);
 
 #ifdef __cplusplus
 }

@@ -39,11 +39,18 @@ JIMM_API const char *jimm_dtype_name(jimm_dtype dtype);
 
 #define JIMM_MAX_RANK 8
 
-/* A shape of `rank` dimensions; rank 0 is a scalar (one element), rank -1 means "absent". */
+/* A shape of `rank` dimensions; rank 0 is a scalar (one element), rank -1 means "absent". `axis` is
+ * the dimension of the channels of a value in a graph: 0 stands for the usual one, dimension 1, of
+ * images [N, C, H, W] and rows [N, C]; tokens [N, L, C] have 2. Elements lie in memory as the
+ * dimensions say, whatever the axis; comparisons, texts and files leave it out. */
 typedef struct jimm_shape {
   int32_t rank;
   int64_t dim[JIMM_MAX_RANK];
+  int32_t axis;
 } jimm_shape;
+
+/* The dimension of the channels: 1, or what `axis` says instead. */
+JIMM_API int32_t jimm_shape_axis(const jimm_shape *shape);
 
 /* The number of elements (1 for a scalar); -1 when a dimension is negative or the product overflows
  * int64_t, or the shape is absent. */

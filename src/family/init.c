@@ -8,6 +8,7 @@
 
 #include "base/stream.h"
 #include "family/family.h"
+#include "graph/order.h"
 #include "graph/part.h"
 
 /* ---- random numbers ---- */
@@ -121,21 +122,14 @@ static const jimm_shape *shape_of(const jimm_graph *graph, jimm_value parameter)
 /* What PyTorch's and timm's layers do by themselves: dense weights and their biases uniform in
  * +-1/sqrt(fan_in), norms the identity. */
 static jimm_init standard(const jimm_graph *graph, const jimm_node *user, int32_t input) {
-  static const char *const dense[] = {"conv2d", "conv1d", "linear"};
   if (user == NULL) {
     return jimm_init_constant(0.0); /* num_batches_tracked */
   }
-  for (size_t i = 0; i < sizeof dense / sizeof dense[0]; i++) {
-    if (strcmp(user->op->name, dense[i]) == 0) {
-      const int64_t fan_in = product(shape_of(graph, user->inputs[1]), 1);
-      return (jimm_init){JIMM_INIT_UNIFORM, 1.0 / sqrt((double)fan_in)};
-    }
+  if (jimm_node_has(user, JIMM_OP_DENSE)) {
+    const int64_t fan_in = product(shape_of(graph, user->inputs[1]), 1);
+    return (jimm_init){JIMM_INIT_UNIFORM, 1.0 / sqrt((double)fan_in)};
   }
-  const char *what = user->op->input_names[input];
-  const bool ones =
-      strcmp(what, "weight") == 0 || strcmp(what, "running_var") == 0 || strcmp(what, "v") == 0;
-  const bool none = strcmp(user->op->name, "global_response_norm") == 0;
-  return jimm_init_constant(ones && !none ? 1.0 : 0.0);
+  return jimm_init_constant(user->op->starts == NULL ? 0.0 : user->op->starts[input]);
 }
 
 static jimm_status add_parameter(const jimm_family *family, const jimm_graph *graph,

@@ -34,6 +34,7 @@ void jimm_graph_close(jimm_graph **graph) {
   jimm_map_close(&g->by_name);
   jimm_arena_close(&g->arena);
   jimm_free(g->nodes);
+  jimm_free(g->inputs);
   jimm_free(g->outputs);
   jimm_free(g->features);
   jimm_free(g->prefix);
@@ -55,6 +56,23 @@ jimm_value jimm_graph_find(const jimm_graph *graph, const char *name) {
     return JIMM_NO_VALUE;
   }
   return (jimm_value)jimm_map_find(&graph->by_name, name);
+}
+
+int32_t jimm_graph_input_count(const jimm_graph *graph) {
+  return graph == NULL ? 0 : graph->input_count;
+}
+
+jimm_value jimm_graph_input_value(const jimm_graph *graph, int32_t index) {
+  return index < 0 || index >= jimm_graph_input_count(graph) ? JIMM_NO_VALUE : graph->inputs[index];
+}
+
+int32_t jimm_graph_find_input(const jimm_graph *graph, const char *name) {
+  for (int32_t i = 0; name != NULL && i < jimm_graph_input_count(graph); i++) {
+    if (strcmp(graph->nodes[graph->inputs[i]]->name, name) == 0) {
+      return i;
+    }
+  }
+  return -1;
 }
 
 int32_t jimm_graph_output_count(const jimm_graph *graph) {

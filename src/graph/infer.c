@@ -2,11 +2,16 @@
 #include <inttypes.h>
 
 #include "graph/internal.h"
+#include "graph/order.h"
 
 /* Dimensions fit a 32-bit int, so that operators may add and multiply two of them; a tensor of
  * float64 must be addressable. */
 #define MAX_DIM INT64_C(2147483647)
 #define MAX_ELEMENTS (INT64_MAX / 8)
+
+bool jimm_graph_axis_fits(const jimm_shape *shape) {
+  return shape->axis == 0 || (shape->axis > 0 && shape->axis < shape->rank);
+}
 
 static jimm_status check_size(const jimm_shape *shape) {
   char text[JIMM_SHAPE_TEXT];
@@ -23,6 +28,10 @@ static jimm_status check_size(const jimm_shape *shape) {
       return jimm_fail(JIMM_ERROR_LIMIT, "dimension %" PRId32 " of %s is above %" PRId64, i,
                        jimm_shape_format(shape, text, sizeof(text)), MAX_DIM);
     }
+  }
+  if (!jimm_graph_axis_fits(shape)) {
+    return jimm_fail(JIMM_ERROR_SHAPE, "axis %" PRId32 " is no dimension of %s", shape->axis,
+                     jimm_shape_format(shape, text, sizeof(text)));
   }
   const int64_t count = jimm_shape_count(shape);
   if (count < 0 || count > MAX_ELEMENTS) {
@@ -56,12 +65,10 @@ static jimm_status check_input(const jimm_shape *expected, const jimm_shape *got
   return JIMM_OK;
 }
 
-static jimm_status infer_op(const jimm_node *node, jimm_shape *shapes, jimm_shape *output) {
-  jimm_shape inputs[JIMM_MAX_INPUTS];
-  for (int32_t i = 0; i < JIMM_MAX_INPUTS; i++) {
-    const jimm_value value = i < node->input_count ? node->inputs[i] : JIMM_NO_VALUE;
-    inputs[i] = value == JIMM_NO_VALUE ? (jimm_shape){.rank = -1} : shapes[value];
-  }
+/* `inputs`: room for the shapes of the node's inputs. */
+static jimm_status infer_op(const jimm_node *node, const jimm_shape *shapes, jimm_shape *inputs,
+                            jimm_shape *output) {
+  jimm_node_shapes(node, shapes, inputs);
   *output = (jimm_shape){.rank = -1};
   jimm_status status = node->op->infer(node->attrs, node->input_count, inputs, output);
   if (status == JIMM_OK) {
@@ -73,31 +80,23 @@ static jimm_status infer_op(const jimm_node *node, jimm_shape *shapes, jimm_shap
   return status;
 }
 
-jimm_status jimm_graph_infer(const jimm_graph *graph, const jimm_shape *input, jimm_shape *shapes) {
-  if (graph == NULL || input == NULL || shapes == NULL) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_graph_infer: an argument is NULL");
-  }
-  if (!graph->finished) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "jimm_graph_infer: the graph is not finished (jimm_graph_finish)");
-  }
-  if (graph->input_count != 1) {
-    return jimm_fail(JIMM_ERROR_UNSUPPORTED,
-                     "jimm_graph_infer: expected a graph with one input, got %" PRId32 " inputs",
-                     graph->input_count);
-  }
+static jimm_status infer_all(const jimm_graph *graph, const jimm_shape *inputs, jimm_shape *room,
+                             jimm_shape *shapes) {
+  int32_t input = 0;
   for (int32_t i = 0; i < graph->node_count; i++) {
     const jimm_node *node = graph->nodes[i];
+    jimm_status status = JIMM_OK;
     if (node->kind == JIMM_NODE_PARAMETER) {
       shapes[i] = ((const jimm_parameter_attrs *)node->attrs)->shape;
-      continue;
-    }
-    jimm_status status;
-    if (node->kind == JIMM_NODE_INPUT) {
-      status = check_input(&((const jimm_input_attrs *)node->attrs)->shape, input);
-      shapes[i] = *input;
+    } else if (node->kind == JIMM_NODE_CONSTANT) {
+      shapes[i] = ((const jimm_constant_attrs *)node->attrs)->tensor.shape;
+    } else if (node->kind == JIMM_NODE_INPUT) {
+      const jimm_shape *expected = &((const jimm_input_attrs *)node->attrs)->shape;
+      shapes[i] = inputs[input++];
+      shapes[i].axis = expected->axis;
+      status = check_input(expected, &shapes[i]);
     } else {
-      status = infer_op(node, shapes, &shapes[i]);
+      status = infer_op(node, shapes, room, &shapes[i]);
     }
     if (status != JIMM_OK) {
       return jimm_fail_context(status, "%s (%s)", node->name,
@@ -105,4 +104,20 @@ jimm_status jimm_graph_infer(const jimm_graph *graph, const jimm_shape *input, j
     }
   }
   return JIMM_OK;
+}
+
+jimm_status jimm_graph_infer(const jimm_graph *graph, const jimm_shape *inputs,
+                             jimm_shape *shapes) {
+  if (graph == NULL || inputs == NULL || shapes == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_graph_infer: an argument is NULL");
+  }
+  if (!graph->finished) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_graph_infer: the graph is not finished (jimm_graph_finish)");
+  }
+  jimm_shape *room = jimm_calloc((size_t)graph->most_inputs, sizeof(*room));
+  const jimm_status status =
+      room == NULL ? JIMM_ERROR_OUT_OF_MEMORY : infer_all(graph, inputs, room, shapes);
+  jimm_free(room);
+  return status;
 }

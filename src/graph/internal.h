@@ -26,7 +26,9 @@ struct jimm_graph {
   int32_t output_count, output_capacity;
   jimm_feature_info *features;
   int32_t feature_count, feature_capacity;
-  int32_t input_count; /* nodes of kind JIMM_NODE_INPUT */
+  jimm_value *inputs; /* nodes of kind JIMM_NODE_INPUT */
+  int32_t input_count, input_capacity;
+  int32_t most_inputs; /* of one node */
   jimm_part *parts;
   int32_t part_count, part_capacity;
   const void *owner; /* the jimm_family of the whole graph; may be NULL */
@@ -47,5 +49,14 @@ struct jimm_graph {
 /* Whether the graph takes more; a finished graph is immutable, so that error goes to the caller's
  * thread alone. */
 bool jimm_graph_is_open(const jimm_graph *graph);
+/* Keeps `status` with this thread's message as the graph's error, if it is the first. */
+void jimm_graph_keep_error(jimm_graph *graph, jimm_status status);
+/* Scope + `name` in the arena; NULL after keeping an error. */
+const char *jimm_graph_full_name(jimm_graph *graph, const char *name);
+/* The open scope without its last point, for messages: text, of that length. */
+int jimm_graph_scope_length(const jimm_graph *graph);
+const char *jimm_graph_scope_text(const jimm_graph *graph);
+/* Whether the shape's axis is unset or one of its dimensions. */
+bool jimm_graph_axis_fits(const jimm_shape *shape);
 
 #endif

@@ -9,7 +9,7 @@ bool jimm_graph_begin_part(jimm_graph *graph, jimm_value input, jimm_open_part *
   if (!jimm_graph_is_open(graph)) {
     return false;
   }
-  if (input < 0 || input >= graph->node_count || graph->nodes[input]->kind == JIMM_NODE_PARAMETER) {
+  if (input < 0 || input >= graph->node_count || graph->nodes[input]->constant) {
     jimm_graph_fail(
         graph, JIMM_ERROR_INVALID_ARGUMENT,
         "the input of a model is %s (%" PRId32 "; the graph has %" PRId32 " nodes so far)",

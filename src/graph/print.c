@@ -40,6 +40,11 @@ static void print_node(const jimm_graph *graph, int32_t index, const jimm_shape 
   jimm_text_append(text, "%4" PRId32 " %s = ", index, node->name);
   if (node->kind == JIMM_NODE_PARAMETER) {
     print_parameter(node, text);
+  } else if (node->kind == JIMM_NODE_CONSTANT) {
+    const jimm_constant_attrs *a = node->attrs;
+    jimm_text_append(text, "constant %s %s",
+                     jimm_shape_format(&a->tensor.shape, shape, sizeof(shape)),
+                     jimm_dtype_name(a->tensor.dtype));
   } else if (node->kind == JIMM_NODE_INPUT) {
     const jimm_input_attrs *a = node->attrs;
     jimm_text_append(text, "input %s %s", jimm_shape_format(&a->shape, shape, sizeof(shape)),
@@ -47,24 +52,24 @@ static void print_node(const jimm_graph *graph, int32_t index, const jimm_shape 
   } else {
     print_op(graph, node, text);
   }
-  if (shapes != NULL && node->kind != JIMM_NODE_PARAMETER) {
+  if (shapes != NULL && (node->kind == JIMM_NODE_OP || node->kind == JIMM_NODE_INPUT)) {
     jimm_text_append(text, " -> %s", jimm_shape_format(&shapes[index], shape, sizeof(shape)));
   }
   jimm_text_append(text, "\n");
 }
 
-jimm_status jimm_graph_print(const jimm_graph *graph, const jimm_shape *input, char **text) {
+jimm_status jimm_graph_print(const jimm_graph *graph, const jimm_shape *inputs, char **text) {
   if (graph == NULL || text == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_graph_print: an argument is NULL");
   }
   *text = NULL;
   jimm_shape *shapes = NULL;
-  if (input != NULL) {
+  if (inputs != NULL) {
     shapes = jimm_calloc((size_t)graph->node_count, sizeof(*shapes));
     if (shapes == NULL) {
       return JIMM_ERROR_OUT_OF_MEMORY;
     }
-    const jimm_status status = jimm_graph_infer(graph, input, shapes);
+    const jimm_status status = jimm_graph_infer(graph, inputs, shapes);
     if (status != JIMM_OK) {
       jimm_free(shapes);
       return status;

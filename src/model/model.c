@@ -181,9 +181,15 @@ jimm_status jimm_model_check_finite(const jimm_model *model) {
   return jimm_finite_status(&search);
 }
 
-jimm_status jimm_model_parameter_f32(const jimm_model *model, jimm_value value,
-                                     jimm_tensor *tensor) {
-  const jimm_tensor *parameter = jimm_model_parameter(model, value);
+const jimm_tensor *jimm_model_tensor(const jimm_model *model, jimm_value value) {
+  const jimm_node *node = jimm_graph_node(model->graph, value);
+  return node != NULL && node->kind == JIMM_NODE_CONSTANT
+             ? &((const jimm_constant_attrs *)node->attrs)->tensor
+             : jimm_model_parameter(model, value);
+}
+
+jimm_status jimm_model_tensor_f32(const jimm_model *model, jimm_value value, jimm_tensor *tensor) {
+  const jimm_tensor *parameter = jimm_model_tensor(model, value);
   *tensor = (jimm_tensor){0};
   if (parameter == NULL) {
     const jimm_node *node = jimm_graph_node(model->graph, value);

@@ -24,9 +24,10 @@ jimm_status jimm_model_constant_f32(const jimm_model *model, jimm_value value, j
  * in leave memory. */
 void jimm_model_release(const jimm_model *model, jimm_value value);
 
-/* The same for one parameter. */
-jimm_status jimm_model_parameter_f32(const jimm_model *model, jimm_value value,
-                                     jimm_tensor *tensor);
+/* The tensor of a parameter, or of a constant of the graph; NULL when there is none. Borrowed. */
+const jimm_tensor *jimm_model_tensor(const jimm_model *model, jimm_value value);
+/* That as float32: a view or an owned tensor. */
+jimm_status jimm_model_tensor_f32(const jimm_model *model, jimm_value value, jimm_tensor *tensor);
 void jimm_model_release_parameter(const jimm_model *model, jimm_value value);
 
 #endif

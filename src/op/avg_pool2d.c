@@ -48,7 +48,7 @@ FORWARD(avg_pool2d) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(avg_pool2d);
 
@@ -107,6 +107,7 @@ const jimm_op jimm_op_avg_pool2d = {
     .forward_f64 = jimm_avg_pool2d_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_IMAGE,
 };
 
 #endif

@@ -5,15 +5,11 @@
 
 FORWARD(batch_norm) {
   const jimm_batch_norm_attrs *a = call->attrs;
-  const jimm_shape *shape = &call->inputs[0].shape;
-  const int64_t batch = shape->dim[0], channels = shape->dim[1];
-  int64_t inner = 1;
-  for (int32_t d = 2; d < shape->rank; d++) {
-    inner *= shape->dim[d];
-  }
+  const around x_is = around_axis(&call->inputs[0].shape);
+  const int64_t channels = x_is.channels, inner = x_is.inner;
   const REAL *x = IN(0), *weight = IN(1), *bias = IN(2), *mean = IN(3), *var = IN(4);
   REAL *y = OUT();
-  for (int64_t n = 0; n < batch; n++) {
+  for (int64_t n = 0; n < x_is.outer; n++) {
     for (int64_t c = 0; c < channels; c++) {
       const REAL deviation = SQRT(var[c] + (REAL)a->eps);
       for (int64_t i = 0; i < inner; i++) {
@@ -28,7 +24,7 @@ FORWARD(batch_norm) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(batch_norm);
 
@@ -49,6 +45,8 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   }
   return status;
 }
+
+static const double starts[] = {0, 1, 0, 0, 1};
 
 static const jimm_attr_spec attr_specs[] = {
     {"eps", JIMM_ATTR_FLOAT, offsetof(jimm_batch_norm_attrs, eps), NULL},
@@ -85,6 +83,7 @@ static const jimm_op_example examples[] = {
      {{0, 4e-2}, {0.75, 0.5}, {0, 0.3}, {0, 1e-2}, {1e-3, 9.5e-4}}},
     {"pixel", EPS(1e-5), 5, SHAPES(17, 2, 17, 1, 1), FILLS},
     {"vectors", EPS(1e-5), 5, SHAPES(10, 4, 10), FILLS},
+    {"tokens", EPS(1e-5), 5, {TOKENS(2, 6, 21), SHAPE(21), SHAPE(21), SHAPE(21), SHAPE(21)}, FILLS},
     {"far_from_zero",
      EPS(1e-5),
      5,
@@ -107,6 +106,7 @@ const jimm_op jimm_op_batch_norm = {
     .forward_f64 = jimm_batch_norm_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .starts = starts,
 };
 
 #endif

@@ -60,7 +60,7 @@ FORWARD(blur_pool2d) {
 
 #include <inttypes.h>
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(blur_pool2d);
 
@@ -69,7 +69,7 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   (void)input_count;
   const jimm_blur_pool2d_attrs *a = attrs;
   const jimm_shape *x = &inputs[0];
-  jimm_status status = jimm_check_rank("x", x, 4, 4);
+  jimm_status status = jimm_check_image("x", x);
   if (status != JIMM_OK) {
     return status;
   }
@@ -142,6 +142,7 @@ const jimm_op jimm_op_blur_pool2d = {
     .forward_f64 = jimm_blur_pool2d_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_IMAGE,
 };
 
 #endif

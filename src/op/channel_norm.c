@@ -16,13 +16,9 @@ static REAL sum_squares_strided(const REAL *x, int64_t count, int64_t stride, RE
 
 FORWARD(channel_norm) {
   const jimm_channel_norm_attrs *a = call->attrs;
-  const jimm_shape *shape = &call->inputs[0].shape;
-  const int64_t channels = shape->dim[1];
-  int64_t inner = 1;
-  for (int32_t d = 2; d < shape->rank; d++) {
-    inner *= shape->dim[d];
-  }
-  const int64_t pixels = shape->dim[0] * inner;
+  const around x_is = around_axis(&call->inputs[0].shape);
+  const int64_t channels = x_is.channels, inner = x_is.inner;
+  const int64_t pixels = x_is.outer * inner;
   const int64_t freedom = a->type == JIMM_CHANNEL_NORM_SIMPLE ? channels - 1 : channels;
   const REAL *weight = IN(1);
   for (int64_t p = 0; p < pixels; p++) {
@@ -44,7 +40,7 @@ FORWARD(channel_norm) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(channel_norm);
 
@@ -70,7 +66,7 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
     return jimm_fail(JIMM_ERROR_SHAPE, "type %s has no bias, got bias %s", type_names[a->type],
                      jimm_shape_format(&inputs[2], text, sizeof(text)));
   }
-  if (a->type == JIMM_CHANNEL_NORM_SIMPLE && x->dim[1] < 2) {
+  if (a->type == JIMM_CHANNEL_NORM_SIMPLE && jimm_channels_of(x) < 2) {
     /* PyTorch's unbiased variance of one value is NaN. */
     return jimm_fail(JIMM_ERROR_SHAPE, "type simple expects more than 1 channel, got x %s",
                      jimm_shape_format(x, text, sizeof(text)));
@@ -78,6 +74,8 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   *output = *x;
   return JIMM_OK;
 }
+
+static const double starts[] = {0, 1, 0};
 
 static const jimm_attr_spec attr_specs[] = {
     {"type", JIMM_ATTR_ENUM, offsetof(jimm_channel_norm_attrs, type), type_names},
@@ -109,6 +107,7 @@ static const jimm_attr_spec attr_specs[] = {
 
 static const jimm_op_example examples[] = {
     {"layer", LAYER(1e-6), 3, BIASED(96, 1, 96, 7, 7), FILLS(0, 2)},
+    {"layer_tokens", LAYER(1e-6), 3, {TOKENS(2, 9, 37), SHAPE(37), SHAPE(37)}, FILLS(0.5, 2)},
     {"layer_odd", LAYER(1e-6), 3, BIASED(37, 3, 37, 5, 3), FILLS(0.5, 2)},
     {"layer_without_bias", LAYER(1e-5), 2, PLAIN(21, 2, 21, 4, 3), FILLS(0.5, 2)},
     {"layer_absent_bias", LAYER(1e-5), 3, {SHAPE(2, 19, 3, 2), SHAPE(19), ABSENT}, FILLS(0.5, 2)},
@@ -157,6 +156,7 @@ const jimm_op jimm_op_channel_norm = {
     .forward_f64 = jimm_channel_norm_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .starts = starts,
 };
 
 #endif

@@ -33,7 +33,7 @@ FORWARD(conv1d) {
 
 #include <inttypes.h>
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(conv1d);
 
@@ -44,6 +44,9 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   const jimm_conv2d_attrs a = attrs_2d(attrs);
   jimm_shape as_2d[3] = {0}, result;
   jimm_status status = jimm_check_rank("x", &inputs[0], 3, 3);
+  if (status == JIMM_OK) {
+    status = jimm_check_channels("x", &inputs[0]);
+  }
   if (status == JIMM_OK) {
     status = jimm_check_rank("weight", &inputs[1], 3, 3);
   }
@@ -110,6 +113,7 @@ const jimm_op jimm_op_conv1d = {
     .macs = macs,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_DENSE,
 };
 
 #endif

@@ -141,7 +141,7 @@ FORWARD(conv2d) {
 
 #include <inttypes.h>
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(conv2d);
 
@@ -165,7 +165,7 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   const jimm_shape *x = &inputs[0], *weight = &inputs[1];
   jimm_status status = check_attrs(a);
   if (status == JIMM_OK) {
-    status = jimm_check_rank("x", x, 4, 4);
+    status = jimm_check_image("x", x);
   }
   if (status == JIMM_OK) {
     status = jimm_check_rank("weight", weight, 4, 4);
@@ -298,6 +298,7 @@ const jimm_op jimm_op_conv2d = {
     .macs = macs,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_DENSE | JIMM_OP_IMAGE,
 };
 
 #endif

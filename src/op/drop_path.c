@@ -25,7 +25,7 @@ FORWARD(drop_path) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(drop_path);
 
@@ -33,11 +33,11 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
                          jimm_shape *output) {
   const jimm_dropout_attrs *a = attrs;
   jimm_status status = jimm_check_rank("x", &inputs[0], 1, JIMM_MAX_RANK);
+  if (status == JIMM_OK) {
+    status = jimm_check_rate(a->rate);
+  }
   if (status != JIMM_OK) {
     return status;
-  }
-  if (!(a->rate >= 0 && a->rate <= 1)) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "rate must be 0 to 1");
   }
   if (input_count > 1 && inputs[1].rank >= 0) {
     status = jimm_check_vector("mask", &inputs[1], inputs[0].dim[0]);
@@ -82,6 +82,7 @@ const jimm_op jimm_op_drop_path = {
     .forward_f64 = jimm_drop_path_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_POINTWISE | JIMM_OP_IDENTITY | JIMM_OP_GLUE,
 };
 
 #endif

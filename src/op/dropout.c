@@ -21,19 +21,19 @@ FORWARD(dropout) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(dropout);
 
 static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                          jimm_shape *output) {
   const jimm_dropout_attrs *a = attrs;
-  const jimm_status status = jimm_check_rank("x", &inputs[0], 0, JIMM_MAX_RANK);
+  jimm_status status = jimm_check_rank("x", &inputs[0], 0, JIMM_MAX_RANK);
+  if (status == JIMM_OK) {
+    status = jimm_check_rate(a->rate);
+  }
   if (status != JIMM_OK) {
     return status;
-  }
-  if (!(a->rate >= 0 && a->rate <= 1)) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "rate must be 0 to 1");
   }
   if (input_count > 1 && inputs[1].rank >= 0 && !jimm_shape_equal(&inputs[0], &inputs[1])) {
     char x[JIMM_SHAPE_TEXT], mask[JIMM_SHAPE_TEXT];
@@ -79,6 +79,7 @@ const jimm_op jimm_op_dropout = {
     .forward_f64 = jimm_dropout_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_POINTWISE | JIMM_OP_IDENTITY | JIMM_OP_GLUE,
 };
 
 #endif

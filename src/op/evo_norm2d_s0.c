@@ -31,7 +31,7 @@ FORWARD(evo_norm2d_s0) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(evo_norm2d_s0);
 
@@ -40,7 +40,10 @@ static const char *const input_names[] = {"x", "weight", "bias", "v"};
 static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                          jimm_shape *output) {
   const jimm_evo_norm2d_s0_attrs *a = attrs;
-  jimm_status status = jimm_check_norm(input_names, a->eps, 4, 4, 4, input_count, inputs);
+  jimm_status status = jimm_check_channels("x", &inputs[0]);
+  if (status == JIMM_OK) {
+    status = jimm_check_norm(input_names, a->eps, 4, 4, 4, input_count, inputs);
+  }
   if (status == JIMM_OK) {
     status = jimm_check_groups(a->groups, &inputs[0]);
   }
@@ -49,6 +52,8 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   }
   return status;
 }
+
+static const double starts[] = {0, 1, 0, 1};
 
 static const jimm_attr_spec attr_specs[] = {
     {"groups", JIMM_ATTR_INT, offsetof(jimm_evo_norm2d_s0_attrs, groups), NULL},
@@ -110,6 +115,8 @@ const jimm_op jimm_op_evo_norm2d_s0 = {
     .forward_f64 = jimm_evo_norm2d_s0_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_IMAGE,
+    .starts = starts,
 };
 
 #endif

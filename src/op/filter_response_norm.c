@@ -31,7 +31,7 @@ FORWARD(filter_response_norm) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(filter_response_norm);
 
@@ -40,12 +40,17 @@ static const char *const input_names[] = {"x", "weight", "bias", "tau"};
 static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                          jimm_shape *output) {
   const jimm_filter_response_norm_attrs *a = attrs;
-  const jimm_status status = jimm_check_norm(input_names, a->eps, 4, 4, 3, input_count, inputs);
+  jimm_status status = jimm_check_channels("x", &inputs[0]);
+  if (status == JIMM_OK) {
+    status = jimm_check_norm(input_names, a->eps, 4, 4, 3, input_count, inputs);
+  }
   if (status == JIMM_OK) {
     *output = inputs[0];
   }
   return status;
 }
+
+static const double starts[] = {0, 1, 0, 0};
 
 static const jimm_attr_spec attr_specs[] = {
     {"eps", JIMM_ATTR_FLOAT, offsetof(jimm_filter_response_norm_attrs, eps), NULL},
@@ -96,6 +101,8 @@ const jimm_op jimm_op_filter_response_norm = {
     .forward_f64 = jimm_filter_response_norm_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_IMAGE,
+    .starts = starts,
 };
 
 #endif

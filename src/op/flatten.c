@@ -17,7 +17,7 @@ FORWARD(flatten) {
 
 #include <inttypes.h>
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(flatten);
 
@@ -50,6 +50,8 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
     return jimm_fail(JIMM_ERROR_LIMIT, "x %s flattens to a dimension above %" PRId64,
                      jimm_shape_format(x, text, sizeof(text)), JIMM_MAX_DIM);
   }
+  const int32_t axis = jimm_shape_axis(x) < start ? jimm_shape_axis(x) : start;
+  result.axis = axis < 2 ? 0 : axis;
   *output = result;
   return JIMM_OK;
 }
@@ -89,6 +91,8 @@ const jimm_op jimm_op_flatten = {
     .examples = examples,
     .example_count = COUNT_OF(examples),
     .rounding = JIMM_ROUNDING_EXACT,
+    .traits = JIMM_OP_GLUE,
+    .view = jimm_reshape_view,
 };
 
 #endif

@@ -64,6 +64,6 @@ static const jimm_op_example examples[] = {
 
 UNARY_ROW(gelu, "x times the normal distribution function of x (torch.nn.functional.gelu)",
           .infer = infer, .attrs_size = sizeof(jimm_gelu_attrs), .attrs = attr_specs,
-          .attr_count = COUNT_OF(attr_specs));
+          .attr_count = COUNT_OF(attr_specs), .traits = JIMM_OP_POINTWISE);
 
 #endif

@@ -46,7 +46,7 @@ FORWARD(global_pool) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(global_pool);
 
@@ -55,7 +55,7 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   (void)input_count;
   const jimm_global_pool_attrs *a = attrs;
   const jimm_shape *x = &inputs[0];
-  jimm_status status = jimm_check_rank("x", x, 4, 4);
+  jimm_status status = jimm_check_image("x", x);
   if (status == JIMM_OK) {
     status = jimm_check_filled("x", x);
   }
@@ -107,6 +107,7 @@ const jimm_op jimm_op_global_pool = {
     .forward_f64 = jimm_global_pool_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_IMAGE,
 };
 
 #endif

@@ -35,7 +35,7 @@ FORWARD(global_response_norm) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(global_response_norm);
 
@@ -44,7 +44,10 @@ static const char *const input_names[] = {"x", "weight", "bias"};
 static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                          jimm_shape *output) {
   const jimm_global_response_norm_attrs *a = attrs;
-  const jimm_status status = jimm_check_norm(input_names, a->eps, 4, 4, 3, input_count, inputs);
+  jimm_status status = jimm_check_channels("x", &inputs[0]);
+  if (status == JIMM_OK) {
+    status = jimm_check_norm(input_names, a->eps, 4, 4, 3, input_count, inputs);
+  }
   if (status == JIMM_OK) {
     *output = inputs[0];
   }
@@ -104,6 +107,7 @@ const jimm_op jimm_op_global_response_norm = {
     .forward_f64 = jimm_global_response_norm_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_IMAGE,
 };
 
 #endif

@@ -36,7 +36,7 @@ FORWARD(group_norm) {
 
 #include <inttypes.h>
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(group_norm);
 
@@ -46,8 +46,10 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
                          jimm_shape *output) {
   const jimm_group_norm_attrs *a = attrs;
   const jimm_shape *x = &inputs[0];
-  jimm_status status =
-      jimm_check_norm(input_names, a->eps, 2, JIMM_MAX_RANK, 3, input_count, inputs);
+  jimm_status status = jimm_check_channels("x", x);
+  if (status == JIMM_OK) {
+    status = jimm_check_norm(input_names, a->eps, 2, JIMM_MAX_RANK, 3, input_count, inputs);
+  }
   if (status == JIMM_OK) {
     status = jimm_check_groups(a->groups, x);
   }
@@ -64,6 +66,8 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   *output = *x;
   return JIMM_OK;
 }
+
+static const double starts[] = {0, 1, 0};
 
 static const jimm_attr_spec attr_specs[] = {
     {"groups", JIMM_ATTR_INT, offsetof(jimm_group_norm_attrs, groups), NULL},
@@ -114,6 +118,7 @@ const jimm_op jimm_op_group_norm = {
     .forward_f64 = jimm_group_norm_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .starts = starts,
 };
 
 #endif

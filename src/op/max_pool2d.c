@@ -37,7 +37,7 @@ FORWARD(max_pool2d) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(max_pool2d);
 
@@ -99,6 +99,7 @@ const jimm_op jimm_op_max_pool2d = {
     .forward_f64 = jimm_max_pool2d_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_IMAGE,
 };
 
 #endif

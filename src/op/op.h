@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jimm/graph.h>
+#include <jimm/op.h>
 
 #define JIMM_JOIN_(a, b) a##b
 #define JIMM_JOIN(a, b) JIMM_JOIN_(a, b)
@@ -27,6 +27,22 @@
 #define OUT() ((REAL *)call->output->data)
 #define DIM(i, d) (call->inputs[i].shape.dim[d])
 #define OUT_DIM(d) (call->output->shape.dim[d])
+/* A value as outer x channels x inner: inner elements lie between two channels of a pixel. */
+typedef struct around {
+  int64_t outer, channels, inner;
+} around;
+static inline around around_axis(const jimm_shape *shape) {
+  const int32_t axis = jimm_shape_axis(shape);
+  around result = {1, shape->dim[axis], 1};
+  for (int32_t d = 0; d < shape->rank; d++) {
+    if (d < axis) {
+      result.outer *= shape->dim[d];
+    } else if (d > axis) {
+      result.inner *= shape->dim[d];
+    }
+  }
+  return result;
+}
 /* Whether optional input i is there. */
 #define HAS(i) (call->input_count > (i) && call->inputs[i].shape.rank >= 0)
 #ifdef REAL_IS_CLASS
@@ -48,13 +64,15 @@
   jimm_status jimm_##name##_f32(const jimm_op_call *call); \
   jimm_status jimm_##name##_f64(const jimm_op_call *call)
 #define COUNT_OF(array) ((int32_t)(sizeof(array) / sizeof((array)[0])))
-/* Initialisers for the shapes of examples. */
+/* Initialisers for the shapes of examples; TOKENS has its channels last. */
 #define SHAPE(...)                                        \
   {                                                       \
     sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), { \
       __VA_ARGS__                                         \
     }                                                     \
   }
+#define TOKENS(n, l, c) \
+  { 3, {n, l, c}, 2 }
 #define ABSENT \
   {            \
     -1, {      \

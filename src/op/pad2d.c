@@ -23,7 +23,7 @@ FORWARD(pad2d) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(pad2d);
 
@@ -32,7 +32,7 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   (void)input_count;
   const jimm_pad2d_attrs *a = attrs;
   const jimm_shape *x = &inputs[0];
-  jimm_status status = jimm_check_rank("x", x, 4, 4);
+  jimm_status status = jimm_check_image("x", x);
   if (status == JIMM_OK) {
     status = jimm_check_pair("before", a->before, 0);
   }
@@ -94,6 +94,7 @@ const jimm_op jimm_op_pad2d = {
     .forward_f64 = jimm_pad2d_f64,
     .examples = examples,
     .example_count = COUNT_OF(examples),
+    .traits = JIMM_OP_IMAGE,
 };
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include <jimm/graph.h>
+#include <jimm/op.h>
 
 #include "base/alloc.h"
 
@@ -68,6 +68,15 @@ const jimm_op *jimm_op_find(const char *name) {
   return NULL;
 }
 
+static int32_t name_count(const jimm_op *op) {
+  return op->max_inputs == JIMM_ANY_INPUTS ? op->min_inputs : op->max_inputs;
+}
+
+const char *jimm_op_input_name(const jimm_op *op, int32_t index) {
+  const int32_t count = name_count(op);
+  return op->input_names[index < count ? index : count - 1];
+}
+
 static jimm_status check_row(const jimm_op *op) {
   if (op == NULL || op->size < sizeof(jimm_op) || op->name == NULL || op->name[0] == 0) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
@@ -77,13 +86,15 @@ static jimm_status check_row(const jimm_op *op) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
                      "operator %s: infer, forward_f32 and forward_f64 must be set", op->name);
   }
-  if (op->min_inputs < 0 || op->max_inputs < op->min_inputs || op->max_inputs > JIMM_MAX_INPUTS ||
-      (op->max_inputs > 0 && op->input_names == NULL)) {
+  if (op->min_inputs < 0 || op->max_inputs < op->min_inputs ||
+      (op->max_inputs > 0 && op->input_names == NULL) ||
+      (op->max_inputs == JIMM_ANY_INPUTS && op->min_inputs == 0)) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "operator %s: %" PRId32 " to %" PRId32 " inputs; expected 0 to %d, with names",
-                     op->name, op->min_inputs, op->max_inputs, JIMM_MAX_INPUTS);
+                     "operator %s: %" PRId32 " to %" PRId32
+                     " inputs; expected 0 or more with names, 1 or more of any number",
+                     op->name, op->min_inputs, op->max_inputs);
   }
-  for (int32_t i = 0; i < op->max_inputs; i++) {
+  for (int32_t i = 0; i < name_count(op); i++) {
     if (op->input_names[i] == NULL) {
       return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "operator %s: input %" PRId32 " has no name",
                        op->name, i);

@@ -13,6 +13,7 @@ static const jimm_op_example examples[] = {
     {"scalar", NULL, 1, {{0, {0}}}},
 };
 
-UNARY_ROW(relu, "max(x, 0), NaN kept (torch.nn.functional.relu)", .infer = jimm_unary_infer);
+UNARY_ROW(relu, "max(x, 0), NaN kept (torch.nn.functional.relu)", .infer = jimm_unary_infer,
+          .traits = JIMM_OP_POINTWISE);
 
 #endif

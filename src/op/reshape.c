@@ -12,9 +12,26 @@ FORWARD(reshape) {
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(reshape);
+
+/* Where channels that are not at dimension 1 are after the reshaping, when they are still a
+ * dimension with as many pixels before it; else at dimension 1. */
+static int32_t find_axis(const jimm_shape *x, const jimm_shape *y) {
+  const int32_t axis = jimm_shape_axis(x);
+  int64_t before = 1, y_before = 1;
+  for (int32_t d = 0; d < axis && d < x->rank; d++) {
+    before *= x->dim[d];
+  }
+  for (int32_t d = 0; axis > 1 && d < y->rank; d++) {
+    if (d > 1 && y_before == before && y->dim[d] == x->dim[axis]) {
+      return d;
+    }
+    y_before *= y->dim[d];
+  }
+  return 0;
+}
 
 static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
                          jimm_shape *output) {
@@ -49,6 +66,7 @@ static jimm_status infer(const void *attrs, int32_t input_count, const jimm_shap
   } else if (open >= 0 || result.rank < 0 || have != want) {
     return jimm_fail(JIMM_ERROR_SHAPE, "x %s does not fill the shape %s", x_text, shape_text);
   }
+  result.axis = find_axis(x, &result);
   *output = result;
   return JIMM_OK;
 }
@@ -88,6 +106,8 @@ const jimm_op jimm_op_reshape = {
     .examples = examples,
     .example_count = COUNT_OF(examples),
     .rounding = JIMM_ROUNDING_EXACT,
+    .traits = JIMM_OP_GLUE,
+    .view = jimm_reshape_view,
 };
 
 #endif

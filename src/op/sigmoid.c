@@ -15,6 +15,7 @@ static const jimm_op_example examples[] = {
     {"scalar", NULL, 1, {{0, {0}}}},
 };
 
-UNARY_ROW(sigmoid, "1 / (1 + exp(-x)) (torch.sigmoid)", .infer = jimm_unary_infer);
+UNARY_ROW(sigmoid, "1 / (1 + exp(-x)) (torch.sigmoid)", .infer = jimm_unary_infer,
+          .traits = JIMM_OP_POINTWISE);
 
 #endif

@@ -17,6 +17,7 @@ static const jimm_op_example examples[] = {
     {"scalar", NULL, 1, {{0, {0}}}},
 };
 
-UNARY_ROW(silu, "x * sigmoid(x) (torch.nn.functional.silu)", .infer = jimm_unary_infer);
+UNARY_ROW(silu, "x * sigmoid(x) (torch.nn.functional.silu)", .infer = jimm_unary_infer,
+          .traits = JIMM_OP_POINTWISE);
 
 #endif

@@ -31,7 +31,7 @@ FORWARD(standardize_weight) {
 
 #include <inttypes.h>
 
-#include "op/window.h"
+#include "op/rules.h"
 
 FORWARDS(standardize_weight);
 

@@ -22,7 +22,7 @@
 
 #else
 
-#include "op/window.h"
+#include "op/rules.h"
 
 static const char *const unary_names[] = {"x"};
 

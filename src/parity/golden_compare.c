@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/stream.h"
+#include "graph/order.h"
 #include "parity/golden.h"
 
 /* ---- parameters ---- */
@@ -56,17 +57,6 @@ void jimm_golden_compare_parameters(const jimm_golden *golden, const jimm_graph 
 }
 
 /* ---- nodes ---- */
-
-/* Operators that are no module of timm's: their effect is in the values. */
-static bool is_glue(const jimm_node *node) {
-  static const char *const glue[] = {"add", "mul", "flatten", "reshape", "dropout", "drop_path"};
-  for (size_t i = 0; i < sizeof glue / sizeof glue[0]; i++) {
-    if (strcmp(node->op->name, glue[i]) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
 
 static bool attribute_equal(const jimm_node *node, const jimm_attr_spec *spec,
                             const jimm_json *want) {
@@ -156,7 +146,7 @@ static jimm_status compare_sums(const jimm_golden *golden, const jimm_graph *gra
   size_t sums = 0;
   for (int32_t i = 0; i < jimm_graph_node_count(graph); i++) {
     const jimm_node *node = jimm_graph_node(graph, i);
-    sums += node->kind == JIMM_NODE_OP && strcmp(node->op->name, "add") == 0 ? 1 : 0;
+    sums += jimm_node_has(node, JIMM_OP_RESIDUAL) ? 1 : 0;
   }
   if (sums != golden->blocks->length) {
     jimm_text_append(differences, "jimm adds %zu times, timm has %zu residual blocks\n", sums,
@@ -168,7 +158,7 @@ static jimm_status compare_sums(const jimm_golden *golden, const jimm_graph *gra
       return JIMM_ERROR_OUT_OF_MEMORY;
     }
     const jimm_node *node = jimm_graph_node(graph, jimm_graph_find(graph, name));
-    if (node == NULL || node->kind != JIMM_NODE_OP || strcmp(node->op->name, "add") != 0) {
+    if (!jimm_node_has(node, JIMM_OP_RESIDUAL)) {
       jimm_text_append(differences, "%s.add: the sum of this block is missing\n", block->string);
     }
     jimm_free(name);
@@ -211,7 +201,8 @@ jimm_status jimm_golden_compare_nodes(const jimm_golden *golden, const jimm_gold
   }
   for (int32_t i = 0; status == JIMM_OK && i < jimm_graph_node_count(graph); i++) {
     const jimm_node *node = jimm_graph_node(graph, i);
-    if (node->kind == JIMM_NODE_OP && !is_glue(node) && jimm_map_find(&named, node->name) < 0) {
+    if (node->kind == JIMM_NODE_OP && !jimm_node_has(node, JIMM_OP_GLUE) &&
+        jimm_map_find(&named, node->name) < 0) {
       jimm_text_append(differences, "%s (%s): timm has no such module\n", node->name,
                        node->op->name);
     }

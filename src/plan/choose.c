@@ -70,11 +70,10 @@ static void add_pool(const int64_t kernel[2], const int64_t stride[2], const int
 
 static jimm_problem problem_of_node(const jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
-  const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
-  const jimm_extent out = jimm_extent_of(&l->shapes[head]);
+  const jimm_extent in = jimm_input_extent(l, head);
+  const jimm_extent out = jimm_output_extent(l, head);
   jimm_problem p = problem_of(l, node->op->name, &in, &out);
-  if (jimm_node_is(node, "conv2d") || jimm_node_is(node, "conv1d") ||
-      jimm_node_is(node, "linear")) {
+  if (jimm_node_has(node, JIMM_OP_DENSE)) {
     add_convolution(node, &l->shapes[node->inputs[1]], &p);
   } else if (jimm_node_is(node, "max_pool2d")) {
     const jimm_max_pool2d_attrs *a = node->attrs;
@@ -86,10 +85,9 @@ static jimm_problem problem_of_node(const jimm_lowering *l, jimm_value head) {
   return p;
 }
 
-jimm_status jimm_choose_layout(const jimm_lowering *l, const char *op, const jimm_shape *shape,
+jimm_status jimm_choose_layout(const jimm_lowering *l, const char *op, const jimm_extent *extent,
                                const jimm_kernel **row) {
-  const jimm_extent e = jimm_extent_of(shape);
-  const jimm_problem p = problem_of(l, op, &e, &e);
+  const jimm_problem p = problem_of(l, op, extent, extent);
   *row = jimm_kernel_choose(l->plan->kernels, &p, l->plan->features);
   return *row != NULL ? JIMM_OK : jimm_fail(JIMM_ERROR_INTERNAL, "plan: there is no kernel %s", op);
 }
@@ -97,15 +95,17 @@ jimm_status jimm_choose_layout(const jimm_lowering *l, const char *op, const jim
 static jimm_status choose_rows(jimm_lowering *l, jimm_value head) {
   jimm_plan *plan = l->plan;
   const char *ops[JIMM_MAX_ROWS] = {NULL};
-  if (!jimm_kernel_ops(l, head, ops)) {
+  if (!jimm_has_kernel(l, head)) {
     return JIMM_OK;
   }
+  jimm_kernel_ops(l, head, ops);
   jimm_choice choice = {.problem = problem_of_node(l, head)};
   for (int32_t i = 0; i < JIMM_MAX_ROWS && ops[i] != NULL; i++) {
     choice.problem.op = ops[i];
     choice.rows[i] = jimm_kernel_choose(plan->kernels, &choice.problem, plan->features);
     if (choice.rows[i] == NULL) {
-      /* a reference operator computes one node */
+      /* a reference operator computes one node, over rows */
+      l->form[head] = JIMM_FORM_ROWS;
       return l->fusions.of[head].end == head
                  ? JIMM_OK
                  : jimm_fail(JIMM_ERROR_INTERNAL, "plan: there is no kernel %s", ops[i]);
@@ -129,8 +129,8 @@ jimm_status jimm_plan_choose(jimm_lowering *l) {
   }
   for (jimm_value v = 0; v < count && status == JIMM_OK; v++) {
     const jimm_node *node = jimm_graph_node(l->graph, v);
-    if (l->fusions.needed[v] && l->fusions.head[v] == v && node->kind == JIMM_NODE_OP &&
-        !node->constant) {
+    if (l->order.needed[v] && l->view[v] == JIMM_NO_VIEW && l->fusions.head[v] == v &&
+        node->kind == JIMM_NODE_OP && !node->constant) {
       status = choose_rows(l, v);
     }
   }

@@ -17,8 +17,17 @@ typedef struct jimm_operands {
   int32_t x, residual, y;
 } jimm_operands;
 
-/* Fills in what is JIMM_NO_BUFFER; y becomes the channels-last value of the fusion at `head`. */
+/* Fills in what is JIMM_NO_BUFFER, in the form of the fusion at `head`; y becomes its value. */
 jimm_status jimm_get_operands(jimm_lowering *l, jimm_value head, jimm_operands *o);
+
+/* Input 0 of the node, and its value, as its step sees them. */
+static inline jimm_extent jimm_input_extent(const jimm_lowering *l, jimm_value head) {
+  const jimm_value x = jimm_graph_node(l->graph, head)->inputs[0];
+  return jimm_extent_of(&l->shapes[x], (jimm_form)l->form[head]);
+}
+static inline jimm_extent jimm_output_extent(const jimm_lowering *l, jimm_value head) {
+  return jimm_extent_of(&l->shapes[head], (jimm_form)l->form[head]);
+}
 
 /* A step from input 0 to the value of the fusion at `head`, of the first row that was chosen for
  * it, with zeroed args of that size; x_field and y_field are where the pointers lie in them. */
@@ -31,10 +40,6 @@ jimm_status jimm_add_scratch(jimm_lowering *l, jimm_step *step, const jimm_kerne
 
 /* What is fused behind the node `head`; the residual is a ref of the step. */
 jimm_epilogue jimm_epilogue_of(const jimm_lowering *l, jimm_value head);
-
-/* The operators of kernels.def whose rows, one a step, compute the fusion that starts at `head`;
- * false when none do: emit.c. */
-bool jimm_kernel_ops(const jimm_lowering *l, jimm_value head, const char *ops[JIMM_MAX_ROWS]);
 
 /* The steps of one operator each, and all that is fused behind it. */
 jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head);            /* emit_conv.c */

@@ -9,7 +9,7 @@
 #define MAX_RUN_CHANNELS 8
 
 static bool reads_rows(const jimm_lowering *l, const jimm_node *node, const jimm_problem *p) {
-  const jimm_value x = l->fusions.alias[node->inputs[0]];
+  const jimm_value x = l->order.alias[node->inputs[0]];
   return jimm_node_is(node, "conv2d") && jimm_graph_node(l->graph, x)->kind == JIMM_NODE_INPUT &&
          p->groups == 1 && p->dilation[1] == 1 && p->channels <= MAX_RUN_CHANNELS &&
          p->kernel_width > 1;
@@ -53,10 +53,10 @@ jimm_status jimm_emit_conv(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_problem *p = &l->choices[head]->problem;
   const jimm_kernel *row = l->choices[head]->rows[0];
-  const jimm_value input = l->fusions.alias[node->inputs[0]];
+  const jimm_value input = l->order.alias[node->inputs[0]];
   const size_t channels = p->channels * p->groups; /* of a pixel */
   jimm_conv_args c = {
-      .rows = jimm_extent_of(&l->shapes[head]).images * p->out_height * p->out_width,
+      .rows = jimm_output_extent(l, head).images * p->out_height * p->out_width,
       .out_height = p->out_height,
       .out_width = p->out_width,
       .in_height = (int64_t)p->in_height,

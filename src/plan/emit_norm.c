@@ -6,7 +6,7 @@
 static jimm_status emit_affine(jimm_lowering *l, jimm_value head, const jimm_operands *o,
                                int32_t affine, const jimm_kernel *row,
                                const jimm_affine_args *args) {
-  const jimm_extent e = jimm_extent_of(&l->shapes[head]);
+  const jimm_extent e = jimm_output_extent(l, head);
   jimm_step *step;
   const jimm_status status = jimm_new_step(l, head, row, sizeof(jimm_affine_args), &step);
   if (status != JIMM_OK) {
@@ -34,7 +34,7 @@ static jimm_status emit_affine(jimm_lowering *l, jimm_value head, const jimm_ope
 }
 
 jimm_status jimm_emit_batch_norm(jimm_lowering *l, jimm_value head) {
-  const jimm_extent e = jimm_extent_of(&l->shapes[head]);
+  const jimm_extent e = jimm_output_extent(l, head);
   jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   jimm_affine_args args = {.affine = NULL};
   size_t bytes = 0;
@@ -93,7 +93,7 @@ static variety variety_of(const jimm_node *node, const jimm_extent *e) {
  * then its center, scale and shift, then these applied. */
 jimm_status jimm_emit_statistics_norm(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
-  const jimm_extent e = jimm_extent_of(&l->shapes[head]);
+  const jimm_extent e = jimm_output_extent(l, head);
   const variety v = variety_of(node, &e);
   const jimm_kernel *const *rows = l->choices[head]->rows;
   const size_t blocks = moment_blocks(&e);
@@ -148,7 +148,7 @@ jimm_status jimm_emit_statistics_norm(jimm_lowering *l, jimm_value head) {
 jimm_status jimm_emit_channel_norm(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_channel_norm_attrs *a = node->attrs;
-  const jimm_extent e = jimm_extent_of(&l->shapes[head]);
+  const jimm_extent e = jimm_output_extent(l, head);
   const float *parameters[3] = {NULL, NULL, NULL};
   jimm_step *step;
   jimm_status status = get_parameters(l, node, parameters);

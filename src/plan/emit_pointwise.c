@@ -9,7 +9,7 @@ jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head) {
   jimm_step *step;
   jimm_status status = jimm_get_operands(l, head, &o);
   if (status == JIMM_OK && add) {
-    status = jimm_lower_value(l, node->inputs[1], &other);
+    status = jimm_lower_value(l, node->inputs[1], (jimm_form)l->form[head], &other);
   }
   if (status == JIMM_OK) {
     status = jimm_new_step(l, head, l->choices[head]->rows[0], sizeof(jimm_sum_args), &step);
@@ -32,22 +32,19 @@ jimm_status jimm_emit_sum(jimm_lowering *l, jimm_value head) {
   return JIMM_OK;
 }
 
-bool jimm_mul_has_kernel(const jimm_shape *a, const jimm_shape *b) {
-  return jimm_shape_equal(a, b) ||
-         (a->rank == 4 && b->dim[1] == a->dim[1] && b->dim[2] == 1 && b->dim[3] == 1);
-}
-
 jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
-  const jimm_shape *b = &l->shapes[node->inputs[1]];
-  const jimm_extent e = jimm_extent_of(&l->shapes[head]);
-  const bool equal = jimm_shape_equal(&l->shapes[head], b);
+  const jimm_gate kind = jimm_gate_of(&l->shapes[head], &l->shapes[node->inputs[1]]);
+  const jimm_extent e = jimm_output_extent(l, head);
+  const bool equal = kind == JIMM_GATE_EQUAL;
   jimm_operands o = {JIMM_NO_BUFFER, JIMM_NO_BUFFER, JIMM_NO_BUFFER};
   int32_t gate = JIMM_NO_BUFFER;
   jimm_step *step;
   jimm_status status = jimm_get_operands(l, head, &o);
   if (status == JIMM_OK) {
-    status = jimm_lower_value(l, node->inputs[1], &gate);
+    /* one value a channel: those of an image follow each other as in the graph */
+    status = jimm_lower_value(l, node->inputs[1], equal ? (jimm_form)l->form[head] : JIMM_FORM_ROWS,
+                              &gate);
   }
   if (status == JIMM_OK) {
     status = jimm_new_step(l, head, l->choices[head]->rows[0], sizeof(jimm_mul_args), &step);
@@ -56,15 +53,14 @@ jimm_status jimm_emit_mul(jimm_lowering *l, jimm_value head) {
     return status;
   }
   const size_t blocks = jimm_ceil_div(e.pixels * e.channels, JIMM_TASK_ELEMENTS);
-  const bool shared = !equal && b->dim[0] == 1;
   jimm_mul_args *m = step->args;
   *m = (jimm_mul_args){.images = e.images,
                        .pixels = e.pixels,
                        .channels = e.channels,
                        .blocks = blocks > e.pixels ? e.pixels : blocks,
-                       .gate_image = equal    ? e.pixels * e.channels
-                                     : shared ? 0
-                                              : e.channels,
+                       .gate_image = equal                      ? e.pixels * e.channels
+                                     : kind == JIMM_GATE_SHARED ? 0
+                                                                : e.channels,
                        .gate_pixel = equal ? e.channels : 0,
                        .epilogue = jimm_epilogue_of(l, head)};
   step->count = e.images * m->blocks;

@@ -5,8 +5,8 @@
 
 jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
-  const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
-  const jimm_extent out = jimm_extent_of(&l->shapes[head]);
+  const jimm_extent in = jimm_input_extent(l, head);
+  const jimm_extent out = jimm_output_extent(l, head);
   jimm_step *step;
   const jimm_status status =
       jimm_unary_step(l, head, sizeof(jimm_pool_args), offsetof(jimm_pool_args, x),
@@ -39,7 +39,7 @@ jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head) {
 
 jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
-  const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
+  const jimm_extent in = jimm_input_extent(l, head);
   jimm_step *step;
   const jimm_status status =
       jimm_unary_step(l, head, sizeof(jimm_global_pool_args), offsetof(jimm_global_pool_args, x),
@@ -57,8 +57,8 @@ jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head) {
 jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_blur_pool2d_attrs *a = node->attrs;
-  const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
-  const jimm_extent out = jimm_extent_of(&l->shapes[head]);
+  const jimm_extent in = jimm_input_extent(l, head);
+  const jimm_extent out = jimm_output_extent(l, head);
   jimm_step *step;
   const jimm_status status =
       jimm_unary_step(l, head, sizeof(jimm_blur_args), offsetof(jimm_blur_args, x),
@@ -90,8 +90,8 @@ jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head) {
 jimm_status jimm_emit_pad(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_pad2d_attrs *a = node->attrs;
-  const jimm_extent in = jimm_extent_of(&l->shapes[node->inputs[0]]);
-  const jimm_extent out = jimm_extent_of(&l->shapes[head]);
+  const jimm_extent in = jimm_input_extent(l, head);
+  const jimm_extent out = jimm_output_extent(l, head);
   jimm_step *step;
   const jimm_status status =
       jimm_unary_step(l, head, sizeof(jimm_pad_args), offsetof(jimm_pad_args, x),

@@ -1,144 +1,117 @@
 /* Which nodes one step computes together: convolution + batch_norm + add + relu and the like. */
 #include <string.h>
 
-#include "plan/plan.h"
+#include "plan/lower.h"
 
-bool jimm_node_is(const jimm_node *node, const char *op) {
-  return node != NULL && node->kind == JIMM_NODE_OP && strcmp(node->op->name, op) == 0;
-}
+/* The operators whose steps take those that follow: which ones, in this order. Rows of one turn are
+ * served together; the greedier turn comes first. */
+static const struct {
+  const char *op;
+  int turn;
+  bool norm;       /* a batch_norm, folded into the weights */
+  bool residual;   /* an add, whose other operand the step reads */
+  bool activation; /* a relu */
+} rows[] = {
+    {"conv2d", 0, true, true, true},      {"linear", 0, true, true, true},
+    {"batch_norm", 1, false, true, true}, {"group_norm", 1, false, true, true},
+    {"mul", 1, false, true, true},        {"add", 2, false, false, true},
+};
+#define TURNS 3
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-bool jimm_node_has_weights(const jimm_graph *graph, const jimm_node *node, int32_t first) {
-  for (int32_t i = first; i < node->input_count; i++) {
-    if (node->inputs[i] != JIMM_NO_VALUE && !jimm_graph_node(graph, node->inputs[i])->constant) {
-      return false;
-    }
-  }
-  return true;
-}
-
-typedef struct context {
-  const jimm_graph *graph;
-  const jimm_shape *shapes; /* [nodes] */
-  jimm_fusions *f;
-  int32_t *uses;    /* [nodes] by operators that are needed and by outputs */
-  jimm_value *user; /* [nodes] one of them; JIMM_NO_VALUE: an output */
-} context;
-
-static void find_aliases(context *x, int32_t count) {
-  for (jimm_value v = 0; v < count; v++) {
-    const jimm_node *node = jimm_graph_node(x->graph, v);
-    const bool identity = (jimm_node_is(node, "dropout") || jimm_node_is(node, "drop_path")) &&
-                          (node->input_count < 2 || node->inputs[1] == JIMM_NO_VALUE);
-    x->f->alias[v] = identity ? x->f->alias[node->inputs[0]] : v;
-    x->f->head[v] = v;
-    x->f->of[v] = (jimm_fusion){JIMM_NO_VALUE, JIMM_NO_VALUE, false, v};
-  }
-}
-
-static void count_uses(context *x, int32_t count, const jimm_value *values, int32_t value_count) {
-  for (int32_t i = 0; i < value_count; i++) {
-    const jimm_value v = x->f->alias[values[i]];
-    x->f->needed[v] = true;
-    x->uses[v]++;
-    x->user[v] = JIMM_NO_VALUE;
-  }
-  for (jimm_value v = count - 1; v >= 0; v--) {
-    const jimm_node *node = jimm_graph_node(x->graph, v);
-    for (int32_t i = 0; x->f->needed[v] && i < node->input_count; i++) {
-      if (node->inputs[i] == JIMM_NO_VALUE) {
-        continue;
-      }
-      const jimm_value in = x->f->alias[node->inputs[i]];
-      x->f->needed[in] = true;
-      x->uses[in]++;
-      x->user[in] = v;
-    }
-  }
-}
-
-/* The operator `op` that alone uses v and has not been taken by another step; else JIMM_NO_VALUE.
- */
-static jimm_value follower(const context *x, jimm_value v, const char *op) {
-  if (x->uses[v] != 1 || x->user[v] == JIMM_NO_VALUE) {
+/* The node that alone uses v, is of operator `op` and has not been taken by another step; else
+ * JIMM_NO_VALUE. */
+static jimm_value follower(const jimm_lowering *l, jimm_value v, const char *op) {
+  const jimm_value user = l->order.user[v];
+  if (l->order.uses[v] != 1 || user == JIMM_NO_VALUE) {
     return JIMM_NO_VALUE;
   }
-  const jimm_value user = x->user[v];
-  const bool free = x->f->head[user] == user && x->f->of[user].end == user;
-  return free && jimm_node_is(jimm_graph_node(x->graph, user), op) ? user : JIMM_NO_VALUE;
+  const bool free = l->fusions.head[user] == user && l->fusions.of[user].end == user;
+  return free && jimm_node_is(jimm_graph_node(l->graph, user), op) ? user : JIMM_NO_VALUE;
 }
 
-static void take(context *x, jimm_value head, jimm_value v) {
-  x->f->head[v] = head;
-  x->f->of[head].end = v;
+static void take(jimm_lowering *l, jimm_value head, jimm_value v) {
+  l->fusions.head[v] = head;
+  l->fusions.of[head].end = v;
 }
 
-/* The classes of steps that take followers, the greedier first. */
-enum { CONV, NORM, ADD, CLASSES };
+/* A batch_norm is folded where each output of the weights is a channel of its. */
+static void take_norm(jimm_lowering *l, jimm_value head) {
+  jimm_fusion *f = &l->fusions.of[head];
+  const jimm_value v = follower(l, f->end, "batch_norm");
+  const jimm_node *node = v == JIMM_NO_VALUE ? NULL : jimm_graph_node(l->graph, v);
+  const jimm_shape *shape = &l->shapes[head];
+  const bool rows_are_pixels = l->shapes[jimm_graph_node(l->graph, head)->inputs[1]].rank != 2 ||
+                               jimm_shape_axis(shape) == shape->rank - 1;
+  if (node != NULL && rows_are_pixels && l->order.alias[node->inputs[0]] == f->end &&
+      jimm_node_has_weights(l->graph, node, 1)) {
+    f->norm = v;
+    take(l, head, v);
+  }
+}
 
-/* What a step of class `kind` that starts at `head` also does. */
-static void extend(context *x, jimm_value head, int kind) {
-  const jimm_node *node = jimm_graph_node(x->graph, head);
-  const bool conv = jimm_node_is(node, "conv2d") || jimm_node_is(node, "linear");
-  const bool norm = jimm_node_is(node, "batch_norm") || jimm_node_is(node, "group_norm");
-  const bool mul = jimm_node_is(node, "mul") &&
-                   jimm_mul_has_kernel(&x->shapes[node->inputs[0]], &x->shapes[node->inputs[1]]);
-  const bool add = jimm_node_is(node, "add");
-  if (!(kind == CONV   ? conv
-        : kind == NORM ? norm || mul
-                       : add) ||
-      !(add || mul || jimm_node_has_weights(x->graph, node, 1))) {
+static void take_residual(jimm_lowering *l, jimm_value head) {
+  jimm_fusion *f = &l->fusions.of[head];
+  const jimm_value v = follower(l, f->end, "add");
+  if (v == JIMM_NO_VALUE || !jimm_has_kernel(l, v)) {
     return;
   }
-  jimm_fusion *f = &x->f->of[head];
-  if (conv) {
-    const jimm_value bn = follower(x, f->end, "batch_norm");
-    const jimm_node *bn_node = bn == JIMM_NO_VALUE ? NULL : jimm_graph_node(x->graph, bn);
-    if (bn_node != NULL && x->f->alias[bn_node->inputs[0]] == f->end &&
-        jimm_node_has_weights(x->graph, bn_node, 1)) {
-      f->norm = bn;
-      take(x, head, bn);
-    }
-  }
-  if (!add) {
-    const jimm_value sum = follower(x, f->end, "add");
-    if (sum != JIMM_NO_VALUE) {
-      const jimm_node *n = jimm_graph_node(x->graph, sum);
-      const jimm_value a = x->f->alias[n->inputs[0]];
-      f->residual = a == f->end ? x->f->alias[n->inputs[1]] : a;
-      take(x, head, sum);
-    }
-  }
-  const jimm_value act = follower(x, f->end, "relu");
-  if (act != JIMM_NO_VALUE) {
-    f->relu = true;
-    take(x, head, act);
+  const jimm_node *node = jimm_graph_node(l->graph, v);
+  const jimm_value a = l->order.alias[node->inputs[0]], b = l->order.alias[node->inputs[1]];
+  const jimm_value other = a == f->end ? b : a;
+  if (jimm_shape_axis(&l->shapes[other]) == jimm_shape_axis(&l->shapes[f->end])) {
+    f->residual = other;
+    take(l, head, v);
   }
 }
 
-jimm_status jimm_plan_fuse(jimm_plan *plan, const jimm_value *values, const jimm_shape *shapes,
-                           jimm_fusions *fusions) {
-  context x = {.graph = jimm_model_graph(plan->model), .shapes = shapes, .f = fusions};
-  const int32_t count = jimm_graph_node_count(x.graph);
-  const size_t n = (size_t)count;
-  fusions->of = jimm_arena_alloc(&plan->objects, n * sizeof(*fusions->of));
-  fusions->head = jimm_arena_alloc(&plan->objects, n * sizeof(*fusions->head));
-  fusions->alias = jimm_arena_alloc(&plan->objects, n * sizeof(*fusions->alias));
-  fusions->needed = jimm_arena_alloc(&plan->objects, n * sizeof(*fusions->needed));
-  x.uses = jimm_arena_alloc(&plan->objects, n * sizeof(*x.uses));
-  x.user = jimm_arena_alloc(&plan->objects, n * sizeof(*x.user));
-  if (fusions->of == NULL || fusions->head == NULL || fusions->alias == NULL ||
-      fusions->needed == NULL || x.uses == NULL || x.user == NULL) {
+static void take_activation(jimm_lowering *l, jimm_value head) {
+  jimm_fusion *f = &l->fusions.of[head];
+  const jimm_value v = follower(l, f->end, "relu");
+  if (v != JIMM_NO_VALUE) {
+    f->relu = true;
+    take(l, head, v);
+  }
+}
+
+/* What the step that starts at `head` also does, if it is of this turn. */
+static void extend(jimm_lowering *l, jimm_value head, int turn) {
+  const jimm_node *node = jimm_graph_node(l->graph, head);
+  for (size_t i = 0; i < ROWS; i++) {
+    if (rows[i].turn != turn || !jimm_node_is(node, rows[i].op) || !jimm_has_kernel(l, head)) {
+      continue;
+    }
+    if (rows[i].norm) {
+      take_norm(l, head);
+    }
+    if (rows[i].residual) {
+      take_residual(l, head);
+    }
+    if (rows[i].activation) {
+      take_activation(l, head);
+    }
+  }
+}
+
+jimm_status jimm_plan_fuse(jimm_lowering *l) {
+  const size_t n = (size_t)l->order.count;
+  jimm_fusions *f = &l->fusions;
+  f->of = jimm_arena_alloc(&l->plan->objects, n * sizeof(*f->of));
+  f->head = jimm_arena_alloc(&l->plan->objects, n * sizeof(*f->head));
+  if (f->of == NULL || f->head == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  find_aliases(&x, count);
-  count_uses(&x, count, values, plan->output_count);
+  for (jimm_value v = 0; v < l->order.count; v++) {
+    f->head[v] = v;
+    f->of[v] = (jimm_fusion){JIMM_NO_VALUE, JIMM_NO_VALUE, false, v};
+  }
   /* From the end: of two convolutions that meet in an add, the later one takes it, and the earlier
    * one's inputs are free by then. */
-  for (int kind = CONV; kind < CLASSES; kind++) {
-    for (jimm_value v = count - 1; v >= 0; v--) {
-      if (fusions->needed[v] && fusions->head[v] == v && fusions->of[v].end == v &&
-          !jimm_graph_node(x.graph, v)->constant) {
-        extend(&x, v, kind);
+  for (int turn = 0; turn < TURNS; turn++) {
+    for (jimm_value v = l->order.count - 1; v >= 0; v--) {
+      if (l->order.needed[v] && f->head[v] == v && f->of[v].end == v &&
+          !jimm_graph_node(l->graph, v)->constant) {
+        extend(l, v, turn);
       }
     }
   }

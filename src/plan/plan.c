@@ -1,5 +1,5 @@
 /* Plans: made from a model, described, closed. */
-#include "plan/plan.h"
+#include "plan/lower.h"
 
 #include <string.h>
 
@@ -38,43 +38,56 @@ static jimm_status check_options(const jimm_plan_options *o) {
   return JIMM_OK;
 }
 
-/* The graph's input with the free dimensions filled in: batch first; height and width of an image.
- */
-static jimm_status find_input(jimm_plan *plan, const jimm_plan_options *o) {
+/* The shape of input `index`: as the options say, or with the free dimensions filled in: batch
+ * first; height and width of an image. */
+static jimm_status find_input(jimm_plan *plan, const jimm_plan_options *o, int32_t index) {
   const jimm_graph *graph = jimm_model_graph(plan->model);
-  const jimm_node *input = NULL;
-  int32_t count = 0;
-  for (jimm_value v = 0; v < jimm_graph_node_count(graph); v++) {
-    const jimm_node *node = jimm_graph_node(graph, v);
-    if (node->kind == JIMM_NODE_INPUT) {
-      input = node;
-      count++;
-    }
-  }
-  if (count != 1) {
-    return jimm_fail(JIMM_ERROR_UNSUPPORTED,
-                     "jimm_plan_create: expected a graph with one input, got %d", (int)count);
-  }
+  const jimm_node *input = jimm_graph_node(graph, jimm_graph_input_value(graph, index));
+  jimm_shape *shape = &plan->input_shapes[index];
   if (input->dtype != JIMM_F32) {
     return jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: plans take F32 inputs, got %s", input->name,
                      jimm_dtype_name((jimm_dtype)input->dtype));
   }
-  jimm_shape *shape = &plan->input_shape;
+  if (o->input_shapes != NULL) {
+    *shape = o->input_shapes[index];
+    return JIMM_OK;
+  }
   *shape = ((const jimm_input_attrs *)input->attrs)->shape;
-  if (shape->rank >= 1) {
+  if (shape->rank >= 1 && shape->dim[0] < 0) {
     shape->dim[0] = o->batch;
   }
-  if (shape->rank == 4) {
+  if (shape->rank == 4 && jimm_shape_axis(shape) == 1) {
     shape->dim[2] = o->height;
     shape->dim[3] = o->width;
   }
-  for (int32_t i = 1; i < shape->rank; i++) {
+  for (int32_t i = 0; i < shape->rank; i++) {
     if (shape->dim[i] < 0) {
-      return jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: dimension %d of the input is not known",
+      return jimm_fail(JIMM_ERROR_UNSUPPORTED,
+                       "%s: dimension %d of the input is not known (input_shapes says it)",
                        input->name, (int)i);
     }
   }
   return JIMM_OK;
+}
+
+static jimm_status find_inputs(jimm_plan *plan, const jimm_plan_options *o) {
+  const int32_t count = jimm_graph_input_count(jimm_model_graph(plan->model));
+  if (o->input_shapes != NULL && o->input_shape_count != count) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_plan_create: expected %d input_shapes, one for each input of the graph, "
+                     "got %d",
+                     (int)count, (int)o->input_shape_count);
+  }
+  plan->input_count = count;
+  plan->input_shapes =
+      jimm_arena_alloc(&plan->objects, (size_t)count * sizeof(*plan->input_shapes));
+  plan->inputs = jimm_arena_alloc(&plan->objects, (size_t)count * sizeof(*plan->inputs));
+  jimm_status status =
+      plan->input_shapes == NULL || plan->inputs == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
+  for (int32_t i = 0; i < count && status == JIMM_OK; i++) {
+    status = find_input(plan, o, i);
+  }
+  return status;
 }
 
 static jimm_status find_outputs(jimm_plan *plan, const jimm_plan_options *o, jimm_value **values) {
@@ -132,7 +145,7 @@ static jimm_status make(jimm_plan *plan, const jimm_plan_options *o) {
   const int most = jimm_default_threads();
   jimm_status status = jimm_pool_create(plan->threads > most ? most : plan->threads, &plan->pool);
   if (status == JIMM_OK) {
-    status = find_input(plan, o);
+    status = find_inputs(plan, o);
   }
   if (status == JIMM_OK) {
     status = find_outputs(plan, o, &values);
@@ -197,6 +210,23 @@ void jimm_plan_close(jimm_plan **plan) {
   jimm_arena_close(&p->objects);
   jimm_model_close(&p->model);
   jimm_free(p);
+}
+
+int32_t jimm_plan_input_count(const jimm_plan *plan) {
+  return plan == NULL ? 0 : plan->input_count;
+}
+
+jimm_status jimm_plan_input_shape(const jimm_plan *plan, int32_t index, jimm_shape *shape) {
+  if (plan == NULL || shape == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_input_shape: plan or shape is NULL");
+  }
+  if (index < 0 || index >= plan->input_count) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                     "jimm_plan_input_shape: expected an index below %d, got %d",
+                     (int)plan->input_count, (int)index);
+  }
+  *shape = plan->input_shapes[index];
+  return JIMM_OK;
 }
 
 int32_t jimm_plan_output_count(const jimm_plan *plan) {

@@ -37,7 +37,7 @@ typedef struct jimm_ref {
   int32_t access; /* jimm_access */
 } jimm_ref;
 
-#define JIMM_MAX_REFS (JIMM_MAX_INPUTS + 4)
+#define JIMM_KERNEL_REFS 8 /* the most that a step of a kernel has */
 
 typedef struct jimm_step {
   jimm_task task;
@@ -45,16 +45,17 @@ typedef struct jimm_step {
   size_t count;
   const char *kernel, *nodes; /* for people: the kernel's name; the nodes that the step computes */
   jimm_shape shape;           /* of the value, as in the graph */
-  jimm_value value; /* the node whose value the step completes, channels-last in its result buffer;
-                       JIMM_NO_VALUE: none */
+  jimm_value value;           /* the node whose value the step completes, in its result buffer;
+                                 JIMM_NO_VALUE: none */
   /* for profiles: multiply-adds of the nodes that it completes; bytes of buffers, packed weights
    * and caller's tensors that it reads and writes */
   int64_t macs;
   size_t bytes_read, bytes_written;
   struct jimm_reference_step *reference; /* args, when the step is a reference operator */
   struct jimm_conv_args *conv;           /* args, when the step needs the zeros of the plan */
+  int32_t form;                          /* jimm_form of that value in the buffer */
   int32_t ref_count;
-  jimm_ref refs[JIMM_MAX_REFS];
+  jimm_ref *refs; /* in plan->objects */
 } jimm_step;
 
 /* The buffer of a step's result: the first that it writes. Others that it writes are read by later
@@ -74,9 +75,10 @@ static inline int32_t jimm_step_result(const jimm_step *step) {
 typedef struct jimm_reference_step {
   const jimm_op *op;
   jimm_op_call call;
-  jimm_tensor inputs[JIMM_MAX_INPUTS], output;
+  jimm_tensor output;
   jimm_status status;
   char message[512];
+  jimm_tensor inputs[]; /* [call.input_count] */
 } jimm_reference_step;
 
 struct jimm_plan {
@@ -100,49 +102,21 @@ struct jimm_plan {
   size_t packed_bytes;
   int64_t macs;
 
-  jimm_shape input_shape;
+  int32_t input_count;
+  jimm_shape *input_shapes;
   const jimm_shape *shapes; /* of all values of the graph */
   int32_t output_count;
   jimm_shape *output_shapes;
   const char **output_names;
-  const float *input; /* bound by run */
+  const float **inputs; /* bound by run */
   float **outputs;
 };
 
 /* jimm_plan_create with rows of another table than kernels.def. The list outlives the plan. */
 jimm_status jimm_plan_create_from(jimm_model *model, const jimm_plan_options *options,
                                   const jimm_kernel_list *kernels, jimm_plan **plan);
-/* The step list for `values` (plan->output_count graph values): lower.c. */
-jimm_status jimm_plan_lower(jimm_plan *plan, const jimm_value *values);
 /* Lifetimes, sharing in place, offsets; allocates the arena and fills in all refs: memory.c. */
 jimm_status jimm_plan_place(jimm_plan *plan);
-
-/* ---- fusion (fuse.c) ---- */
-
-/* What follows a node and is computed in its step; `end` is the value that the step yields. */
-typedef struct jimm_fusion {
-  jimm_value norm;     /* a batch_norm folded into the weights */
-  jimm_value residual; /* the other operand of an add */
-  bool relu;
-  jimm_value end;
-} jimm_fusion;
-
-typedef struct jimm_fusions {
-  jimm_fusion *of;   /* [nodes] for nodes that start a step */
-  jimm_value *head;  /* [nodes] the node whose step computes this one */
-  jimm_value *alias; /* [nodes] the value that this one equals: through dropout without a mask */
-  bool *needed;      /* [nodes] some output depends on it */
-} jimm_fusions;
-
-/* `shapes` are those of all nodes. All arrays live in plan->objects. */
-jimm_status jimm_plan_fuse(jimm_plan *plan, const jimm_value *values, const jimm_shape *shapes,
-                           jimm_fusions *fusions);
-/* Whether the kernel of mul takes operands of these shapes: equal ones, or [N or 1, C, 1, 1] over
- * [N, C, H, W]. */
-bool jimm_mul_has_kernel(const jimm_shape *a, const jimm_shape *b);
-bool jimm_node_is(const jimm_node *node, const char *op);
-/* Whether inputs first .. last of the node are constant or absent. */
-bool jimm_node_has_weights(const jimm_graph *graph, const jimm_node *node, int32_t first);
 
 /* ---- choice (choose.c) ---- */
 

@@ -11,12 +11,12 @@ typedef jimm_status (*jimm_observer)(void *context, jimm_value value, const jimm
 
 /* jimm_plan_run that shows the value of every node that a step completes; nodes inside a fused step
  * are not seen, for they are never computed. */
-JIMM_SIBLING jimm_status jimm_plan_observe(jimm_plan *plan, const jimm_tensor *input,
+JIMM_SIBLING jimm_status jimm_plan_observe(jimm_plan *plan, const jimm_tensor *inputs,
                                            jimm_tensor *outputs, jimm_observer observer,
                                            void *context);
 /* jimm_reference_run that shows every operator's value. */
 JIMM_SIBLING jimm_status jimm_reference_observe(const jimm_model *model, jimm_dtype dtype,
-                                                const jimm_tensor *input, int32_t output_count,
+                                                const jimm_tensor *inputs, int32_t output_count,
                                                 const char *const *output_names,
                                                 jimm_tensor *outputs, jimm_observer observer,
                                                 void *context);

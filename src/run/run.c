@@ -1,4 +1,5 @@
 /* Runs a plan: one loop, one indirect call a step, no allocation. */
+#include "plan/form.h"
 #include "plan/plan.h"
 #include "run/observe.h"
 
@@ -21,16 +22,23 @@ static jimm_status check_tensor(const char *what, const char *name, const jimm_t
   return JIMM_OK;
 }
 
-static jimm_status prepare(jimm_plan *plan, const jimm_tensor *input, jimm_tensor *outputs) {
-  if (plan == NULL || input == NULL || outputs == NULL) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_run: plan, input or outputs is NULL");
+static jimm_status prepare(jimm_plan *plan, const jimm_tensor *inputs, jimm_tensor *outputs) {
+  if (plan == NULL || inputs == NULL || outputs == NULL) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_run: plan, inputs or outputs is NULL");
   }
-  jimm_status status = check_tensor("input", "", input, &plan->input_shape);
+  const jimm_graph *graph = jimm_model_graph(plan->model);
+  jimm_status status = JIMM_OK;
+  for (int32_t i = 0; i < plan->input_count && status == JIMM_OK; i++) {
+    const bool one = plan->input_count == 1;
+    const char *name = jimm_graph_node(graph, jimm_graph_input_value(graph, i))->name;
+    status =
+        check_tensor(one ? "input" : "input ", one ? "" : name, &inputs[i], &plan->input_shapes[i]);
+    plan->inputs[i] = inputs[i].data;
+  }
   for (int32_t i = 0; i < plan->output_count && status == JIMM_OK; i++) {
     status = check_tensor("output ", plan->output_names[i], &outputs[i], &plan->output_shapes[i]);
     plan->outputs[i] = outputs[i].data;
   }
-  plan->input = input->data;
   return status == JIMM_OK ? jimm_pool_start(plan->pool) : status;
 }
 
@@ -44,28 +52,26 @@ static jimm_status run_step(jimm_plan *plan, int32_t index) {
              : JIMM_OK;
 }
 
-jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *input, jimm_tensor *outputs) {
-  jimm_status status = prepare(plan, input, outputs);
+jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *inputs, jimm_tensor *outputs) {
+  jimm_status status = prepare(plan, inputs, outputs);
   for (int32_t i = 0; status == JIMM_OK && i < plan->step_count; i++) {
     status = run_step(plan, i);
   }
   return status;
 }
 
-/* Channels-last to the order of the graph. */
-static void reorder(const float *source, const jimm_shape *shape, float *target) {
-  const size_t images = shape->rank > 0 ? (size_t)shape->dim[0] : 1;
-  const size_t channels = shape->rank > 1 ? (size_t)shape->dim[1] : 1;
-  size_t pixels = 1;
-  for (int32_t i = 2; i < shape->rank; i++) {
-    pixels *= (size_t)shape->dim[i];
-  }
-  for (size_t n = 0; n < images; n++) {
-    for (size_t c = 0; c < channels; c++) {
-      for (size_t p = 0; p < pixels; p++) {
-        target[(n * channels + c) * pixels + p] = source[(n * pixels + p) * channels + c];
-      }
+/* To the order of the graph. */
+static void reorder(const float *source, const jimm_shape *shape, jimm_form form, float *target) {
+  const int64_t count = jimm_shape_count(shape);
+  int64_t strides[JIMM_MAX_RANK];
+  jimm_form_strides(shape, form, strides);
+  for (int64_t i = 0; i < count; i++) {
+    int64_t rest = i, at = 0;
+    for (int32_t d = shape->rank - 1; d >= 0; d--) {
+      at += rest % shape->dim[d] * strides[d];
+      rest /= shape->dim[d];
     }
+    target[i] = source[at];
   }
 }
 
@@ -79,16 +85,17 @@ static jimm_status show(const jimm_plan *plan, const jimm_step *step, jimm_obser
   jimm_tensor tensor;
   jimm_status status = jimm_tensor_create(JIMM_F32, &plan->shapes[step->value], &tensor);
   if (status == JIMM_OK) {
-    reorder((const float *)(memory + plan->buffers[result].offset), &tensor.shape, tensor.data);
+    reorder((const float *)(memory + plan->buffers[result].offset), &tensor.shape,
+            (jimm_form)step->form, tensor.data);
     status = observer(context, step->value, &tensor);
     jimm_tensor_close(&tensor);
   }
   return status;
 }
 
-jimm_status jimm_plan_observe(jimm_plan *plan, const jimm_tensor *input, jimm_tensor *outputs,
+jimm_status jimm_plan_observe(jimm_plan *plan, const jimm_tensor *inputs, jimm_tensor *outputs,
                               jimm_observer observer, void *context) {
-  jimm_status status = prepare(plan, input, outputs);
+  jimm_status status = prepare(plan, inputs, outputs);
   for (int32_t i = 0; status == JIMM_OK && i < plan->step_count; i++) {
     status = run_step(plan, i);
     if (status == JIMM_OK) {

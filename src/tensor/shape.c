@@ -4,6 +4,10 @@
 
 #include "base/locale.h"
 
+int32_t jimm_shape_axis(const jimm_shape *shape) {
+  return shape->axis == 0 ? 1 : shape->axis;
+}
+
 int64_t jimm_shape_count(const jimm_shape *shape) {
   if (shape->rank < 0 || shape->rank > JIMM_MAX_RANK) {
     return -1;

@@ -252,7 +252,7 @@ static jimm_status adapt_model(const char *name) {
     status = jimm_model_packed(model, "fc.weight:test", bytes, pack, &bytes, &packed);
   }
   if (status == JIMM_OK) {
-    status = jimm_model_parameter_f32(model, jimm_graph_find(one, "fc.weight"), &tensor);
+    status = jimm_model_tensor_f32(model, jimm_graph_find(one, "fc.weight"), &tensor);
   }
   jimm_tensor_close(&tensor);
   jimm_model_close(&model);

@@ -78,7 +78,10 @@ TEST(emits_the_same_nodes) {
       snprintf(name, sizeof name, "x.y.%s", w->name);
       TEST_CHECK_STR(g->name, name);
       TEST_CHECK(g->op == w->op && g->constant == w->constant);
-      TEST_CHECK_MEM(g->inputs, w->inputs, sizeof g->inputs);
+      TEST_REQUIRE_INT(g->input_count, w->input_count);
+      for (int32_t k = 0; k < w->input_count; k++) {
+        TEST_CHECK_INT(g->inputs[k], w->inputs[k]);
+      }
       check_attrs(g, w);
     }
     TEST_REQUIRE_INT(jimm_graph_output_count(got), jimm_graph_output_count(want));

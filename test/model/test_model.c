@@ -161,17 +161,17 @@ TEST(types) {
   TEST_REQUIRE_MSG(bind(graph, state, false, true, &model) == JIMM_OK, "%s", jimm_error_message());
   TEST_CHECK_INT(parameter(model, "bn1.bias")->dtype, JIMM_F16);
   jimm_tensor converted;
-  TEST_REQUIRE_INT(jimm_model_parameter_f32(model, jimm_graph_find(graph, "bn1.bias"), &converted),
+  TEST_REQUIRE_INT(jimm_model_tensor_f32(model, jimm_graph_find(graph, "bn1.bias"), &converted),
                    JIMM_OK);
   TEST_CHECK_INT(converted.dtype, JIMM_F32);
   TEST_CHECK(converted.owned != NULL);
   TEST_CHECK_DOUBLE(((float *)converted.data)[1], -2.5, 0, 0);
   jimm_tensor_close(&converted);
   TEST_REQUIRE_INT(
-      jimm_model_parameter_f32(model, jimm_graph_find(graph, "conv1.weight"), &converted), JIMM_OK);
+      jimm_model_tensor_f32(model, jimm_graph_find(graph, "conv1.weight"), &converted), JIMM_OK);
   TEST_CHECK(converted.owned == NULL);
   jimm_tensor_close(&converted);
-  TEST_CHECK_INT(jimm_model_parameter_f32(model, jimm_graph_find(graph, "conv1"), &converted),
+  TEST_CHECK_INT(jimm_model_tensor_f32(model, jimm_graph_find(graph, "conv1"), &converted),
                  JIMM_ERROR_INVALID_ARGUMENT);
   jimm_model_release(model, jimm_graph_find(graph, "conv1.weight"));
   jimm_model_release(model, jimm_graph_find(graph, "conv1"));

@@ -34,6 +34,9 @@ void op_example_signature(const jimm_op *op, const jimm_op_example *example, cha
       jimm_text_append(&text, " | %s %.17g %.17g",
                        jimm_shape_format(&example->inputs[i], shape, sizeof(shape)), fill.offset,
                        fill.scale);
+      if (example->inputs[i].axis != 0) {
+        jimm_text_append(&text, " axis %d", (int)example->inputs[i].axis);
+      }
     }
   }
   char *words = jimm_text_take(&text);
@@ -57,7 +60,7 @@ static void list_example(const jimm_op *op, const jimm_op_example *example) {
     printf("%s%s", i == 0 ? "" : ", ",
            absent ? "null" : jimm_shape_format(&example->inputs[i], text, sizeof(text)));
   }
-  printf("], \"fills\": [");
+  printf("], \"axis\": %d, \"fills\": [", (int)jimm_shape_axis(&example->inputs[0]));
   for (int32_t i = 0; i < example->input_count; i++) {
     const jimm_op_fill fill = fill_of(example, i);
     jimm_snprintf(text, sizeof(text), "[%.17g, %.17g]", fill.offset, fill.scale);
@@ -103,17 +106,17 @@ jimm_status op_example_input(const jimm_op *op, const jimm_op_example *example, 
 }
 
 jimm_status op_example_inputs(const jimm_op *op, const jimm_op_example *example, jimm_dtype dtype,
-                              jimm_tensor inputs[JIMM_MAX_INPUTS]) {
+                              jimm_tensor inputs[JIMM_EXAMPLE_INPUTS]) {
   jimm_status status = JIMM_OK;
-  memset(inputs, 0, JIMM_MAX_INPUTS * sizeof(inputs[0]));
+  memset(inputs, 0, JIMM_EXAMPLE_INPUTS * sizeof(inputs[0]));
   for (int32_t i = 0; i < example->input_count && status == JIMM_OK; i++) {
     status = op_example_input(op, example, i, dtype, &inputs[i]);
   }
   return status;
 }
 
-void op_example_close(jimm_tensor inputs[JIMM_MAX_INPUTS]) {
-  for (int32_t i = 0; i < JIMM_MAX_INPUTS; i++) {
+void op_example_close(jimm_tensor inputs[JIMM_EXAMPLE_INPUTS]) {
+  for (int32_t i = 0; i < JIMM_EXAMPLE_INPUTS; i++) {
     jimm_tensor_close(&inputs[i]);
   }
 }
@@ -151,9 +154,9 @@ double op_example_difference(const jimm_tensor *a, const jimm_tensor *b) {
 
 /* The inputs, each element times 1 + e or 1 - e. */
 static jimm_status round_inputs(const jimm_op_example *example, const jimm_tensor *inputs,
-                                uint64_t draw, double e, jimm_tensor moved[JIMM_MAX_INPUTS]) {
+                                uint64_t draw, double e, jimm_tensor moved[JIMM_EXAMPLE_INPUTS]) {
   jimm_status status = JIMM_OK;
-  memset(moved, 0, JIMM_MAX_INPUTS * sizeof(moved[0]));
+  memset(moved, 0, JIMM_EXAMPLE_INPUTS * sizeof(moved[0]));
   for (int32_t i = 0; i < example->input_count && status == JIMM_OK; i++) {
     if (inputs[i].shape.rank < 0) {
       moved[i] = inputs[i];
@@ -175,7 +178,7 @@ double op_example_bound(const jimm_op *op, const jimm_op_example *example,
   const double e = 0x1p-30;
   double response = 0, largest = 0, terms = 1;
   for (uint64_t draw = 0; draw < 4; draw++) {
-    jimm_tensor moved[JIMM_MAX_INPUTS], z;
+    jimm_tensor moved[JIMM_EXAMPLE_INPUTS], z;
     jimm_status status = round_inputs(example, inputs, draw, e, moved);
     if (status == JIMM_OK) {
       status = op_example_forward(op, example, example->attrs, JIMM_F64, moved, &z);

@@ -22,8 +22,8 @@ jimm_status op_example_input(const jimm_op *op, const jimm_op_example *example, 
 
 /* All inputs at once; op_example_close frees them. */
 jimm_status op_example_inputs(const jimm_op *op, const jimm_op_example *example, jimm_dtype dtype,
-                              jimm_tensor inputs[JIMM_MAX_INPUTS]);
-void op_example_close(jimm_tensor inputs[JIMM_MAX_INPUTS]);
+                              jimm_tensor inputs[JIMM_EXAMPLE_INPUTS]);
+void op_example_close(jimm_tensor inputs[JIMM_EXAMPLE_INPUTS]);
 
 /* The reference in `dtype`, into a new tensor that held NaN before, so that an element left
  * unwritten shows. `attrs` stands for the example's. */

@@ -42,7 +42,7 @@ static struct {
 
 static jimm_status run(jimm_status (*forward)(const jimm_op_call *call), void *const *data,
                        void *output) {
-  jimm_tensor inputs[JIMM_MAX_INPUTS];
+  jimm_tensor inputs[JIMM_EXAMPLE_INPUTS];
   for (int32_t i = 0; i < now.example->input_count; i++) {
     inputs[i] = (jimm_tensor){.dtype = JIMM_F64, .shape = now.example->inputs[i], .data = data[i]};
   }
@@ -62,7 +62,7 @@ static int32_t next_input(int32_t input) {
 static double product(const jt_args *args) {
   const int64_t count = jimm_shape_count(&now.output);
   double *output = calloc((size_t)count + 1, sizeof *output);
-  void *data[JIMM_MAX_INPUTS] = {NULL};
+  void *data[JIMM_EXAMPLE_INPUTS] = {NULL};
   double sum = 0;
   for (size_t i = 0, input = 0; i < args->count; i++, input++) {
     input = (size_t)next_input((int32_t)input);
@@ -88,7 +88,7 @@ static const char *derivative(const jt_args *args, const jt_args *tangent, void 
                               double *result) {
   const int64_t count = jimm_shape_count(&now.output);
   dual *output = calloc((size_t)count + 1, sizeof *output);
-  void *data[JIMM_MAX_INPUTS] = {NULL};
+  void *data[JIMM_EXAMPLE_INPUTS] = {NULL};
   (void)ctx;
   for (size_t i = 0, input = 0; i < args->count; i++, input++) {
     input = (size_t)next_input((int32_t)input);
@@ -104,7 +104,7 @@ static const char *derivative(const jt_args *args, const jt_args *tangent, void 
   for (int64_t i = 0; i < count; i++) {
     *result += now.weights[i] * output[i].tangent;
   }
-  for (int32_t i = 0; i < JIMM_MAX_INPUTS; i++) {
+  for (int32_t i = 0; i < JIMM_EXAMPLE_INPUTS; i++) {
     free(data[i]);
   }
   free(output);
@@ -126,8 +126,8 @@ static bool is_saturated(const char *op, const char *example) {
 }
 
 static void check_example(const dual_op *row, const jimm_op_example *example) {
-  jimm_tensor inputs[JIMM_MAX_INPUTS];
-  jt_arg items[JIMM_MAX_INPUTS];
+  jimm_tensor inputs[JIMM_EXAMPLE_INPUTS];
+  jt_arg items[JIMM_EXAMPLE_INPUTS];
   jt_args args = {items, 0};
   now.row = row;
   now.example = example;

@@ -44,7 +44,7 @@ static jimm_model *model_of(const jimm_op *op, const jimm_op_example *example) {
   jimm_graph *graph = NULL;
   jimm_state *state = NULL;
   jimm_model *model = NULL;
-  jimm_value inputs[JIMM_MAX_INPUTS];
+  jimm_value inputs[JIMM_EXAMPLE_INPUTS];
   jimm_status status = jimm_graph_create(&graph);
   if (status == JIMM_OK) {
     status = jimm_state_create(&state);
@@ -89,7 +89,7 @@ typedef struct truth {
 } truth;
 
 static void find_truth(const jimm_op *op, const jimm_op_example *example, truth *t) {
-  jimm_tensor inputs[JIMM_MAX_INPUTS], single[JIMM_MAX_INPUTS], y32;
+  jimm_tensor inputs[JIMM_EXAMPLE_INPUTS], single[JIMM_EXAMPLE_INPUTS], y32;
   TEST_REQUIRE_INT(op_example_inputs(op, example, JIMM_F64, inputs), JIMM_OK);
   TEST_REQUIRE_INT(op_example_inputs(op, example, JIMM_F32, single), JIMM_OK);
   TEST_REQUIRE_INT(op_example_forward(op, example, example->attrs, JIMM_F64, inputs, &t->y),
@@ -308,7 +308,7 @@ TEST(every_kernel_is_used) {
  * large. */
 static double eps_effect(const jimm_op *op, const jimm_op_example *example, size_t offset,
                          double factor) {
-  jimm_tensor inputs[JIMM_MAX_INPUTS], y, z;
+  jimm_tensor inputs[JIMM_EXAMPLE_INPUTS], y, z;
   char attrs[256];
   double eps, largest = 0;
   TEST_REQUIRE(op->attrs_size <= sizeof(attrs));

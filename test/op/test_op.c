@@ -85,9 +85,9 @@ static void check_golden(const example_case *c, const golden *g, const jimm_tens
  * once, has the same bits. */
 static void check_rounding(const example_case *c, const jimm_tensor *inputs32,
                            const jimm_tensor *y32) {
-  jimm_tensor inputs[JIMM_MAX_INPUTS], y;
+  jimm_tensor inputs[JIMM_EXAMPLE_INPUTS], y;
   memset(inputs, 0, sizeof(inputs));
-  for (int i = 0; i < JIMM_MAX_INPUTS; i++) {
+  for (int i = 0; i < JIMM_EXAMPLE_INPUTS; i++) {
     inputs[i].shape.rank = -1;
     if (inputs32[i].data != NULL) {
       TEST_REQUIRE_INT(jimm_tensor_convert(&inputs32[i], JIMM_F64, &inputs[i]), JIMM_OK);
@@ -108,7 +108,7 @@ static void check_rounding(const example_case *c, const jimm_tensor *inputs32,
 }
 
 static void check_float32(const example_case *c, const jimm_tensor *inputs, const jimm_tensor *y) {
-  jimm_tensor inputs32[JIMM_MAX_INPUTS], y32;
+  jimm_tensor inputs32[JIMM_EXAMPLE_INPUTS], y32;
   TEST_REQUIRE_INT(op_example_inputs(c->op, c->example, JIMM_F32, inputs32), JIMM_OK);
   TEST_REQUIRE_INT(
       op_example_forward(c->op, c->example, c->example->attrs, JIMM_F32, inputs32, &y32), JIMM_OK);
@@ -141,7 +141,7 @@ static void check_example(void *context) {
   TEST_REQUIRE_STR(jimm_shape_format(&shape, got, sizeof(got)),
                    jimm_shape_format(&g->shape, want, sizeof(want)));
 
-  jimm_tensor inputs[JIMM_MAX_INPUTS], again[JIMM_MAX_INPUTS], y;
+  jimm_tensor inputs[JIMM_EXAMPLE_INPUTS], again[JIMM_EXAMPLE_INPUTS], y;
   TEST_REQUIRE_INT(op_example_inputs(c->op, c->example, JIMM_F64, inputs), JIMM_OK);
   TEST_REQUIRE_INT(op_example_forward(c->op, c->example, c->example->attrs, JIMM_F64, inputs, &y),
                    JIMM_OK);

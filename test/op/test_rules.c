@@ -7,6 +7,8 @@
 #include <jimm-test/jimm-test.h>
 #include <jimm/graph.h>
 
+#define TOKENS(n, l, c) \
+  { 3, {n, l, c}, 2 }
 #define SHAPE(...)                                        \
   {                                                       \
     sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), { \
@@ -53,7 +55,7 @@ TEST(rows_are_complete) {
     TEST_CHECK_MSG(op->summary != NULL && strchr(op->summary, '\n') == NULL, "%s: summary",
                    op->name);
     TEST_CHECK(op->min_inputs >= 1 && op->min_inputs <= op->max_inputs &&
-               op->max_inputs <= JIMM_MAX_INPUTS);
+               (op->max_inputs <= JIMM_EXAMPLE_INPUTS || op->max_inputs == JIMM_ANY_INPUTS));
     for (int32_t k = 0; k < op->max_inputs; k++) {
       TEST_CHECK(op->input_names[k] != NULL && op->input_names[k][0] != 0);
     }
@@ -445,10 +447,57 @@ static const refusal refusals[] = {
     {"add",
      NULL,
      2,
-     {SHAPE(1, 4, 2, 2), SHAPE(1, 4, 1, 1)},
+     {SHAPE(1, 4, 2, 2), SHAPE(1, 4, 3, 1)},
      BAD_SHAPE,
-     "a and b must have equal shapes, got a [1, 4, 2, 2] and b [1, 4, 1, 1]"},
-    {"add", NULL, 2, {SHAPE(4), SHAPE(1, 4)}, BAD_SHAPE, "got a [4] and b [1, 4]"},
+     "a and b must be equal in each dimension, counted from the last, or one of them 1 there: got "
+     "a "
+     "[1, 4, 2, 2] and b [1, 4, 3, 1]"},
+    {"add", NULL, 2, {SHAPE(4), SHAPE(4, 1, 3)}, BAD_SHAPE, "got a [4] and b [4, 1, 3]"},
+    {"mul", NULL, 2, {SHAPE(2, 4), SHAPE(3, 4)}, BAD_SHAPE, "got a [2, 4] and b [3, 4]"},
+    {"permute",
+     &(const jimm_permute_attrs){SHAPE(1, 0, 2)},
+     1,
+     {SHAPE(2, 3, 4)},
+     BAD_SHAPE,
+     "order must have 0 first and then every other dimension of x once, got [1, 0, 2] for x [2, 3, "
+     "4]"},
+    {"permute",
+     &(const jimm_permute_attrs){SHAPE(0, 2, 2)},
+     1,
+     {SHAPE(2, 3, 4)},
+     BAD_SHAPE,
+     "got [0, 2, 2]"},
+    {"permute",
+     &(const jimm_permute_attrs){SHAPE(0, 1)},
+     1,
+     {SHAPE(2, 3, 4)},
+     BAD_SHAPE,
+     "got [0, 1]"},
+    {"permute", &(const jimm_permute_attrs){SHAPE(0, 3, 1)}, 1, {SHAPE(2, 3, 4)}, BAD_SHAPE, "got"},
+    {"conv1d",
+     &(const jimm_conv1d_attrs){1, 0, 1, 1},
+     2,
+     {TOKENS(2, 6, 5), SHAPE(3, 6, 1)},
+     BAD_SHAPE,
+     "x must have its channels at dimension 1, got [2, 6, 5] with channels at dimension 2"},
+    {"group_norm",
+     &(const jimm_group_norm_attrs){2, 1e-5},
+     3,
+     {TOKENS(2, 6, 4), SHAPE(4), SHAPE(4)},
+     BAD_SHAPE,
+     "x must have its channels at dimension 1"},
+    {"global_pool",
+     &(const jimm_global_pool_attrs){JIMM_POOL_AVG},
+     1,
+     {{4, {1, 2, 2, 3}, 3}},
+     BAD_SHAPE,
+     "channels at dimension 3"},
+    {"batch_norm",
+     &(const jimm_batch_norm_attrs){1e-5},
+     5,
+     {TOKENS(2, 6, 4), SHAPE(6), SHAPE(6), SHAPE(6), SHAPE(6)},
+     BAD_SHAPE,
+     "weight must have shape [4], got [6]"},
 
     {"max_pool2d",
      MAX_POOL(3, 2, 2, false),
@@ -530,7 +579,7 @@ static const refusal refusals[] = {
      2,
      {SHAPE(1, 3), SHAPE(4, 2)},
      BAD_SHAPE,
-     "weight [4, 2] expects x of shape [N, 2], got x [1, 3]"},
+     "weight [4, 2] expects x of shape [..., 2], got x [1, 3]"},
     {"linear",
      NULL,
      3,
@@ -540,9 +589,9 @@ static const refusal refusals[] = {
     {"linear",
      NULL,
      2,
-     {SHAPE(1, 3, 1, 1), SHAPE(4, 3)},
+     {{0, {0}}, SHAPE(4, 3)},
      BAD_SHAPE,
-     "x must have 2 dimensions, got [1, 3, 1, 1]"},
+     "x must have 1 to 8 dimensions, got []"},
 
     {"dropout",
      &(const jimm_dropout_attrs){1.5},
@@ -748,7 +797,8 @@ TEST(registration_refuses_bad_rows) {
   bad.forward_f64 = NULL;
   TEST_CHECK_INT(jimm_op_register(&bad), JIMM_ERROR_INVALID_ARGUMENT);
   bad = good;
-  bad.max_inputs = JIMM_MAX_INPUTS + 1;
+  bad.min_inputs = 0; /* of any number at least one, which has a name */
+  bad.max_inputs = JIMM_ANY_INPUTS;
   TEST_CHECK_INT(jimm_op_register(&bad), JIMM_ERROR_INVALID_ARGUMENT);
   bad = good;
   bad.input_names = NULL;

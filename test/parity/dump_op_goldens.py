@@ -128,11 +128,16 @@ OPERATORS = {
     "global_pool": lambda x, type: timm.layers.SelectAdaptivePool2d(pool_type=type)(x),
     "flatten": torch.flatten,
     "reshape": reshape,
+    "permute": lambda x, order: x.permute(order),
     "linear": F.linear,
     "standardize_weight": standardize_weight,
     "dropout": dropout,
     "drop_path": drop_path,
 }
+
+
+# Those that work over the channels wherever these are.
+OVER_CHANNELS = {"batch_norm", "channel_norm"}
 
 
 def make_input(case, index):
@@ -149,10 +154,19 @@ def braces(items):
     return "{" + ", ".join(items) + "}"
 
 
+def with_channels_first(compute, axis, x, *rest, **attrs):
+    """What PyTorch defines over dimension 1, of a value whose channels are at another."""
+    return compute(x.movedim(axis, 1), *rest, **attrs).movedim(1, axis)
+
+
 def row(case):
     inputs = [make_input(case, i) for i in range(len(case["inputs"]))]
     attrs = {name: tuple(v) if isinstance(v, list) else v for name, v in case["attrs"].items()}
-    y = OPERATORS[case["op"]](*inputs, **attrs)
+    compute = OPERATORS[case["op"]]
+    if case["axis"] > 1 and case["op"] in OVER_CHANNELS:
+        y = with_channels_first(compute, case["axis"], *inputs, **attrs)
+    else:
+        y = compute(*inputs, **attrs)
     assert y.dtype == torch.float64
     flat = y.detach().contiguous().numpy().ravel()
     name = f"{case['op']}/{case['example']}"

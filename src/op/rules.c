@@ -1,4 +1,4 @@
-#include "op/window.h"
+#include "op/rules.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -27,6 +27,22 @@ jimm_status jimm_check_rank(const char *input, const jimm_shape *shape, int32_t 
   return JIMM_OK;
 }
 
+jimm_status jimm_check_channels(const char *input, const jimm_shape *shape) {
+  if (jimm_shape_axis(shape) != 1) {
+    char text[JIMM_SHAPE_TEXT];
+    return jimm_fail(JIMM_ERROR_SHAPE,
+                     "%s must have its channels at dimension 1, got %s with channels at dimension "
+                     "%" PRId32 " (permute moves them)",
+                     input, jimm_shape_format(shape, text, sizeof(text)), shape->axis);
+  }
+  return JIMM_OK;
+}
+
+jimm_status jimm_check_image(const char *input, const jimm_shape *shape) {
+  const jimm_status status = jimm_check_rank(input, shape, 4, 4);
+  return status == JIMM_OK ? jimm_check_channels(input, shape) : status;
+}
+
 jimm_status jimm_check_filled(const char *input, const jimm_shape *shape) {
   for (int32_t i = 1; i < shape->rank; i++) {
     if (shape->dim[i] == 0) {
@@ -53,7 +69,8 @@ jimm_status jimm_check_vectors(const char *const *names, int32_t required, int32
     if (i >= required && inputs[i].rank < 0) {
       continue;
     }
-    const jimm_status status = jimm_check_vector(names[i], &inputs[i], inputs[0].dim[1]);
+    const jimm_status status =
+        jimm_check_vector(names[i], &inputs[i], jimm_channels_of(&inputs[0]));
     if (status != JIMM_OK) {
       char text[JIMM_SHAPE_TEXT];
       return jimm_fail_context(status, "x %s", jimm_shape_format(&inputs[0], text, sizeof(text)));
@@ -63,7 +80,7 @@ jimm_status jimm_check_vectors(const char *const *names, int32_t required, int32
 }
 
 jimm_status jimm_check_groups(int64_t groups, const jimm_shape *x) {
-  if (groups < 1 || x->dim[1] % groups != 0) {
+  if (groups < 1 || jimm_channels_of(x) % groups != 0) {
     char text[JIMM_SHAPE_TEXT];
     return jimm_fail(JIMM_ERROR_SHAPE, "groups %" PRId64 " must divide the channels of x %s",
                      groups, jimm_shape_format(x, text, sizeof(text)));
@@ -85,6 +102,13 @@ jimm_status jimm_check_pair(const char *attribute, const int64_t pair[2], int64_
 jimm_status jimm_check_eps(double eps) {
   if (!isfinite(eps) || eps < 0) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "eps must be finite and not negative");
+  }
+  return JIMM_OK;
+}
+
+jimm_status jimm_check_rate(double rate) {
+  if (!(rate >= 0 && rate <= 1)) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "rate must be 0 to 1");
   }
   return JIMM_OK;
 }
@@ -115,6 +139,37 @@ jimm_status jimm_unary_infer(const void *attrs, int32_t input_count, const jimm_
   return status;
 }
 
+jimm_status jimm_binary_infer(const void *attrs, int32_t input_count, const jimm_shape *inputs,
+                              jimm_shape *output) {
+  (void)attrs;
+  (void)input_count;
+  const jimm_shape *a = &inputs[0], *b = &inputs[1];
+  jimm_status status = jimm_check_rank("a", a, 0, JIMM_MAX_RANK);
+  if (status == JIMM_OK) {
+    status = jimm_check_rank("b", b, 0, JIMM_MAX_RANK);
+  }
+  if (status != JIMM_OK) {
+    return status;
+  }
+  jimm_shape result = b->rank > a->rank ? *b : *a;
+  const jimm_shape *other = b->rank > a->rank ? a : b;
+  for (int32_t i = 1; i <= other->rank; i++) {
+    int64_t *dim = &result.dim[result.rank - i];
+    const int64_t theirs = other->dim[other->rank - i];
+    if (*dim != theirs && *dim != 1 && theirs != 1) {
+      char a_text[JIMM_SHAPE_TEXT], b_text[JIMM_SHAPE_TEXT];
+      return jimm_fail(JIMM_ERROR_SHAPE,
+                       "a and b must be equal in each dimension, counted from the last, or one of "
+                       "them 1 there: got a %s and b %s",
+                       jimm_shape_format(a, a_text, sizeof(a_text)),
+                       jimm_shape_format(b, b_text, sizeof(b_text)));
+    }
+    *dim = *dim == 1 ? theirs : *dim;
+  }
+  *output = result;
+  return JIMM_OK;
+}
+
 /* torch: aten/native/Pool.h, pooling_output_shape with dilation 1. 0 when no window fits. */
 static int64_t pooled_size(int64_t size, int64_t kernel, int64_t stride, int64_t padding,
                            bool ceil_mode) {
@@ -134,7 +189,7 @@ static int64_t pooled_size(int64_t size, int64_t kernel, int64_t stride, int64_t
 
 jimm_status jimm_pool2d_infer(const jimm_shape *x, const int64_t kernel[2], const int64_t stride[2],
                               const int64_t padding[2], bool ceil_mode, jimm_shape *output) {
-  jimm_status status = jimm_check_rank("x", x, 4, 4);
+  jimm_status status = jimm_check_image("x", x);
   if (status == JIMM_OK) {
     status = jimm_check_pair("kernel", kernel, 1);
   }
