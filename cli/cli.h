@@ -77,12 +77,15 @@ json_t *cli_arch_json(const jimm_family *family, const jimm_arch *arch);
 int cli_check_family(const char *name);
 const char *cli_interpolation_name(jimm_interpolation interpolation);
 const char *cli_crop_mode_name(jimm_crop_mode mode);
+/* "ns/name", "datasets/ns/name" or "spaces/ns/name", into a buffer of CLI_NAME_SIZE. */
+char *cli_repo_name(int32_t repo_type, const char *repo, char *buffer);
+
+/* ---- quantity.c ---- */
+
 /* "25.6 M", into a buffer of 32. */
 char *cli_quantity(int64_t value, char *buffer);
 /* "102.5 MB", likewise. */
 char *cli_bytes(int64_t value, char *buffer);
-/* "ns/name", "datasets/ns/name" or "spaces/ns/name", into a buffer of CLI_NAME_SIZE. */
-char *cli_repo_name(int32_t repo_type, const char *repo, char *buffer);
 
 /* ---- graph.c ---- */
 
