@@ -89,25 +89,6 @@ void jimm_os_unmap(jimm_mapping *mapping) {
   *mapping = (jimm_mapping){NULL, 0};
 }
 
-void jimm_os_release_pages(const void *data, size_t size) {
-  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-  uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
-  uintptr_t end = ((uintptr_t)data + size) / page * page;
-  if (begin < end) {
-    /* Advice: when the system declines, nothing is lost but memory. */
-    (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
-  }
-}
-
-void jimm_os_advise_huge(void *data, size_t size) {
-#ifdef MADV_HUGEPAGE
-  (void)madvise(data, size, MADV_HUGEPAGE); /* advice, as above */
-#else
-  (void)data;
-  (void)size;
-#endif
-}
-
 /* Reads to the end of the file into *data (capacity bytes, grown as needed). */
 static jimm_status read_all(const char *path, int descriptor, size_t limit, size_t capacity,
                             unsigned char **data, size_t *size) {
