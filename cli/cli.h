@@ -6,6 +6,7 @@
 #include <jimm/hub.h>
 #include <jimm/image.h>
 #include <jimm/jimm.h>
+#include <jimm/source.h>
 
 #include "command.h"
 
@@ -101,12 +102,10 @@ void cli_graph_cost(const jimm_graph *graph, const jimm_shape *shapes, cli_cost 
 /* ---- source.c: where a model comes from ---- */
 
 typedef struct cli_source {
-  jimm_model_name name;
-  const jimm_variant *variant; /* the folder's own, or the named one */
-  jimm_model_options options;
-  jimm_folder *folder;   /* NULL when the weights are a file or there are none */
-  const char *weights;   /* path of the weights file, NULL when there are none */
-  char *located, *place; /* what the hub has: the weights, the folder; owned */
+  jimm_source *opened;
+  const jimm_model_name *name; /* of a folder its variant is the folder's own */
+  jimm_model_options options;  /* those of the source, for the command to change */
+  const char *weights;         /* path of the weights file, NULL when there are none */
 } cli_source;
 
 typedef enum cli_need {
@@ -114,10 +113,9 @@ typedef enum cli_need {
   CLI_NEED_WEIGHTS /* without -w, those that the hub has under the model's name */
 } cli_need;
 
-/* Resolves MODEL (may be NULL) and -w FILE|FOLDER (may be NULL; one of the two is there). Both may
- * be "hf://NAMESPACE/NAME[@REVISION]". A folder or repository says itself which model it holds;
- * MODEL then must name the same architecture. Returns an exit status after a message. Close it in
- * any case. */
+/* jimm_source_open for MODEL (may be NULL) and -w FILE|FOLDER (may be NULL; one of the two is
+ * there), with progress on the terminal. Returns an exit status after a message. Close it in any
+ * case. */
 int cli_source_open(const char *model, const char *weights, cli_need need, cli_source *source);
 void cli_source_close(cli_source *source);
 /* The graph with the weights, or with synthetic ones when `seed` is given. Weights whose licence
