@@ -46,6 +46,10 @@ typedef struct jimm_allocator {
  * before any object exists: memory goes back to the allocator that is installed at that moment. */
 JIMM_API jimm_status jimm_set_allocator(const jimm_allocator *allocator);
 
+/* Releases a text that a function of jimm handed over ("freed with jimm_text_free"); accepts NULL.
+ */
+JIMM_API void jimm_text_free(char *text);
+
 /* ---- files ---- */
 
 /* Writes `size` bytes of `data`, which stays the caller's (NULL when size is 0), to `path`, whole

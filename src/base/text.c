@@ -89,3 +89,7 @@ char *jimm_text_take(jimm_text *text) {
   *text = (jimm_text){NULL, 0, 0, 0};
   return data;
 }
+
+void jimm_text_free(char *text) {
+  jimm_free(text);
+}
