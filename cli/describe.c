@@ -87,7 +87,7 @@ int cli_check_family(const char *name) {
   return cli_fail("unknown family '%s'; the families are: %s", name, known);
 }
 
-char *cli_repo_name(int32_t repo_type, const char *repo, char *buffer) {
+char *cli_repo_name(jimm_repo_type repo_type, const char *repo, char *buffer) {
   static const char *const prefixes[] = {"", "datasets/", "spaces/"};
   snprintf(buffer, CLI_NAME_SIZE, "%s%s", prefixes[repo_type], repo);
   return buffer;
