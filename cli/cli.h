@@ -79,7 +79,7 @@ int cli_check_family(const char *name);
 const char *cli_interpolation_name(jimm_interpolation interpolation);
 const char *cli_crop_mode_name(jimm_crop_mode mode);
 /* "ns/name", "datasets/ns/name" or "spaces/ns/name", into a buffer of CLI_NAME_SIZE. */
-char *cli_repo_name(int32_t repo_type, const char *repo, char *buffer);
+char *cli_repo_name(jimm_repo_type repo_type, const char *repo, char *buffer);
 
 /* ---- quantity.c ---- */
 
@@ -137,6 +137,13 @@ int cli_check_tensor(const jimm_tensor *tensor, const char *path);
  * evaluator in `dtype` finds out where that begins: slow. */
 int cli_check_outputs(const jimm_model *model, jimm_dtype dtype, const jimm_tensor *input,
                       int32_t count, const jimm_tensor *outputs, const char *path);
+
+/* ---- reserve.c ---- */
+
+/* Makes room for at least `wanted` elements of `size` bytes in a growing array of malloc; `array`
+ * is the address of the pointer to it (NULL at first), of any type. False, and nothing has changed:
+ * there is no memory. */
+bool cli_reserve(void *array, size_t wanted, size_t size, size_t *capacity);
 
 /* ---- files.c ---- */
 

@@ -26,7 +26,7 @@ typedef struct parity_item {
 
 typedef struct parity_sweep {
   parity_item *items;
-  size_t count, done;
+  size_t count, capacity, done;
   size_t outcomes[3]; /* by parity_outcome */
   double seconds;
   const char *what; /* "goldens in test/golden" */

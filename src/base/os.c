@@ -98,14 +98,9 @@ static jimm_status read_all(const char *path, int descriptor, size_t limit, size
     return jimm_fail_context(JIMM_ERROR_OUT_OF_MEMORY, "%s", path);
   }
   for (;;) {
-    if (capacity - length < 2) { /* always room for a byte and the zero after it */
-      size_t more = capacity > SIZE_MAX / 2 ? SIZE_MAX : capacity * 2;
-      unsigned char *grown = jimm_grow(*data, length, more, 1);
-      if (grown == NULL) {
-        return jimm_fail_context(JIMM_ERROR_OUT_OF_MEMORY, "%s", path);
-      }
-      *data = grown;
-      capacity = more;
+    /* always room for a byte and the zero after it */
+    if (jimm_reserve(data, length, length + 2, 1, &capacity) != JIMM_OK) {
+      return jimm_fail_context(JIMM_ERROR_OUT_OF_MEMORY, "%s", path);
     }
     size_t room = capacity - length - 1;
     room = room > (size_t)1 << 30 ? (size_t)1 << 30 : room;

@@ -33,34 +33,22 @@ bool jimm_graph_is_open(const jimm_graph *graph) {
 /* ---- names ---- */
 
 static bool reserve_prefix(jimm_graph *graph, size_t length) {
-  if (length <= graph->prefix_capacity) {
-    return true;
+  const jimm_status status =
+      jimm_reserve(&graph->prefix, graph->prefix_length, length, 1, &graph->prefix_capacity);
+  if (status != JIMM_OK) {
+    keep_error(graph, status);
   }
-  const size_t capacity = 2 * length + 64;
-  char *grown = jimm_grow(graph->prefix, graph->prefix_length, capacity, 1);
-  if (grown == NULL) {
-    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-    return false;
-  }
-  graph->prefix = grown;
-  graph->prefix_capacity = capacity;
-  return true;
+  return status == JIMM_OK;
 }
 
 static bool reserve_scope(jimm_graph *graph) {
-  if (graph->scope_count < graph->scope_capacity) {
-    return true;
+  const size_t count = (size_t)graph->scope_count;
+  const jimm_status status =
+      jimm_reserve(&graph->scopes, count, count + 1, sizeof *graph->scopes, &graph->scope_capacity);
+  if (status != JIMM_OK) {
+    keep_error(graph, status);
   }
-  const int32_t capacity = 2 * graph->scope_capacity + 16;
-  size_t *grown =
-      jimm_grow(graph->scopes, (size_t)graph->scope_count, (size_t)capacity, sizeof(*grown));
-  if (grown == NULL) {
-    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-    return false;
-  }
-  graph->scopes = grown;
-  graph->scope_capacity = capacity;
-  return true;
+  return status == JIMM_OK;
 }
 
 /* The scope without its last point, for messages. */
@@ -155,19 +143,13 @@ static const char *full_name(jimm_graph *graph, const char *name) {
 /* ---- nodes ---- */
 
 static bool reserve_node(jimm_graph *graph) {
-  if (graph->node_count < graph->node_capacity) {
-    return true;
+  const size_t count = (size_t)graph->node_count;
+  const jimm_status status =
+      jimm_reserve(&graph->nodes, count, count + 1, sizeof(jimm_node *), &graph->node_capacity);
+  if (status != JIMM_OK) {
+    keep_error(graph, status);
   }
-  const int32_t capacity = 2 * graph->node_capacity + 64;
-  jimm_node **grown =
-      jimm_grow(graph->nodes, (size_t)graph->node_count, (size_t)capacity, sizeof(jimm_node *));
-  if (grown == NULL) {
-    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-    return false;
-  }
-  graph->nodes = grown;
-  graph->node_capacity = capacity;
-  return true;
+  return status == JIMM_OK;
 }
 
 /* Appends a copy of `draft` (its name is in the arena) with a copy of its attributes. */
@@ -417,16 +399,12 @@ void jimm_graph_output(jimm_graph *graph, const char *name, jimm_value value) {
                                 "output %s: there is an output of that name already", copy));
     return;
   }
-  if (graph->output_count == graph->output_capacity) {
-    const int32_t capacity = 2 * graph->output_capacity + 4;
-    graph_output *grown =
-        jimm_grow(graph->outputs, (size_t)graph->output_count, (size_t)capacity, sizeof(*grown));
-    if (grown == NULL) {
-      keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-      return;
-    }
-    graph->outputs = grown;
-    graph->output_capacity = capacity;
+  const size_t count = (size_t)graph->output_count;
+  const jimm_status status = jimm_reserve(&graph->outputs, count, count + 1, sizeof *graph->outputs,
+                                          &graph->output_capacity);
+  if (status != JIMM_OK) {
+    keep_error(graph, status);
+    return;
   }
   graph->outputs[graph->output_count++] = (graph_output){copy, value};
 }
@@ -447,16 +425,12 @@ void jimm_graph_add_feature(jimm_graph *graph, const char *module, int64_t chann
   jimm_snprintf(name, sizeof(name), "feat_%02" PRId32,
                 graph->feature_count - graph->open_part.first_feature + 1);
   jimm_graph_output(graph, name, value);
-  if (graph->error == JIMM_OK && graph->feature_count == graph->feature_capacity) {
-    const int32_t capacity = 2 * graph->feature_capacity + 4;
-    jimm_feature_info *grown =
-        jimm_grow(graph->features, (size_t)graph->feature_count, (size_t)capacity, sizeof(*grown));
-    if (grown == NULL) {
-      keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-      return;
-    }
-    graph->features = grown;
-    graph->feature_capacity = capacity;
+  const size_t count = (size_t)graph->feature_count;
+  if (graph->error == JIMM_OK &&
+      jimm_reserve(&graph->features, count, count + 1, sizeof *graph->features,
+                   &graph->feature_capacity) != JIMM_OK) {
+    keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+    return;
   }
   const char *copy = graph->error == JIMM_OK ? part_name(graph, module) : NULL;
   if (copy == NULL) {

@@ -35,15 +35,10 @@ jimm_status jimm_new_buffer(jimm_lowering *l, size_t elements, size_t element_si
     return jimm_fail(JIMM_ERROR_LIMIT, "plan: an activation of %zu elements is too large",
                      elements);
   }
-  if (plan->buffer_count == plan->buffer_capacity) {
-    const int32_t capacity = plan->buffer_capacity * 2 + 64;
-    void *grown = jimm_grow(plan->buffers, (size_t)plan->buffer_count, (size_t)capacity,
-                            sizeof(*plan->buffers));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    plan->buffers = grown;
-    plan->buffer_capacity = capacity;
+  const size_t count = (size_t)plan->buffer_count;
+  if (jimm_reserve(&plan->buffers, count, count + 1, sizeof *plan->buffers,
+                   &plan->buffer_capacity) != JIMM_OK) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
   }
   bytes =
       bytes == 0 ? JIMM_ALIGNMENT : (bytes + JIMM_ALIGNMENT - 1) & ~(size_t)(JIMM_ALIGNMENT - 1);
@@ -70,15 +65,10 @@ static const char *name_nodes(jimm_lowering *l, jimm_value first) {
 jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const char *kernel_op,
                           size_t args_size, jimm_step **step) {
   jimm_plan *plan = l->plan;
-  if (plan->step_count == plan->step_capacity) {
-    const int32_t capacity = plan->step_capacity * 2 + 64;
-    void *grown =
-        jimm_grow(plan->steps, (size_t)plan->step_count, (size_t)capacity, sizeof(*plan->steps));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    plan->steps = grown;
-    plan->step_capacity = capacity;
+  const size_t count = (size_t)plan->step_count;
+  if (jimm_reserve(&plan->steps, count, count + 1, sizeof *plan->steps, &plan->step_capacity) !=
+      JIMM_OK) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
   }
   jimm_step *s = &plan->steps[plan->step_count];
   *s = (jimm_step){
@@ -180,15 +170,10 @@ static const size_t no_pad[4] = {0, 0, 0, 0};
 /* Constant `value` as float32 that lives as long as the plan. */
 static jimm_status keep_constant(jimm_lowering *l, jimm_value value, const jimm_tensor **tensor) {
   jimm_plan *plan = l->plan;
-  if (plan->constant_count == plan->constant_capacity) {
-    const int32_t capacity = plan->constant_capacity * 2 + 8;
-    void *grown = jimm_grow(plan->constants, (size_t)plan->constant_count, (size_t)capacity,
-                            sizeof(*plan->constants));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    plan->constants = grown;
-    plan->constant_capacity = capacity;
+  const size_t count = (size_t)plan->constant_count;
+  if (jimm_reserve(&plan->constants, count, count + 1, sizeof *plan->constants,
+                   &plan->constant_capacity) != JIMM_OK) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
   }
   jimm_tensor *t = &plan->constants[plan->constant_count];
   memset(t, 0, sizeof(*t));

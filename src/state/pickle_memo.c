@@ -6,7 +6,7 @@
 
 /* Picklers number their memo from 0 or 1 on, so an index beyond the bytes read is a lie. */
 static jimm_status put(jimm_unpickler *r, uint64_t index) {
-  const jimm_status status = jimm_pickle_need(r, 1);
+  jimm_status status = jimm_pickle_need(r, 1);
   if (status != JIMM_OK) {
     return status;
   }
@@ -14,16 +14,12 @@ static jimm_status put(jimm_unpickler *r, uint64_t index) {
     return jimm_pickle_fail(r, JIMM_ERROR_LIMIT, "entry %llu of the memo after %zu bytes",
                             (unsigned long long)index, r->at);
   }
-  if (index >= r->memo_count) {
-    const size_t count = (size_t)index * 2 + 64;
-    jimm_pickle **grown = jimm_grow((void *)r->memo, r->memo_count, count, sizeof(jimm_pickle *));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    memset((void *)(grown + r->memo_count), 0, (count - r->memo_count) * sizeof(jimm_pickle *));
-    r->memo = grown;
-    r->memo_count = count;
+  const size_t before = r->memo_count;
+  status = jimm_reserve(&r->memo, before, (size_t)index + 1, sizeof(jimm_pickle *), &r->memo_count);
+  if (status != JIMM_OK) {
+    return status;
   }
+  memset((void *)(r->memo + before), 0, (r->memo_count - before) * sizeof(jimm_pickle *));
   r->memo_filled += r->memo[index] == NULL;
   r->memo[index] = jimm_pickle_top(r);
   return JIMM_OK;

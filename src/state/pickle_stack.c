@@ -10,18 +10,12 @@
 /* ---- the stack ---- */
 
 jimm_status jimm_pickle_push(jimm_unpickler *r, jimm_pickle *value) {
-  if (r->stack_count == r->stack_capacity) {
-    const size_t capacity = r->stack_capacity == 0 ? 64 : r->stack_capacity * 2;
-    jimm_pickle **grown =
-        jimm_grow((void *)r->stack, r->stack_count, capacity, sizeof(jimm_pickle *));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    r->stack = grown;
-    r->stack_capacity = capacity;
+  const jimm_status status = jimm_reserve(&r->stack, r->stack_count, r->stack_count + 1,
+                                          sizeof(jimm_pickle *), &r->stack_capacity);
+  if (status == JIMM_OK) {
+    r->stack[r->stack_count++] = value;
   }
-  r->stack[r->stack_count++] = value;
-  return JIMM_OK;
+  return status;
 }
 
 jimm_status jimm_pickle_need(const jimm_unpickler *r, size_t count) {
