@@ -31,6 +31,7 @@ int64_t cache_bytes(const cache_choice *choice, int64_t first, int64_t end);
 /* Members of one file's object. */
 json_t *cache_file_json(const jimm_cached_file *file);
 
+int cache_ls(const cache_choice *choice, const cache_values *values);
 int cache_verify(const cache_choice *choice, const cache_values *values);
 int cache_rm(const cache_choice *choice, const cache_values *values);
 

@@ -6,6 +6,7 @@
 #include <jimm/hub.h>
 #include <jimm/image.h>
 #include <jimm/jimm.h>
+#include <jimm/source.h>
 
 #include "command.h"
 
@@ -77,12 +78,15 @@ json_t *cli_arch_json(const jimm_family *family, const jimm_arch *arch);
 int cli_check_family(const char *name);
 const char *cli_interpolation_name(jimm_interpolation interpolation);
 const char *cli_crop_mode_name(jimm_crop_mode mode);
+/* "ns/name", "datasets/ns/name" or "spaces/ns/name", into a buffer of CLI_NAME_SIZE. */
+char *cli_repo_name(jimm_repo_type repo_type, const char *repo, char *buffer);
+
+/* ---- quantity.c ---- */
+
 /* "25.6 M", into a buffer of 32. */
 char *cli_quantity(int64_t value, char *buffer);
 /* "102.5 MB", likewise. */
 char *cli_bytes(int64_t value, char *buffer);
-/* "ns/name", "datasets/ns/name" or "spaces/ns/name", into a buffer of CLI_NAME_SIZE. */
-char *cli_repo_name(int32_t repo_type, const char *repo, char *buffer);
 
 /* ---- graph.c ---- */
 
@@ -98,12 +102,10 @@ void cli_graph_cost(const jimm_graph *graph, const jimm_shape *shapes, cli_cost 
 /* ---- source.c: where a model comes from ---- */
 
 typedef struct cli_source {
-  jimm_model_name name;
-  const jimm_variant *variant; /* the folder's own, or the named one */
-  jimm_model_options options;
-  jimm_folder *folder;   /* NULL when the weights are a file or there are none */
-  const char *weights;   /* path of the weights file, NULL when there are none */
-  char *located, *place; /* what the hub has: the weights, the folder; owned */
+  jimm_source *opened;
+  const jimm_model_name *name; /* of a folder its variant is the folder's own */
+  jimm_model_options options;  /* those of the source, for the command to change */
+  const char *weights;         /* path of the weights file, NULL when there are none */
 } cli_source;
 
 typedef enum cli_need {
@@ -111,10 +113,9 @@ typedef enum cli_need {
   CLI_NEED_WEIGHTS /* without -w, those that the hub has under the model's name */
 } cli_need;
 
-/* Resolves MODEL (may be NULL) and -w FILE|FOLDER (may be NULL; one of the two is there). Both may
- * be "hf://NAMESPACE/NAME[@REVISION]". A folder or repository says itself which model it holds;
- * MODEL then must name the same architecture. Returns an exit status after a message. Close it in
- * any case. */
+/* jimm_source_open for MODEL (may be NULL) and -w FILE|FOLDER (may be NULL; one of the two is
+ * there), with progress on the terminal. Returns an exit status after a message. Close it in any
+ * case. */
 int cli_source_open(const char *model, const char *weights, cli_need need, cli_source *source);
 void cli_source_close(cli_source *source);
 /* The graph with the weights, or with synthetic ones when `seed` is given. Weights whose licence
@@ -136,6 +137,13 @@ int cli_check_tensor(const jimm_tensor *tensor, const char *path);
  * evaluator in `dtype` finds out where that begins: slow. */
 int cli_check_outputs(const jimm_model *model, jimm_dtype dtype, const jimm_tensor *input,
                       int32_t count, const jimm_tensor *outputs, const char *path);
+
+/* ---- reserve.c ---- */
+
+/* Makes room for at least `wanted` elements of `size` bytes in a growing array of malloc; `array`
+ * is the address of the pointer to it (NULL at first), of any type. False, and nothing has changed:
+ * there is no memory. */
+bool cli_reserve(void *array, size_t wanted, size_t size, size_t *capacity);
 
 /* ---- files.c ---- */
 

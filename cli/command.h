@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Exit statuses; cli_statuses (text.c) says what they mean. */
+/* Exit statuses; cli_statuses (help.c) says what they mean. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* What an option's value is, and with it the type of the field that receives it. */
@@ -77,6 +77,8 @@ typedef struct cli_entry {
   const char *name, *summary;
   const cli_command *command;
 } cli_entry;
+
+/* ---- commands.c ---- */
 
 /* All commands, ended by a row whose name is NULL. */
 extern const cli_entry cli_commands[];

@@ -91,25 +91,6 @@ const char *cli_crop_mode_name(jimm_crop_mode mode) {
   return "?";
 }
 
-char *cli_quantity(int64_t value, char *buffer) {
-  if (value >= 1000000000) {
-    snprintf(buffer, 32, "%.2f G", (double)value / 1e9);
-  } else if (value >= 1000000) {
-    snprintf(buffer, 32, "%.1f M", (double)value / 1e6);
-  } else if (value >= 1000) {
-    snprintf(buffer, 32, "%.1f k", (double)value / 1e3);
-  } else {
-    snprintf(buffer, 32, "%lld ", (long long)value);
-  }
-  return buffer;
-}
-
-char *cli_bytes(int64_t value, char *buffer) {
-  const size_t length = strlen(cli_quantity(value, buffer));
-  snprintf(buffer + length, 32 - length, "B");
-  return buffer;
-}
-
 int cli_check_family(const char *name) {
   char known[512] = "";
   size_t length = 0;
@@ -126,7 +107,7 @@ int cli_check_family(const char *name) {
   return cli_fail("unknown family '%s'; the families are: %s", name, known);
 }
 
-char *cli_repo_name(int32_t repo_type, const char *repo, char *buffer) {
+char *cli_repo_name(jimm_repo_type repo_type, const char *repo, char *buffer) {
   static const char *const prefixes[] = {"", "datasets/", "spaces/"};
   snprintf(buffer, CLI_NAME_SIZE, "%s%s", prefixes[repo_type], repo);
   return buffer;

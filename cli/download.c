@@ -11,15 +11,10 @@
 
 /* A new item, which takes over `name`. NULL: out of memory. */
 static download_item *add_item(download_list *list, char *name) {
-  if (name != NULL && list->count == list->capacity) {
-    const size_t capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
-    download_item *grown = realloc(list->items, capacity * sizeof *grown);
-    if (grown == NULL) {
-      free(name);
-      return NULL;
-    }
-    list->items = grown;
-    list->capacity = capacity;
+  if (name != NULL &&
+      !cli_reserve(&list->items, list->count + 1, sizeof *list->items, &list->capacity)) {
+    free(name);
+    return NULL;
   }
   if (name == NULL) {
     return NULL;
@@ -40,7 +35,7 @@ static int add_file(download_list *list, const download_values *values, const ch
   for (int32_t type = JIMM_REPO_DATASET; type <= JIMM_REPO_SPACE; type++) {
     if (strncmp(values->repo, prefixes[type], strlen(prefixes[type])) == 0) {
       item->repo += strlen(prefixes[type]);
-      item->repo_type = type;
+      item->repo_type = (jimm_repo_type)type;
       break;
     }
   }

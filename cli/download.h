@@ -15,7 +15,7 @@ typedef struct download_item {
   char *name;           /* as it was asked for: a model, or a file */
   const char *repo;     /* of a file of --repo; NULL: it is a model */
   const char *revision; /* of a file; NULL: the default */
-  int32_t repo_type;
+  jimm_repo_type repo_type;
   jimm_hub_info info; /* what the hub says of it */
 
   /* what has become of it */

@@ -68,12 +68,9 @@ static jimm_status read_stdin(unsigned char **data, size_t *size) {
       if (capacity >= STDIN_LIMIT) {
         return jimm_fail(JIMM_ERROR_LIMIT, "-: more than %zu bytes on standard input", STDIN_LIMIT);
       }
-      capacity = capacity == 0 ? 65536 : capacity * 2;
-      unsigned char *grown = realloc(*data, capacity);
-      if (grown == NULL) {
+      if (!cli_reserve(data, *size == 0 ? 65536 : *size + 1, 1, &capacity)) {
         return jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "-: out of memory for standard input");
       }
-      *data = grown;
     }
     *size += fread(*data + *size, 1, capacity - *size, stdin);
     if (ferror(stdin)) {
@@ -129,15 +126,9 @@ static bool add_entry(const char *folder, const char *name, char ***names, size_
     free(path);
     return true;
   }
-  if (*count == *capacity) {
-    size_t wanted = *capacity == 0 ? 64 : *capacity * 2;
-    char **grown = realloc(*names, wanted * sizeof *grown);
-    if (grown == NULL) {
-      free(path);
-      return false;
-    }
-    *names = grown;
-    *capacity = wanted;
+  if (!cli_reserve(names, *count + 1, sizeof **names, capacity)) {
+    free(path);
+    return false;
   }
   (*names)[(*count)++] = path;
   return true;

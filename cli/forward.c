@@ -219,8 +219,9 @@ static int check_finite(const jimm_model *model, const char *weights, forward_re
 static int forward(const cli_source *source, forward_request *request) {
   const forward_values *values = request->values;
   jimm_model *model = NULL;
-  int status = read_input(request, source->options.in_chans >= 0 ? source->options.in_chans
-                                                                 : source->variant->data.channels);
+  int status =
+      read_input(request, source->options.in_chans >= 0 ? source->options.in_chans
+                                                        : source->name->variant->data.channels);
   if (status == CLI_OK) {
     status = cli_source_load(source, &values->seed, values->reset_head, &model);
   }

@@ -162,7 +162,7 @@ static int run(const void *values_, int count, char **arguments) {
   model_facts facts = {.graph = NULL};
   int status = cli_source_open(arguments[0], NULL, CLI_NEED_NAME, &source);
   if (status == CLI_OK) {
-    status = read_facts(&source.name, &facts);
+    status = read_facts(source.name, &facts);
   }
   if (status == CLI_OK && values->json) {
     status = cli_json_print(facts_json(&facts, values->graph));

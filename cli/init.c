@@ -43,7 +43,7 @@ static int run(const void *values_, int count, char **arguments) {
     status = cli_check_output(values->output);
   }
   if (status == CLI_OK) {
-    status = write_fresh(&source.name, values);
+    status = write_fresh(source.name, values);
   }
   cli_source_close(&source);
   return status;

@@ -137,13 +137,7 @@ static int add_to_dump(const char *text, size_t size, void *context) {
   if (size == 0) {
     return 0;
   }
-  if (!d->failed && d->capacity - d->size < size) {
-    size_t capacity = 2 * (d->size + size);
-    char *grown = realloc(d->text, capacity);
-    d->failed = grown == NULL;
-    d->text = grown == NULL ? d->text : grown;
-    d->capacity = grown == NULL ? d->capacity : capacity;
-  }
+  d->failed = d->failed || !cli_reserve(&d->text, d->size + size, 1, &d->capacity);
   if (d->failed) {
     return -1;
   }

@@ -8,25 +8,6 @@
 
 #include "cli.h"
 
-#define COMMAND(name, summary, row) extern const cli_command row;
-#include "commands.def"
-#undef COMMAND
-
-const cli_entry cli_commands[] = {
-#define COMMAND(name, summary, row) {#name, summary, &row},
-#include "commands.def"
-#undef COMMAND
-    {NULL, NULL, NULL}};
-
-const cli_entry *cli_find_command(const char *name) {
-  for (const cli_entry *entry = cli_commands; entry->name != NULL; entry++) {
-    if (strcmp(entry->name, name) == 0) {
-      return entry;
-    }
-  }
-  return NULL;
-}
-
 /* Were descriptor 1 closed, the first file that is opened would take its number and receive what is
  * printed. A descriptor that cannot be written makes the printing fail instead. */
 static void guard_descriptors(void) {

@@ -26,7 +26,7 @@ typedef struct parity_item {
 
 typedef struct parity_sweep {
   parity_item *items;
-  size_t count, done;
+  size_t count, capacity, done;
   size_t outcomes[3]; /* by parity_outcome */
   double seconds;
   const char *what; /* "goldens in test/golden" */
@@ -40,13 +40,21 @@ const char *parity_golden_folder(void);
  * CLI_FAILED. */
 int parity_find(parity_sweep *sweep, const char *fixtures, int count, char **globs);
 
+/* ---- parity_item.c ---- */
+
+extern const char *const parity_outcome_names[]; /* by parity_outcome */
+extern const char *const parity_cause_names[];   /* by jimm_parity_cause */
+
 /* The worst error among the outputs of a kind, negative when there is none: PARITY_PYRAMID stands
  * for all taps, PARITY_LOGITS for pre_logits, too. */
 typedef enum parity_kind { PARITY_FEATURES = 0, PARITY_LOGITS = 1, PARITY_PYRAMID = 2 } parity_kind;
 double parity_worst(const jimm_parity_report *report, parity_kind kind);
-/* Of timm's own float32 run. */
-double parity_worst_timm(const jimm_parity_report *report, parity_kind kind);
 
+/* ---- the forms ---- */
+
+/* A line, and more of what failed; with `traced` what a trace says even when nothing is wrong.
+ * Names are `width` wide. */
+void parity_print_item(const parity_item *item, int width, bool traced);
 json_t *parity_json(const parity_item *item);
 /* Writes the page, whole or not at all. Returns CLI_OK or, after a message, CLI_FAILED. */
 int parity_write_page(const parity_sweep *sweep, const char *path);

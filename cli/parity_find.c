@@ -9,9 +9,9 @@
 
 /* Takes over what the item owns; strings that could not be had are NULL. */
 static int add_item(parity_sweep *sweep, const parity_item *item) {
-  parity_item *grown = realloc(sweep->items, (sweep->count + 1) * sizeof *grown);
-  sweep->items = grown == NULL ? sweep->items : grown;
-  if (grown == NULL || item->name == NULL || (item->path == NULL && item->reason == NULL)) {
+  const bool enough =
+      cli_reserve(&sweep->items, sweep->count + 1, sizeof *sweep->items, &sweep->capacity);
+  if (!enough || item->name == NULL || (item->path == NULL && item->reason == NULL)) {
     free(item->name);
     free(item->path);
     free(item->reason);

@@ -61,7 +61,7 @@ static int make_plan(image_predictor *predictor) {
   options->threads = predictor->workers > 0 ? 1 : (int32_t)values->threads;
   if (status == CLI_OK &&
       jimm_plan_create(predictor->model, options, &predictor->plan) != JIMM_OK) {
-    status = cli_fail_library(predictor->source.name.arch->name);
+    status = cli_fail_library(predictor->source.name->arch->name);
   }
   return status;
 }
@@ -76,17 +76,18 @@ static int open_predictor(image_predictor *predictor) {
   if (values->num_classes >= 0) {
     source->options.num_classes = values->num_classes;
   }
-  predictor->data = jimm_variant_data(source->variant, values->test_size);
+  predictor->data = jimm_variant_data(source->name->variant, values->test_size);
   if (cli_source_classes(source) == 0) {
     char name[CLI_NAME_SIZE];
     return cli_fail(
         "%s: this model has no classifier, so it cannot name classes; 'jimm forward' "
         "gives its features",
-        cli_variant_name(source->name.arch, source->variant, name));
+        cli_variant_name(source->name->arch, source->name->variant, name));
   }
   if (predictor->data.channels != 3 ||
       (source->options.in_chans >= 0 && source->options.in_chans != 3)) {
-    return cli_fail("%s: expected a model that takes 3 channels, got %lld", source->name.arch->name,
+    return cli_fail("%s: expected a model that takes 3 channels, got %lld",
+                    source->name->arch->name,
                     (long long)(source->options.in_chans >= 0 ? source->options.in_chans
                                                               : predictor->data.channels));
   }

@@ -65,7 +65,7 @@ static int run(const void *values_, int count, char **arguments) {
     status = cli_check_apart(values->output, arguments[count - 1], "the image");
   }
   if (status == CLI_OK) {
-    jimm_data_config data = jimm_variant_data(source.variant, values->test_size);
+    jimm_data_config data = jimm_variant_data(source.name->variant, values->test_size);
     status = preprocess(&data, arguments[count - 1], values->output);
   }
   cli_source_close(&source);

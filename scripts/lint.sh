@@ -76,6 +76,9 @@ for compiler in gcc clang-14; do
   }
 done
 
+say "no circles between files or rooms"
+scripts/lint_circles.sh "${LINT_GCC_BUILD:-build-lint-gcc}" || status=1
+
 say clang-tidy
 git ls-files 'src/*.c' 'cli/*.c' 'kit/src/*.c' 'jet/src/*.c' |
   xargs -P 2 -n 1 clang-tidy-14 --quiet -p build-lint-clang-14 2>/dev/null |

@@ -1,8 +1,8 @@
 /* Files by url (jimm_hub_fetch) and models by name (jimm_hub_locate, jimm_model_open) from the
  * tests' hub, with synthetic weights of small models. */
 #include <jimm-test/jimm-test.h>
-#include <jimm/hub.h>
 #include <jimm/plan.h>
+#include <jimm/source.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -522,6 +522,79 @@ TEST(open_with_options) {
   jimm_model_close(&model);
   TEST_CHECK_INT(access(hub_path("elsewhere/models--ns--mine"), F_OK), 0);
   TEST_CHECK_INT(access(hub_path("cache"), F_OK), -1);
+}
+
+/* ---- sources ---- */
+
+TEST(a_source_says_what_it_is) {
+  static const char *const local = "test_convnext.r160_in1k";
+  jimm_source *source = NULL;
+  jimm_model *model = NULL;
+  jimm_source_options options = JIMM_SOURCE_OPTIONS_INIT;
+  const char *synset = NULL;
+  begin("source");
+  publish_mine(HUB_COMMIT, weights_file[1]);
+  /* Only described: no weights come, and none can be loaded. */
+  options.describe = true;
+  TEST_REQUIRE_MSG(jimm_source_open("hf://ns/mine", NULL, &options, &source) == JIMM_OK, "%s",
+                   jimm_error_message());
+  TEST_CHECK_INT(hub_count("GET", NULL), 1);
+  TEST_CHECK(jimm_source_weights(source) == NULL);
+  TEST_CHECK_INT(jimm_source_load(source, NULL, NULL, &model), JIMM_ERROR_INVALID_ARGUMENT);
+  jimm_source_close(&source);
+  TEST_CHECK(source == NULL);
+  /* A repository: its own variant, options, labels. */
+  TEST_REQUIRE_INT(jimm_source_open("hf://ns/mine", NULL, NULL, &source), JIMM_OK);
+  TEST_CHECK_STR(jimm_source_model(source)->arch->name, "test_resnet");
+  TEST_CHECK_STR(jimm_source_model(source)->variant->tag, "mine");
+  TEST_CHECK_INT(jimm_source_model_options(source)->num_classes, 3);
+  TEST_CHECK(jimm_source_folder(source) != NULL);
+  TEST_CHECK_STR(jimm_source_label(source, 3, 1, &synset), "b");
+  TEST_CHECK(synset == NULL);
+  TEST_CHECK_STR(jimm_source_weights(source),
+                 hub_path(POINTER("ns--mine", HUB_COMMIT, "model.safetensors")));
+  TEST_REQUIRE_INT(jimm_source_load(source, NULL, NULL, &model), JIMM_OK);
+  check_model(model, "test_resnet", 3);
+  jimm_source_close(&source);
+  /* A name and a file; only the name, without the hub. */
+  TEST_REQUIRE_INT(jimm_source_open(local, weights_file[0], NULL, &source), JIMM_OK);
+  TEST_CHECK_STR(jimm_source_weights(source), weights_file[0]);
+  TEST_CHECK(jimm_source_folder(source) == NULL);
+  TEST_CHECK_STR(jimm_source_label(source, 1000, 0, &synset), "tench, Tinca tinca");
+  TEST_CHECK_STR(synset, "n01440764");
+  TEST_CHECK(jimm_source_restriction(source) == NULL);
+  TEST_REQUIRE_INT(jimm_source_load(source, NULL, NULL, &model), JIMM_OK);
+  check_model(model, "test_convnext", -1);
+  jimm_source_close(&source);
+  const int asked = hub_count(NULL, NULL);
+  TEST_REQUIRE_INT(jimm_source_open("convnextv2_atto.fcmae", NULL, &options, &source), JIMM_OK);
+  TEST_CHECK_INT(hub_count(NULL, NULL), asked);
+  TEST_CHECK_STR(jimm_source_restriction(source), "no commercial use");
+  jimm_source_close(&source);
+}
+
+TEST(a_source_that_is_none) {
+  jimm_source *source = NULL;
+  begin("no_source");
+  publish_mine(HUB_COMMIT, weights_file[1]);
+  const struct {
+    const char *model, *weights;
+    jimm_status want;
+    const char *mentions;
+  } rows[] = {
+      {NULL, NULL, JIMM_ERROR_INVALID_ARGUMENT, "model and weights are NULL"},
+      {"no_such_model", NULL, JIMM_ERROR_NOT_FOUND, "unknown model \"no_such_model\""},
+      {"hf://ns/mine", weights_file[0], JIMM_ERROR_INVALID_ARGUMENT, "brings its own weights"},
+      {NULL, weights_file[0], JIMM_ERROR_INVALID_ARGUMENT, "does not say which model it is for"},
+      {NULL, "no/such/file", JIMM_ERROR_NOT_FOUND, "no/such/file: No such file"},
+      {"resnet18", "hf://ns/mine", JIMM_ERROR_MISMATCH, "holds weights of test_resnet"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    const jimm_status status = jimm_source_open(rows[i].model, rows[i].weights, NULL, &source);
+    TEST_CHECK_MSG(status == rows[i].want, "row %zu: %d: %s", i, (int)status, jimm_error_message());
+    TEST_CHECK_CONTAINS(jimm_error_message(), rows[i].mentions);
+    TEST_CHECK(source == NULL);
+  }
 }
 
 TEST_MAIN()

@@ -1,8 +1,12 @@
 /* jimm: version, memory, logging, processor and threads: what every other room stands on.
  *
- * Option structs: every one begins with `size_t size` and has a JIMM_..._INIT macro. Initialise
- * with the macro, then set fields; a library that is newer than the caller then knows which fields
- * exist.
+ * Structs that may grow (options, results, the allocator, rows of registries) begin with `size_t
+ * size`, their size as the caller was compiled. Options and results have a JIMM_..._INIT macro:
+ * initialise with it, then set fields. One rule holds for all: `size` must be more than
+ * sizeof(size), so that a forgotten macro is found out, and at most the library's own, so that no
+ * field is lost without a word; else JIMM_ERROR_INVALID_ARGUMENT. Fields that the caller's struct
+ * lacks have their defaults, or are not written. Rows that are registered (jimm_op, jimm_family)
+ * are not copied but kept: their size must be the library's own.
  *
  * Thread contract: graphs, states and models are immutable once made and may be shared by threads.
  * A plan has one caller at a time. Messages are thread-local. The process-wide settings below are
@@ -21,11 +25,11 @@ extern "C" {
 #endif
 
 #define JIMM_VERSION_MAJOR 0
-#define JIMM_VERSION_MINOR 1
+#define JIMM_VERSION_MINOR 2
 #define JIMM_VERSION_PATCH 0
-#define JIMM_VERSION_STRING "0.1.0"
+#define JIMM_VERSION_STRING "0.2.0"
 
-/* The version of the library that is linked, e.g. "0.1.0"; compare with JIMM_VERSION_STRING, which
+/* The version of the library that is linked, e.g. "0.2.0"; compare with JIMM_VERSION_STRING, which
  * is that of the headers. Before 1.0, libraries of different minor versions are not compatible. */
 JIMM_API const char *jimm_version(void);
 
@@ -45,6 +49,10 @@ typedef struct jimm_allocator {
 /* Installs a copy of `allocator`; NULL restores the default (aligned_alloc and free). Call it
  * before any object exists: memory goes back to the allocator that is installed at that moment. */
 JIMM_API jimm_status jimm_set_allocator(const jimm_allocator *allocator);
+
+/* Releases a text that a function of jimm handed over ("freed with jimm_text_free"); accepts NULL.
+ */
+JIMM_API void jimm_text_free(char *text);
 
 /* ---- files ---- */
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jimm/base.h>
 #include <jimm/op.h>
 #include <jimm/tensor.h>
 
@@ -173,7 +174,6 @@ JIMM_API int64_t jimm_graph_parameter_count(const jimm_graph *graph);
  * takes them, is not NULL. The caller frees *text with jimm_text_free. */
 JIMM_API jimm_status jimm_graph_print(const jimm_graph *graph, const jimm_shape *inputs,
                                       char **text);
-JIMM_API void jimm_text_free(char *text);
 
 #ifdef __cplusplus
 }

@@ -48,7 +48,7 @@ typedef struct jimm_hub_progress {
 
 typedef struct jimm_hub_options {
   size_t size;
-  int32_t repo_type;    /* jimm_repo_type */
+  jimm_repo_type repo_type;
   const char *revision; /* branch, tag, "refs/pr/1" or commit; NULL: "main" */
   const char *cache;    /* the cache's folder; NULL: as the environment says */
   const char *endpoint; /* "https://host"; NULL: HF_ENDPOINT, else the public hub */
@@ -148,7 +148,7 @@ typedef struct jimm_cache jimm_cache;
 /* A file of a snapshot. */
 typedef struct jimm_cached_file {
   const char *repo; /* "ns/name" */
-  int32_t repo_type;
+  jimm_repo_type repo_type;
   const char *commit, *name; /* the snapshot's commit; the file's name in the repository */
   const char *path;          /* of the file in the snapshot */
   const char *blob;          /* of the bytes: what the pointer leads to, or `path` */

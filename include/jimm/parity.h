@@ -121,7 +121,7 @@ typedef struct jimm_parity_report {
   int32_t step_count;
   const jimm_parity_step *steps; /* in the order of the graph */
   int32_t jump;                  /* the first step whose error jumps; -1: none */
-  int32_t cause;                 /* jimm_parity_cause */
+  jimm_parity_cause cause;
 
   /* with sensitivity */
   int32_t parameter_count;     /* redrawn; 0: not asked for */

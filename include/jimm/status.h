@@ -63,17 +63,6 @@ JIMM_API jimm_status jimm_fail(jimm_status status, const char *format, ...) JIMM
 JIMM_API jimm_status jimm_fail_context(jimm_status status, const char *format, ...)
     JIMM_PRINTF(2, 3);
 
-/* clang's analyser does not look into functions of variable arguments: this tells it what the two
- * return. */
-#ifdef __clang_analyzer__
-static inline jimm_status jimm_failed_(jimm_status returned, jimm_status status) {
-  (void)returned;
-  return status;
-}
-#define jimm_fail(status, ...) jimm_failed_(jimm_fail(status, __VA_ARGS__), status)
-#define jimm_fail_context(status, ...) jimm_failed_(jimm_fail_context(status, __VA_ARGS__), status)
-#endif
-
 #ifdef __cplusplus
 }
 #endif

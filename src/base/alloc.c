@@ -4,12 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "base/os.h"
 
 /* Large blocks lie on huge pages where the system has them: a weight tensor is touched once or
  * twice, and with small pages half of that time goes into faults. */
 #define HUGE_PAGE ((size_t)2 << 20)
 #define HUGE_BLOCK (2 * HUGE_PAGE)
+
+/* What an array that grows has room for at first: so many bytes, and so many elements. */
+#define FIRST_BYTES ((size_t)256)
+#define FIRST_COUNT ((size_t)4)
 
 static void *default_allocate(void *context, size_t bytes, size_t alignment) {
   (void)context;
@@ -37,17 +42,16 @@ jimm_status jimm_set_allocator(const jimm_allocator *allocator) {
     installed = (jimm_allocator)DEFAULT_ALLOCATOR;
     return JIMM_OK;
   }
-  if (allocator->size < sizeof(jimm_allocator)) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "jimm_set_allocator: size is %zu, expected at least %zu", allocator->size,
-                     sizeof(jimm_allocator));
+  jimm_allocator wanted = {.size = sizeof wanted};
+  const jimm_status status = jimm_copy_options("jimm_allocator", allocator, &wanted, sizeof wanted);
+  if (status != JIMM_OK) {
+    return status;
   }
-  if (allocator->allocate == NULL || allocator->release == NULL) {
+  if (wanted.allocate == NULL || wanted.release == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
                      "jimm_set_allocator: allocate and release must both be given");
   }
-  installed = *allocator;
-  installed.size = sizeof(jimm_allocator);
+  installed = wanted;
   return JIMM_OK;
 }
 
@@ -75,18 +79,31 @@ void *jimm_calloc(size_t count, size_t size) {
   return pointer;
 }
 
-void *jimm_grow(void *old, size_t count, size_t new_count, size_t size) {
+jimm_status jimm_reserve(void *array, size_t count, size_t wanted, size_t size, size_t *capacity) {
+  if (wanted <= *capacity) {
+    return JIMM_OK;
+  }
+  size_t larger = *capacity > SIZE_MAX / 2 ? wanted : 2 * *capacity;
+  const size_t least = FIRST_BYTES / size > FIRST_COUNT ? FIRST_BYTES / size : FIRST_COUNT;
+  larger = larger < least ? least : larger;
+  larger = larger < wanted ? wanted : larger;
   size_t bytes;
-  if (__builtin_mul_overflow(new_count, size, &bytes)) {
-    jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "out of memory: %zu x %zu bytes overflow", new_count, size);
-    return NULL;
+  if (__builtin_mul_overflow(larger, size, &bytes)) {
+    return jimm_fail(JIMM_ERROR_OUT_OF_MEMORY, "out of memory: %zu x %zu bytes overflow", larger,
+                     size);
   }
-  void *pointer = jimm_alloc(bytes);
-  if (pointer != NULL && old != NULL) {
-    memcpy(pointer, old, (count < new_count ? count : new_count) * size);
-    jimm_free(old);
+  void *old, *grown = jimm_alloc(bytes);
+  if (grown == NULL) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  return pointer;
+  memcpy(&old, array, sizeof old); /* a pointer of another type: its bytes */
+  if (count > 0) {
+    memcpy(grown, old, count * size);
+  }
+  jimm_free(old);
+  memcpy(array, &grown, sizeof grown);
+  *capacity = larger;
+  return JIMM_OK;
 }
 
 void jimm_free(void *pointer) {

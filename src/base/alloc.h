@@ -1,4 +1,4 @@
-/* Memory from the installed allocator (base.h). All functions return NULL on failure and set the
+/* Memory from the installed allocator (base.h). Functions return NULL on failure and set the
  * thread's message; callers return JIMM_ERROR_OUT_OF_MEMORY. */
 #ifndef JIMM_BASE_ALLOC_H
 #define JIMM_BASE_ALLOC_H
@@ -13,9 +13,12 @@
 JIMM_SIBLING void *jimm_alloc(size_t bytes);
 /* Zeroed, count * size checked for overflow. */
 JIMM_SIBLING void *jimm_calloc(size_t count, size_t size);
-/* A copy of `count` elements at `old` (may be NULL) in room for `new_count`; frees old on success
- * only, as realloc. */
-JIMM_SIBLING void *jimm_grow(void *old, size_t count, size_t new_count, size_t size);
+/* Makes room for at least `wanted` elements of `size` bytes in a growing array. `array` is the
+ * address of the pointer to it (NULL at first), of any type; of its *capacity elements (0 at first)
+ * the first `count` are kept. It doubles, so that adding elements one by one is cheap. When there
+ * is no memory all stays as it is: JIMM_ERROR_OUT_OF_MEMORY. */
+JIMM_SIBLING jimm_status jimm_reserve(void *array, size_t count, size_t wanted, size_t size,
+                                      size_t *capacity);
 JIMM_SIBLING void jimm_free(void *pointer); /* accepts NULL */
 JIMM_SIBLING char *jimm_strdup(const char *text);
 JIMM_SIBLING char *jimm_strndup(const char *text, size_t length);

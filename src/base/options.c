@@ -23,6 +23,16 @@ jimm_status jimm_copy_options(const char *what, const void *given, void *resolve
   return status;
 }
 
+jimm_status jimm_check_row(const char *what, const void *row, size_t size) {
+  size_t given = 0;
+  memcpy(&given, row, sizeof given);
+  return given == size ? JIMM_OK
+                       : jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
+                                   "%s: size is %zu, expected %zu: begin the row with .size = "
+                                   "sizeof(%s)",
+                                   what, given, size, what);
+}
+
 jimm_status jimm_copy_result(const char *what, const void *found, size_t size, void *wanted) {
   size_t wanted_size = 0;
   const jimm_status status = read_size(what, wanted, size, &wanted_size);

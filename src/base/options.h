@@ -1,5 +1,5 @@
-/* Structs that begin with `size_t size`, so that they can grow: the caller may have been compiled
- * with another version of them. `what` is the struct's name, for the message. */
+/* The one rule for structs that begin with `size_t size` (jimm/base.h says it to users). `what` is
+ * the struct's name, for the message. */
 #ifndef JIMM_BASE_OPTIONS_H
 #define JIMM_BASE_OPTIONS_H
 
@@ -16,5 +16,7 @@ JIMM_SIBLING jimm_status jimm_copy_options(const char *what, const void *given, 
  * has. */
 JIMM_SIBLING jimm_status jimm_copy_result(const char *what, const void *found, size_t size,
                                           void *wanted);
+/* A row that is kept by its pointer, not copied: it must have just this version's fields. */
+jimm_status jimm_check_row(const char *what, const void *row, size_t size);
 
 #endif

@@ -46,17 +46,27 @@ static int open_for_reading(const char *path, int flags) {
   return descriptor;
 }
 
-jimm_status jimm_os_map(const char *path, jimm_mapping *mapping) {
-  *mapping = (jimm_mapping){NULL, 0};
-  int descriptor = open_for_reading(path, O_NONBLOCK);
-  if (descriptor < 0) {
+/* The same, and what was opened. */
+static jimm_status open_and_look(const char *path, int flags, int *descriptor, struct stat *info) {
+  *descriptor = open_for_reading(path, flags);
+  if (*descriptor < 0) {
     return jimm_os_fail(path, "open", errno);
   }
-  struct stat info;
-  if (fstat(descriptor, &info) != 0) {
-    int error = errno;
-    close(descriptor);
+  if (fstat(*descriptor, info) != 0) {
+    const int error = errno;
+    close(*descriptor);
     return jimm_os_fail(path, "read its size", error);
+  }
+  return JIMM_OK;
+}
+
+jimm_status jimm_os_map(const char *path, jimm_mapping *mapping) {
+  *mapping = (jimm_mapping){NULL, 0};
+  int descriptor;
+  struct stat info;
+  const jimm_status status = open_and_look(path, O_NONBLOCK, &descriptor, &info);
+  if (status != JIMM_OK) {
+    return status;
   }
   if (!S_ISREG(info.st_mode)) {
     close(descriptor);
@@ -89,25 +99,6 @@ void jimm_os_unmap(jimm_mapping *mapping) {
   *mapping = (jimm_mapping){NULL, 0};
 }
 
-void jimm_os_release_pages(const void *data, size_t size) {
-  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-  uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
-  uintptr_t end = ((uintptr_t)data + size) / page * page;
-  if (begin < end) {
-    /* Advice: when the system declines, nothing is lost but memory. */
-    (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
-  }
-}
-
-void jimm_os_advise_huge(void *data, size_t size) {
-#ifdef MADV_HUGEPAGE
-  (void)madvise(data, size, MADV_HUGEPAGE); /* advice, as above */
-#else
-  (void)data;
-  (void)size;
-#endif
-}
-
 /* Reads to the end of the file into *data (capacity bytes, grown as needed). */
 static jimm_status read_all(const char *path, int descriptor, size_t limit, size_t capacity,
                             unsigned char **data, size_t *size) {
@@ -117,14 +108,9 @@ static jimm_status read_all(const char *path, int descriptor, size_t limit, size
     return jimm_fail_context(JIMM_ERROR_OUT_OF_MEMORY, "%s", path);
   }
   for (;;) {
-    if (capacity - length < 2) { /* always room for a byte and the zero after it */
-      size_t more = capacity > SIZE_MAX / 2 ? SIZE_MAX : capacity * 2;
-      unsigned char *grown = jimm_grow(*data, length, more, 1);
-      if (grown == NULL) {
-        return jimm_fail_context(JIMM_ERROR_OUT_OF_MEMORY, "%s", path);
-      }
-      *data = grown;
-      capacity = more;
+    /* always room for a byte and the zero after it */
+    if (jimm_reserve(data, length, length + 2, 1, &capacity) != JIMM_OK) {
+      return jimm_fail_context(JIMM_ERROR_OUT_OF_MEMORY, "%s", path);
     }
     size_t room = capacity - length - 1;
     room = room > (size_t)1 << 30 ? (size_t)1 << 30 : room;
@@ -151,15 +137,11 @@ static jimm_status read_all(const char *path, int descriptor, size_t limit, size
 jimm_status jimm_os_read_file(const char *path, size_t limit, unsigned char **data, size_t *size) {
   *data = NULL;
   *size = 0;
-  int descriptor = open_for_reading(path, 0);
-  if (descriptor < 0) {
-    return jimm_os_fail(path, "open", errno);
-  }
+  int descriptor;
   struct stat info;
-  if (fstat(descriptor, &info) != 0) {
-    int error = errno;
-    close(descriptor);
-    return jimm_os_fail(path, "read its size", error);
+  jimm_status status = open_and_look(path, 0, &descriptor, &info);
+  if (status != JIMM_OK) {
+    return status;
   }
   if (S_ISDIR(info.st_mode)) {
     close(descriptor);
@@ -171,7 +153,7 @@ jimm_status jimm_os_read_file(const char *path, size_t limit, unsigned char **da
                      (intmax_t)info.st_size, limit);
   }
   size_t capacity = S_ISREG(info.st_mode) ? (size_t)info.st_size + 2 : 65536;
-  jimm_status status = read_all(path, descriptor, limit, capacity, data, size);
+  status = read_all(path, descriptor, limit, capacity, data, size);
   close(descriptor);
   if (status != JIMM_OK) {
     jimm_free(*data);

@@ -31,20 +31,8 @@ static int reserve(jimm_text *text, size_t more) {
               text->length);
     return 0;
   }
-  if (need < text->capacity) {
-    return 1;
-  }
-  size_t capacity = text->capacity == 0 ? 256 : text->capacity;
-  while (capacity <= need) {
-    capacity *= 2;
-  }
-  char *data = jimm_grow(text->data, text->data == NULL ? 0 : text->length + 1, capacity, 1);
-  if (data == NULL) {
-    return 0;
-  }
-  text->data = data;
-  text->capacity = capacity;
-  return 1;
+  const size_t kept = text->data == NULL ? 0 : text->length + 1;
+  return jimm_reserve(&text->data, kept, need + 1, 1, &text->capacity) == JIMM_OK;
 }
 
 void jimm_text_append(jimm_text *text, const char *format, ...) {
@@ -88,4 +76,8 @@ char *jimm_text_take(jimm_text *text) {
   }
   *text = (jimm_text){NULL, 0, 0, 0};
   return data;
+}
+
+void jimm_text_free(char *text) {
+  jimm_free(text);
 }

@@ -12,19 +12,13 @@
 #define MAX_INPUTS 4096 /* of one node */
 
 static bool reserve_node(jimm_graph *graph) {
-  if (graph->node_count < graph->node_capacity) {
-    return true;
+  const size_t count = (size_t)graph->node_count;
+  const jimm_status status =
+      jimm_reserve(&graph->nodes, count, count + 1, sizeof(jimm_node *), &graph->node_capacity);
+  if (status != JIMM_OK) {
+    jimm_graph_keep_error(graph, status);
   }
-  const int32_t capacity = 2 * graph->node_capacity + 64;
-  jimm_node **grown =
-      jimm_grow(graph->nodes, (size_t)graph->node_count, (size_t)capacity, sizeof(jimm_node *));
-  if (grown == NULL) {
-    jimm_graph_keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-    return false;
-  }
-  graph->nodes = grown;
-  graph->node_capacity = capacity;
-  return true;
+  return status == JIMM_OK;
 }
 
 /* Appends a copy of `draft` (its name is in the arena) with a copy of its attributes. */
@@ -64,19 +58,13 @@ static jimm_value append_node(jimm_graph *graph, const jimm_node *draft, size_t 
 }
 
 static bool reserve_input(jimm_graph *graph) {
-  if (graph->input_count < graph->input_capacity) {
-    return true;
+  const size_t count = (size_t)graph->input_count;
+  const jimm_status status =
+      jimm_reserve(&graph->inputs, count, count + 1, sizeof *graph->inputs, &graph->input_capacity);
+  if (status != JIMM_OK) {
+    jimm_graph_keep_error(graph, status);
   }
-  const int32_t capacity = 2 * graph->input_capacity + 2;
-  jimm_value *grown =
-      jimm_grow(graph->inputs, (size_t)graph->input_count, (size_t)capacity, sizeof(*grown));
-  if (grown == NULL) {
-    jimm_graph_keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-    return false;
-  }
-  graph->inputs = grown;
-  graph->input_capacity = capacity;
-  return true;
+  return status == JIMM_OK;
 }
 
 /* The input of the open part, for a build that asks for an image of these attributes. */

@@ -20,17 +20,22 @@ struct jimm_graph {
   atomic_int owners;
   jimm_arena arena;  /* nodes, names, attributes, the error's message */
   jimm_node **nodes; /* pointers, so that borrowed nodes stay where they are while building */
-  int32_t node_count, node_capacity;
+  int32_t node_count;
+  size_t node_capacity;
   jimm_map by_name; /* full name -> index */
   graph_output *outputs;
-  int32_t output_count, output_capacity;
+  int32_t output_count;
+  size_t output_capacity;
   jimm_feature_info *features;
-  int32_t feature_count, feature_capacity;
+  int32_t feature_count;
+  size_t feature_capacity;
   jimm_value *inputs; /* nodes of kind JIMM_NODE_INPUT */
-  int32_t input_count, input_capacity;
+  int32_t input_count;
+  size_t input_capacity;
   int32_t most_inputs; /* of one node */
   jimm_part *parts;
-  int32_t part_count, part_capacity;
+  int32_t part_count;
+  size_t part_capacity;
   const void *owner; /* the jimm_family of the whole graph; may be NULL */
   const char *tag;   /* of the variant that it was built for */
 
@@ -38,7 +43,8 @@ struct jimm_graph {
   char *prefix; /* "layer1.0.", not terminated */
   size_t prefix_length, prefix_capacity;
   size_t *scopes; /* prefix_length before each push */
-  int32_t scope_count, scope_capacity;
+  int32_t scope_count;
+  size_t scope_capacity;
   jimm_open_part open_part;
 
   jimm_status error; /* the first one */

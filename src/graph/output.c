@@ -43,16 +43,12 @@ void jimm_graph_output(jimm_graph *graph, const char *name, jimm_value value) {
                                     "output %s: there is an output of that name already", copy));
     return;
   }
-  if (graph->output_count == graph->output_capacity) {
-    const int32_t capacity = 2 * graph->output_capacity + 4;
-    graph_output *grown =
-        jimm_grow(graph->outputs, (size_t)graph->output_count, (size_t)capacity, sizeof(*grown));
-    if (grown == NULL) {
-      jimm_graph_keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-      return;
-    }
-    graph->outputs = grown;
-    graph->output_capacity = capacity;
+  const size_t count = (size_t)graph->output_count;
+  const jimm_status status = jimm_reserve(&graph->outputs, count, count + 1, sizeof *graph->outputs,
+                                          &graph->output_capacity);
+  if (status != JIMM_OK) {
+    jimm_graph_keep_error(graph, status);
+    return;
   }
   graph->outputs[graph->output_count++] = (graph_output){copy, value};
 }
@@ -74,16 +70,12 @@ void jimm_graph_add_feature(jimm_graph *graph, const char *module, int64_t chann
   jimm_snprintf(name, sizeof(name), "feat_%02" PRId32,
                 graph->feature_count - graph->open_part.first_feature + 1);
   jimm_graph_output(graph, name, value);
-  if (graph->error == JIMM_OK && graph->feature_count == graph->feature_capacity) {
-    const int32_t capacity = 2 * graph->feature_capacity + 4;
-    jimm_feature_info *grown =
-        jimm_grow(graph->features, (size_t)graph->feature_count, (size_t)capacity, sizeof(*grown));
-    if (grown == NULL) {
-      jimm_graph_keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-      return;
-    }
-    graph->features = grown;
-    graph->feature_capacity = capacity;
+  const size_t count = (size_t)graph->feature_count;
+  if (graph->error == JIMM_OK &&
+      jimm_reserve(&graph->features, count, count + 1, sizeof *graph->features,
+                   &graph->feature_capacity) != JIMM_OK) {
+    jimm_graph_keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
+    return;
   }
   const char *copy = graph->error == JIMM_OK ? part_name(graph, module) : NULL;
   if (copy == NULL) {

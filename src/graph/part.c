@@ -28,18 +28,9 @@ bool jimm_graph_begin_part(jimm_graph *graph, jimm_value input, jimm_open_part *
 }
 
 static bool reserve_part(jimm_graph *graph) {
-  if (graph->part_count < graph->part_capacity) {
-    return true;
-  }
-  const int32_t capacity = 2 * graph->part_capacity + 2;
-  jimm_part *grown =
-      jimm_grow(graph->parts, (size_t)graph->part_count, (size_t)capacity, sizeof(*grown));
-  if (grown == NULL) {
-    return false;
-  }
-  graph->parts = grown;
-  graph->part_capacity = capacity;
-  return true;
+  const size_t count = (size_t)graph->part_count;
+  return jimm_reserve(&graph->parts, count, count + 1, sizeof *graph->parts,
+                      &graph->part_capacity) == JIMM_OK;
 }
 
 void jimm_graph_end_part(jimm_graph *graph, const void *owner, const jimm_open_part *outer) {

@@ -4,10 +4,6 @@
 #include "graph/attrs.h"
 #include "graph/internal.h"
 
-void jimm_text_free(char *text) {
-  jimm_free(text);
-}
-
 static void print_parameter(const jimm_node *node, jimm_text *text) {
   static const char *const roles[] = {"", " input_conv", " classifier"};
   const jimm_parameter_attrs *a = node->attrs;

@@ -26,34 +26,22 @@ bool jimm_graph_is_open(const jimm_graph *graph) {
 }
 
 static bool reserve_prefix(jimm_graph *graph, size_t length) {
-  if (length <= graph->prefix_capacity) {
-    return true;
+  const jimm_status status =
+      jimm_reserve(&graph->prefix, graph->prefix_length, length, 1, &graph->prefix_capacity);
+  if (status != JIMM_OK) {
+    jimm_graph_keep_error(graph, status);
   }
-  const size_t capacity = 2 * length + 64;
-  char *grown = jimm_grow(graph->prefix, graph->prefix_length, capacity, 1);
-  if (grown == NULL) {
-    jimm_graph_keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-    return false;
-  }
-  graph->prefix = grown;
-  graph->prefix_capacity = capacity;
-  return true;
+  return status == JIMM_OK;
 }
 
 static bool reserve_scope(jimm_graph *graph) {
-  if (graph->scope_count < graph->scope_capacity) {
-    return true;
+  const size_t count = (size_t)graph->scope_count;
+  const jimm_status status =
+      jimm_reserve(&graph->scopes, count, count + 1, sizeof *graph->scopes, &graph->scope_capacity);
+  if (status != JIMM_OK) {
+    jimm_graph_keep_error(graph, status);
   }
-  const int32_t capacity = 2 * graph->scope_capacity + 16;
-  size_t *grown =
-      jimm_grow(graph->scopes, (size_t)graph->scope_count, (size_t)capacity, sizeof(*grown));
-  if (grown == NULL) {
-    jimm_graph_keep_error(graph, JIMM_ERROR_OUT_OF_MEMORY);
-    return false;
-  }
-  graph->scopes = grown;
-  graph->scope_capacity = capacity;
-  return true;
+  return status == JIMM_OK;
 }
 
 int jimm_graph_scope_length(const jimm_graph *graph) {

@@ -65,7 +65,7 @@ jimm_status jimm_hub_check_revision(const char *revision);
 bool jimm_hub_is_commit(const char *revision); /* 40 hexadecimal digits, small letters */
 bool jimm_hub_is_etag(const char *etag);       /* fit to be a file's name */
 /* "models--ns--name", in `arena`; NULL: out of memory. */
-char *jimm_hub_repo_folder(jimm_arena *arena, int32_t repo_type, const char *repo);
+char *jimm_hub_repo_folder(jimm_arena *arena, jimm_repo_type repo_type, const char *repo);
 /* "{endpoint}/{prefix}{repo}/resolve/{revision}/{file}". */
 char *jimm_hub_url(const jimm_hub_call *call, jimm_arena *arena, const char *repo,
                    const char *revision, const char *filename);

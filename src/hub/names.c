@@ -115,7 +115,7 @@ bool jimm_hub_is_etag(const char *etag) {
 
 /* ---- where they go ---- */
 
-char *jimm_hub_repo_folder(jimm_arena *arena, int32_t repo_type, const char *repo) {
+char *jimm_hub_repo_folder(jimm_arena *arena, jimm_repo_type repo_type, const char *repo) {
   static const char *const types[] = {"models", "datasets", "spaces"};
   const char *slash = strchr(repo, '/');
   if (slash == NULL) {

@@ -18,10 +18,11 @@ static const char *const type_prefixes[] = {"models--", "datasets--", "spaces--"
 
 /* "models--ns--name" as type and "ns/name", a text of the arena. NULL when the folder is no
  * repository's, or there is no memory (*status). */
-static const char *read_folder_name(const char *folder, int32_t *type, jimm_arena *arena,
+static const char *read_folder_name(const char *folder, jimm_repo_type *type, jimm_arena *arena,
                                     jimm_status *status) {
-  for (*type = JIMM_REPO_MODEL; *type <= JIMM_REPO_SPACE; ++*type) {
-    const char *prefix = type_prefixes[*type];
+  for (int i = JIMM_REPO_MODEL; i <= JIMM_REPO_SPACE; i++) {
+    const char *prefix = type_prefixes[i];
+    *type = (jimm_repo_type)i;
     if (strncmp(folder, prefix, strlen(prefix)) != 0) {
       continue;
     }
@@ -80,7 +81,7 @@ typedef struct scan {
   int root, repository, blobs; /* open folders; blobs is -1 when there is none */
   jimm_arena arena;            /* what is needed no longer than the scan lasts */
   const char *folder, *repo, *commit, *joined_refs;
-  int32_t type;
+  jimm_repo_type type;
   scanned_ref *refs;
   size_t ref_count, ref_capacity;
 } scan;
@@ -96,14 +97,10 @@ static jimm_status visit_ref(void *context, const jimm_walk_entry *entry) {
   if (!jimm_hub_is_commit(text)) {
     return JIMM_OK;
   }
-  if (s->ref_count == s->ref_capacity) {
-    const size_t capacity = s->ref_capacity == 0 ? 8 : 2 * s->ref_capacity;
-    scanned_ref *grown = jimm_grow(s->refs, s->ref_count, capacity, sizeof *grown);
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    s->refs = grown;
-    s->ref_capacity = capacity;
+  const jimm_status status =
+      jimm_reserve(&s->refs, s->ref_count, s->ref_count + 1, sizeof *s->refs, &s->ref_capacity);
+  if (status != JIMM_OK) {
+    return status;
   }
   scanned_ref *ref = &s->refs[s->ref_count++];
   memcpy(ref->commit, text, sizeof ref->commit);
@@ -152,15 +149,10 @@ static int64_t measure_blob(const scan *s, const char *etag) {
 
 static jimm_status add_file(scan *s, const char *name, const char *etag, int64_t bytes) {
   jimm_cache *cache = s->cache;
-  if (cache->count == cache->capacity) {
-    const size_t capacity = cache->capacity == 0 ? 16 : 2 * cache->capacity;
-    jimm_cache_entry *grown =
-        jimm_grow(cache->entries, cache->count, capacity, sizeof *cache->entries);
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    cache->entries = grown;
-    cache->capacity = capacity;
+  const jimm_status status = jimm_reserve(&cache->entries, cache->count, cache->count + 1,
+                                          sizeof *cache->entries, &cache->capacity);
+  if (status != JIMM_OK) {
+    return status;
   }
   jimm_arena *arena = &cache->arena;
   const char *path =
@@ -254,7 +246,7 @@ static jimm_status scan_repository(scan *s) {
 
 static int compare_entries(const void *a, const void *b) {
   const jimm_cached_file *x = a, *y = b;
-  const int by_type = x->repo_type - y->repo_type;
+  const int by_type = (int)x->repo_type - (int)y->repo_type;
   const int by_repo = by_type != 0 ? by_type : strcmp(x->repo, y->repo);
   const int by_commit = by_repo != 0 ? by_repo : strcmp(x->commit, y->commit);
   return by_commit != 0 ? by_commit : strcmp(x->name, y->name);

@@ -121,17 +121,12 @@ static jimm_status add_text(text_list *list, const char *text) {
   if (text == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  if (list->count == list->capacity) {
-    const size_t capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
-    const char **grown = jimm_grow(list->texts, list->count, capacity, sizeof *grown);
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    list->texts = grown;
-    list->capacity = capacity;
+  const jimm_status status = jimm_reserve(&list->texts, list->count, list->count + 1,
+                                          sizeof *list->texts, &list->capacity);
+  if (status == JIMM_OK) {
+    list->texts[list->count++] = text;
   }
-  list->texts[list->count++] = text;
-  return JIMM_OK;
+  return status;
 }
 
 static int compare_texts(const void *a, const void *b) {

@@ -1,5 +1,5 @@
-/* Between the files that read PNG: chunks (png.c), image data by libdeflate (png_fast.c), filters
- * and samples (png_rows.c). */
+/* Between the files that read PNG: the file (png.c), chunks (png_chunk.c), image data by libdeflate
+ * (png_fast.c) and by libspng (png_slow.c), filters and samples (png_rows.c). */
 #ifndef JIMM_IMAGE_PNG_H
 #define JIMM_IMAGE_PNG_H
 
@@ -32,6 +32,16 @@ typedef struct png {
   uint8_t *raw; /* all rows, filtered */
 } png;
 
+/* ---- png_chunk.c ---- */
+
+/* The bytes that every PNG file begins with. */
+#define PNG_SIGNATURE 8
+extern const uint8_t jimm_png_signature[PNG_SIGNATURE];
+
+/* Four bytes, the highest first. */
+uint32_t jimm_png_u32(const uint8_t *p);
+/* CRC-32 of the PNG specification. */
+uint32_t jimm_png_crc(const uint8_t *data, size_t size);
 /* Reads the chunk header at `offset`; false when the file has no room for one. */
 bool jimm_png_read_chunk(const jimm_image_file *file, size_t offset, chunk *c);
 
@@ -43,9 +53,15 @@ static inline size_t next_offset(const chunk *c) {
   return c->offset + 12 + (size_t)c->length;
 }
 
+/* ---- png_fast.c, png_slow.c ---- */
+
 /* Makes the image by libdeflate. *done says whether it could; if not, libspng has to look. What is
  * in `p` and `image` then is the caller's to release. */
 jimm_status jimm_png_decode_fast(png *p, jimm_image *image, bool *done);
+/* Makes the image by libspng: `p` has no buffers and `image` no memory before. */
+jimm_status jimm_png_decode_slow(png *p, jimm_image *image);
+
+/* ---- png_rows.c ---- */
 
 size_t jimm_png_channels(const png *p);
 /* A row of samples to RGB pixels. */

@@ -12,6 +12,17 @@
 /* Pillow gives up above this many weights for an axis (2 GiB of double). */
 #define MAX_WEIGHTS (INT32_MAX / 8)
 
+/* ---- loops ---- */
+
+const jimm_resize_loops *jimm_resize_select(jimm_isa isa) {
+#if defined(__x86_64__)
+  return isa >= JIMM_ISA_AVX2 ? &jimm_resize_avx2 : &jimm_resize_sse2;
+#else
+  (void)isa;
+  return &jimm_resize_plain;
+#endif
+}
+
 /* ---- weights ---- */
 
 static double bilinear(double x) {

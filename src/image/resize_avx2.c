@@ -1,4 +1,4 @@
-/* The inner loops of resampling for AVX2, in the arithmetic of resize_pass.c. */
+/* The inner loops of resampling for AVX2, in the arithmetic of resize_sse2.c. */
 #include <string.h>
 
 #include <immintrin.h>

@@ -24,7 +24,7 @@ struct jimm_model {
   int32_t node_count;
   pthread_mutex_t lock; /* guards what follows */
   packed_weights *packed;
-  size_t packed_count;
+  size_t packed_count, packed_capacity;
   jimm_map packed_index; /* key -> index into packed */
 };
 
@@ -216,18 +216,13 @@ void jimm_model_release_parameter(const jimm_model *model, jimm_value value) {
 
 /* Adds an entry for packed `data`, which it takes over on success. */
 static jimm_status keep_packed(jimm_model *model, const char *key, size_t bytes, void *data) {
-  packed_weights *grown =
-      jimm_grow(model->packed, model->packed_count, model->packed_count + 1, sizeof *grown);
-  if (grown == NULL) {
-    return JIMM_ERROR_OUT_OF_MEMORY;
-  }
-  model->packed = grown;
-  char *copy = jimm_strdup(key);
+  jimm_status status = jimm_reserve(&model->packed, model->packed_count, model->packed_count + 1,
+                                    sizeof *model->packed, &model->packed_capacity);
+  char *copy = status == JIMM_OK ? jimm_strdup(key) : NULL;
   if (copy == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }
-  const jimm_status status =
-      jimm_map_insert(&model->packed_index, copy, (int64_t)model->packed_count);
+  status = jimm_map_insert(&model->packed_index, copy, (int64_t)model->packed_count);
   if (status != JIMM_OK) {
     jimm_free(copy);
     return status;

@@ -21,6 +21,7 @@ static const jimm_family *const built_in[] = {
 /* Families that the program registered. */
 static const jimm_family **registered;
 static int32_t registered_count;
+static size_t registered_capacity;
 
 int32_t jimm_family_count(void) {
   return BUILT_IN_COUNT + registered_count;
@@ -102,16 +103,18 @@ static jimm_status check_arch(const jimm_family *family, int32_t index) {
 }
 
 jimm_status jimm_family_register(const jimm_family *family) {
-  if (family == NULL || family->size != sizeof(jimm_family) || family->name == NULL ||
-      family->build == NULL || family->default_global_pool == NULL || family->arch_count < 0 ||
+  const jimm_status sized =
+      family == NULL ? JIMM_OK : jimm_check_row("jimm_family", family, sizeof *family);
+  if (sized != JIMM_OK) {
+    return sized;
+  }
+  if (family == NULL || family->name == NULL || family->build == NULL ||
+      family->default_global_pool == NULL || family->arch_count < 0 ||
       (family->arch_count > 0 && family->archs == NULL) || family->alias_count < 0 ||
       (family->alias_count > 0 && family->aliases == NULL)) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "family %s: expected size %zu, a name, build, default_global_pool and archs",
-                     family == NULL || family->size != sizeof(jimm_family) || family->name == NULL
-                         ? "(unknown)"
-                         : family->name,
-                     sizeof(jimm_family));
+                     "family %s: expected a name, build, default_global_pool and archs",
+                     family == NULL || family->name == NULL ? "(unknown)" : family->name);
   }
   for (int32_t i = 0; i < jimm_family_count(); i++) {
     if (strcmp(jimm_family_at(i)->name, family->name) == 0) {
@@ -125,14 +128,12 @@ jimm_status jimm_family_register(const jimm_family *family) {
     }
   }
   const size_t count = (size_t)registered_count;
-  const jimm_family **grown =
-      jimm_grow((void *)registered, count, count + 1, sizeof(const jimm_family *));
-  if (grown == NULL) {
-    return JIMM_ERROR_OUT_OF_MEMORY;
+  const jimm_status status = jimm_reserve(&registered, count, count + 1,
+                                          sizeof(const jimm_family *), &registered_capacity);
+  if (status == JIMM_OK) {
+    registered[registered_count++] = family;
   }
-  registered = grown;
-  registered[registered_count++] = family;
-  return JIMM_OK;
+  return status;
 }
 
 jimm_data_config jimm_variant_data(const jimm_variant *variant, bool test_size) {

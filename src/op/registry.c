@@ -7,6 +7,7 @@
 #include <jimm/op.h>
 
 #include "base/alloc.h"
+#include "base/options.h"
 
 #define OPERATOR(name) extern const jimm_op jimm_op_##name;
 #include "op/ops.def"
@@ -78,9 +79,12 @@ const char *jimm_op_input_name(const jimm_op *op, int32_t index) {
 }
 
 static jimm_status check_row(const jimm_op *op) {
-  if (op == NULL || op->size < sizeof(jimm_op) || op->name == NULL || op->name[0] == 0) {
-    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
-                     "operator row: it needs a name and size = sizeof(jimm_op)");
+  const jimm_status sized = op == NULL ? JIMM_OK : jimm_check_row("jimm_op", op, sizeof *op);
+  if (sized != JIMM_OK) {
+    return sized;
+  }
+  if (op == NULL || op->name == NULL || op->name[0] == 0) {
+    return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "operator row: it needs a name");
   }
   if (op->infer == NULL || op->forward_f32 == NULL || op->forward_f64 == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,

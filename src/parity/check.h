@@ -16,7 +16,7 @@ typedef struct jimm_parity_book {
   jimm_parity_report report; /* first: the caller's pointer */
   jimm_arena arena;
   jimm_parity_output *outputs;
-  int32_t capacity;
+  size_t capacity;
 } jimm_parity_book;
 
 jimm_status jimm_parity_book_create(const char *arch, jimm_parity_book **book);

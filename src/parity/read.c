@@ -1,189 +1,19 @@
-#include <stdint.h>
+/* HDF5 fixtures: the file, its groups and members. */
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/child.h"
 #include "base/locale.h"
 #include "base/os.h"
-#include "parity/hdf5.h"
-#include "tensor/tensor.h"
+#include "parity/hdf5_read.h"
 
-#define DEPTH_LIMIT 16                   /* of groups in groups */
-#define OBJECT_LIMIT 1000000             /* links may form circles: bounds the walk */
-#define BYTES_LIMIT ((uint64_t)16 << 30) /* of all datasets of a fixture */
-/* No filter of HDF5 shrinks data by more than about 1000: what claims more was never written. */
-#define RATIO_LIMIT 2048
+#define DEPTH_LIMIT 16       /* of groups in groups */
+#define OBJECT_LIMIT 1000000 /* links may form circles: bounds the walk */
 #define PATH_BYTES 1024
-
-typedef struct walk {
-  const char *path; /* of the file */
-  hsize_t size;     /* of the file, in bytes */
-  uint64_t bytes;   /* read so far */
-  long objects;     /* seen so far */
-} walk;
-
-/* ---- one dataset ---- */
-
-static const char *class_name(hid_t type) {
-  switch (H5Tget_class(type)) {
-    case H5T_INTEGER:
-      return "an integer type of unusual layout";
-    case H5T_FLOAT:
-      return "a floating type of unusual layout";
-    case H5T_STRING:
-      return "a string";
-    case H5T_COMPOUND:
-      return "a compound type";
-    case H5T_ENUM:
-      return "an enumeration";
-    case H5T_VLEN:
-      return "a type of variable length";
-    case H5T_ARRAY:
-      return "an array type";
-    default:
-      return "another type";
-  }
-}
-
-/* Storage that jimm does not follow: other files, and filters that are not there. */
-static jimm_status check_storage(const walk *w, hid_t dataset, const char *name) {
-  jimm_status status = JIMM_OK;
-  hid_t properties = H5Dget_create_plist(dataset);
-  if (properties < 0) {
-    return jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "%s", name);
-  }
-  if (H5Pget_layout(properties) == H5D_VIRTUAL || H5Pget_external_count(properties) > 0) {
-    status =
-        jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: %s: its data lie in other files", w->path, name);
-  }
-  const int filters = H5Pget_nfilters(properties);
-  for (int i = 0; status == JIMM_OK && i < filters; i++) {
-    char filter_name[64] = "";
-    unsigned flags, config;
-    size_t values = 0;
-    H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL,
-                                         sizeof filter_name, filter_name, &config);
-    if (filter < 0 || H5Zfilter_avail(filter) <= 0) {
-      char shown[JIMM_SHOW_TEXT];
-      status = jimm_fail(
-          JIMM_ERROR_UNSUPPORTED,
-          "%s: %s: packed with the filter %s (%d), which this HDF5 library lacks", w->path, name,
-          jimm_show(shown, sizeof shown, filter_name, strnlen(filter_name, sizeof filter_name)),
-          (int)filter);
-    }
-  }
-  H5Pclose(properties);
-  return status;
-}
-
-/* The dataset's shape. */
-static jimm_status read_shape(const walk *w, hid_t dataset, const char *name, jimm_shape *shape) {
-  hid_t space = H5Dget_space(dataset);
-  if (space < 0) {
-    return jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "%s", name);
-  }
-  jimm_status status = JIMM_OK;
-  const H5S_class_t kind = H5Sget_simple_extent_type(space);
-  const int rank = H5Sget_simple_extent_ndims(space);
-  hsize_t dims[H5S_MAX_RANK] = {0};
-  if (kind != H5S_SCALAR && kind != H5S_SIMPLE) {
-    status = jimm_fail(JIMM_ERROR_FORMAT, "%s: %s: a dataset without a shape", w->path, name);
-  } else if (rank > JIMM_MAX_RANK) {
-    status = jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: %s: rank %d, expected at most %d", w->path,
-                       name, rank, JIMM_MAX_RANK);
-  } else if (rank < 0 || H5Sget_simple_extent_dims(space, dims, NULL) < 0) {
-    status = jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "%s: its shape cannot be read", name);
-  }
-  *shape = (jimm_shape){.rank = rank};
-  for (int i = 0; status == JIMM_OK && i < rank; i++) {
-    if (dims[i] > (hsize_t)INT64_MAX) {
-      status = jimm_fail(JIMM_ERROR_FORMAT, "%s: %s: a dimension of %llu", w->path, name,
-                         (unsigned long long)dims[i]);
-    } else {
-      shape->dim[i] = (int64_t)dims[i];
-    }
-  }
-  H5Sclose(space);
-  return status;
-}
-
-/* Makes the tensor after looking whether file and limits have room for what the shape claims. */
-static jimm_status make_tensor(walk *w, hid_t dataset, const char *name, jimm_dtype dtype,
-                               const jimm_shape *shape, jimm_tensor *tensor) {
-  size_t bytes;
-  jimm_status status = jimm_tensor_check_type(dtype, shape, &bytes);
-  if (status != JIMM_OK) {
-    return jimm_fail_context(JIMM_ERROR_FORMAT, "%s: %s", w->path, name);
-  }
-  if (bytes > BYTES_LIMIT - w->bytes) {
-    return jimm_fail(JIMM_ERROR_LIMIT, "%s: %s: more than the limit of %llu bytes in all datasets",
-                     w->path, name, (unsigned long long)BYTES_LIMIT);
-  }
-  const hsize_t stored = H5Dget_storage_size(dataset);
-  if (bytes / RATIO_LIMIT > stored || (stored == 0 && bytes > 0)) {
-    char text[JIMM_SHAPE_TEXT];
-    return jimm_fail(JIMM_ERROR_FORMAT,
-                     "%s: %s: %s %s takes %zu bytes, but only %llu were ever written", w->path,
-                     name, jimm_dtype_name(dtype), jimm_shape_format(shape, text, sizeof text),
-                     bytes, (unsigned long long)stored);
-  }
-  if (stored > w->size) {
-    return jimm_fail(JIMM_ERROR_FORMAT, "%s: %s: is said to take %llu bytes of a file of %llu",
-                     w->path, name, (unsigned long long)stored, (unsigned long long)w->size);
-  }
-  jimm_child_expect(bytes);
-  status = jimm_tensor_create(dtype, shape, tensor);
-  if (status != JIMM_OK) {
-    return jimm_fail_context(status, "%s: %s", w->path, name);
-  }
-  w->bytes += bytes;
-  return JIMM_OK;
-}
-
-/* Reads an open dataset; `name` is its place for messages. */
-static jimm_status read_dataset(walk *w, hid_t dataset, const char *name, jimm_tensor *tensor) {
-  *tensor = (jimm_tensor){.dtype = JIMM_DTYPE_NONE};
-  jimm_shape shape;
-  hid_t type = H5Dget_type(dataset);
-  if (type < 0) {
-    return jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "%s: its type cannot be read", name);
-  }
-  const jimm_dtype dtype = jimm_hdf5_type_find(type);
-  jimm_status status = JIMM_OK;
-  if (dtype == JIMM_DTYPE_NONE) {
-    status = jimm_fail(JIMM_ERROR_UNSUPPORTED,
-                       "%s: %s: expected a bool, integer or floating type, found %s", w->path, name,
-                       class_name(type));
-  }
-  H5Tclose(type);
-  if (status == JIMM_OK) {
-    status = check_storage(w, dataset, name);
-  }
-  if (status == JIMM_OK) {
-    status = read_shape(w, dataset, name, &shape);
-  }
-  if (status == JIMM_OK) {
-    status = make_tensor(w, dataset, name, dtype, &shape, tensor);
-  }
-  if (status != JIMM_OK || jimm_tensor_bytes(tensor) == 0) {
-    return status;
-  }
-  hid_t memory_type = jimm_hdf5_type_make(dtype);
-  if (memory_type < 0 ||
-      H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor->data) < 0) {
-    jimm_tensor_close(tensor);
-    status = jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "%s: its data cannot be read", name);
-  }
-  if (memory_type >= 0) {
-    H5Tclose(memory_type);
-  }
-  return status;
-}
 
 /* ---- groups ---- */
 
 typedef struct group_walk {
-  walk *w;
+  jimm_hdf5_walk *w;
   jimm_state *state;
   const char *prefix; /* of the keys: "" or "layer1." */
   const char *place;  /* of the group: "/state_dict" */
@@ -193,7 +23,7 @@ typedef struct group_walk {
 
 static herr_t visit_link(hid_t group, const char *link, const H5L_info_t *info, void *context);
 
-static jimm_status read_group(walk *w, hid_t group, const char *place, const char *prefix,
+static jimm_status read_group(jimm_hdf5_walk *w, hid_t group, const char *place, const char *prefix,
                               int depth, jimm_state *state) {
   group_walk g = {w, state, prefix, place, depth, JIMM_OK};
   if (depth > DEPTH_LIMIT) {
@@ -220,7 +50,7 @@ static jimm_status read_object(const group_walk *g, hid_t object, const char *pl
     return jimm_fail(JIMM_ERROR_FORMAT, "%s: %s: expected a dataset or a group", g->w->path, place);
   }
   jimm_tensor tensor;
-  jimm_status status = read_dataset(g->w, object, place, &tensor);
+  jimm_status status = jimm_hdf5_read_dataset(g->w, object, place, &tensor);
   if (status != JIMM_OK) {
     return status;
   }
@@ -263,8 +93,8 @@ static herr_t visit_link(hid_t group, const char *link, const H5L_info_t *info, 
 /* ---- the file ---- */
 
 /* Opens an object of the root group that must be there and of that kind. */
-static jimm_status open_member(const walk *w, hid_t file, const char *name, H5I_type_t kind,
-                               hid_t *object) {
+static jimm_status open_member(const jimm_hdf5_walk *w, hid_t file, const char *name,
+                               H5I_type_t kind, hid_t *object) {
   const char *what = kind == H5I_DATASET ? "dataset" : "group";
   H5L_info_t info;
   *object = -1;
@@ -287,8 +117,8 @@ static jimm_status open_member(const walk *w, hid_t file, const char *name, H5I_
   return JIMM_OK;
 }
 
-static jimm_status read_member_group(walk *w, hid_t file, const char *name, const char *place,
-                                     jimm_state **state) {
+static jimm_status read_member_group(jimm_hdf5_walk *w, hid_t file, const char *name,
+                                     const char *place, jimm_state **state) {
   hid_t group;
   jimm_status status = open_member(w, file, name, H5I_GROUP, &group);
   if (status != JIMM_OK) {
@@ -302,13 +132,13 @@ static jimm_status read_member_group(walk *w, hid_t file, const char *name, cons
   return status;
 }
 
-static jimm_status read_input(walk *w, hid_t file, jimm_tensor *input) {
+static jimm_status read_input(jimm_hdf5_walk *w, hid_t file, jimm_tensor *input) {
   hid_t dataset;
   jimm_status status = open_member(w, file, "input", H5I_DATASET, &dataset);
   if (status != JIMM_OK) {
     return status;
   }
-  status = read_dataset(w, dataset, "/input", input);
+  status = jimm_hdf5_read_dataset(w, dataset, "/input", input);
   H5Oclose(dataset);
   if (status == JIMM_OK && input->shape.rank != 4) {
     char text[JIMM_SHAPE_TEXT];
@@ -323,7 +153,7 @@ static bool has_member(hid_t file, const char *name) {
 }
 
 /* Taps' channels or reductions; absent is no error. */
-static jimm_status read_vector(walk *w, hid_t file, const char *name, const char *place,
+static jimm_status read_vector(jimm_hdf5_walk *w, hid_t file, const char *name, const char *place,
                                jimm_tensor *tensor) {
   hid_t dataset;
   if (!has_member(file, name)) {
@@ -331,7 +161,7 @@ static jimm_status read_vector(walk *w, hid_t file, const char *name, const char
   }
   jimm_status status = open_member(w, file, name, H5I_DATASET, &dataset);
   if (status == JIMM_OK) {
-    status = read_dataset(w, dataset, place, tensor);
+    status = jimm_hdf5_read_dataset(w, dataset, place, tensor);
     H5Oclose(dataset);
   }
   return status;
@@ -355,7 +185,7 @@ static herr_t check_member(hid_t group, const char *link, const H5L_info_t *info
   return -1;
 }
 
-static jimm_status check_members(walk *w, hid_t file) {
+static jimm_status check_members(jimm_hdf5_walk *w, hid_t file) {
   group_walk g = {.w = w, .status = JIMM_OK};
   if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, check_member, &g) < 0 &&
       g.status == JIMM_OK) {
@@ -364,82 +194,9 @@ static jimm_status check_members(walk *w, hid_t file) {
   return g.status;
 }
 
-/* ---- attributes ---- */
-
-/* A text of at most TEXT_LIMIT bytes, in a new string; the attribute must be a single string. */
-static jimm_status copy_text(const walk *w, const char *name, const char *text, size_t limit,
-                             char **result) {
-  const size_t length = strnlen(text, limit);
-  if (length == limit) {
-    return jimm_fail(JIMM_ERROR_LIMIT, "%s: the attribute %s has more than %zu bytes", w->path,
-                     name, limit - 1);
-  }
-  *result = jimm_strndup(text, length);
-  return *result == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
-}
-
-static jimm_status read_text(const walk *w, hid_t attribute, hid_t type, const char *name,
-                             char **result) {
-  char fixed[JIMM_PARITY_TEXT_BYTES] = "";
-  char *variable = NULL;
-  jimm_status status;
-  if (H5Tis_variable_str(type) > 0) {
-    hid_t memory_type = H5Tcopy(H5T_C_S1);
-    if (memory_type < 0 || H5Tset_size(memory_type, H5T_VARIABLE) < 0 ||
-        H5Tset_cset(memory_type, H5Tget_cset(type)) < 0 ||
-        H5Aread(attribute, memory_type, (void *)&variable) < 0) {
-      status = jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "the attribute %s cannot be read", name);
-    } else {
-      status = copy_text(w, name, variable == NULL ? "" : variable, JIMM_PARITY_TEXT_BYTES, result);
-      H5free_memory(variable);
-    }
-    if (memory_type >= 0) {
-      H5Tclose(memory_type);
-    }
-    return status;
-  }
-  if (H5Tget_size(type) >= sizeof fixed) {
-    return jimm_fail(JIMM_ERROR_LIMIT, "%s: the attribute %s has more than %zu bytes", w->path,
-                     name, sizeof fixed - 1);
-  }
-  return H5Aread(attribute, type, fixed) < 0
-             ? jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "the attribute %s cannot be read", name)
-             : copy_text(w, name, fixed, sizeof fixed, result);
-}
-
-/* A string attribute of the file; absent is no error. */
-static jimm_status read_attribute(const walk *w, hid_t file, const char *name, char **result) {
-  const htri_t there = H5Aexists(file, name);
-  if (there == 0) {
-    return JIMM_OK;
-  }
-  hid_t attribute = there < 0 ? -1 : H5Aopen(file, name, H5P_DEFAULT);
-  hid_t type = attribute < 0 ? -1 : H5Aget_type(attribute);
-  hid_t space = attribute < 0 ? -1 : H5Aget_space(attribute);
-  jimm_status status = JIMM_OK;
-  if (type < 0 || space < 0) {
-    status = jimm_hdf5_fail(JIMM_ERROR_FORMAT, w->path, "the attribute %s cannot be read", name);
-  } else if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) {
-    status =
-        jimm_fail(JIMM_ERROR_FORMAT, "%s: the attribute %s: expected one string", w->path, name);
-  } else {
-    status = read_text(w, attribute, type, name, result);
-  }
-  if (space >= 0) {
-    H5Sclose(space);
-  }
-  if (type >= 0) {
-    H5Tclose(type);
-  }
-  if (attribute >= 0) {
-    H5Aclose(attribute);
-  }
-  return status;
-}
-
 /* ---- the whole ---- */
 
-static jimm_status read_content(walk *w, hid_t file, jimm_parity *parity) {
+static jimm_status read_content(jimm_hdf5_walk *w, hid_t file, jimm_parity *parity) {
   jimm_status status = check_members(w, file);
   if (status == JIMM_OK) {
     status = read_input(w, file, &parity->input);
@@ -460,9 +217,10 @@ static jimm_status read_content(walk *w, hid_t file, jimm_parity *parity) {
     status = read_vector(w, file, "feature_reductions", "/feature_reductions", &parity->reductions);
   }
   if (status == JIMM_OK) {
-    status = read_attribute(w, file, "variant", &parity->variant);
+    status = jimm_hdf5_read_attribute(w, file, "variant", &parity->variant);
   }
-  return status == JIMM_OK ? read_attribute(w, file, "options", &parity->options) : status;
+  return status == JIMM_OK ? jimm_hdf5_read_attribute(w, file, "options", &parity->options)
+                           : status;
 }
 
 static jimm_status open_file(const char *path, hid_t *file) {
@@ -488,7 +246,7 @@ jimm_status jimm_hdf5_read_fixture(const char *path, jimm_parity *parity) {
   *parity = (jimm_parity){.state = NULL};
   jimm_hdf5_session session;
   jimm_hdf5_enter(&session);
-  walk w = {.path = path};
+  jimm_hdf5_walk w = {.path = path};
   hid_t file;
   jimm_status status = open_file(path, &file);
   if (status == JIMM_OK && H5Fget_filesize(file, &w.size) < 0) {

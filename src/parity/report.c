@@ -35,17 +35,13 @@ jimm_status jimm_parity_book_create(const char *arch, jimm_parity_book **book) {
 jimm_status jimm_parity_book_add(jimm_parity_book *book, const jimm_parity_output *output,
                                  bool strict) {
   jimm_parity_report *report = &book->report;
-  if (report->output_count == book->capacity) {
-    const int32_t capacity = 2 * book->capacity + 16;
-    jimm_parity_output *grown =
-        jimm_grow(book->outputs, (size_t)book->capacity, (size_t)capacity, sizeof *book->outputs);
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    book->outputs = grown;
-    book->capacity = capacity;
-    report->outputs = grown;
+  const size_t count = (size_t)report->output_count;
+  const jimm_status status =
+      jimm_reserve(&book->outputs, count, count + 1, sizeof *book->outputs, &book->capacity);
+  if (status != JIMM_OK) {
+    return status;
   }
+  report->outputs = book->outputs;
   jimm_parity_output *kept = &book->outputs[report->output_count];
   *kept = *output;
   kept->run = jimm_arena_strdup(&book->arena, output->run);

@@ -111,15 +111,10 @@ static jimm_status to_rows(jimm_lowering *l, jimm_value value, jimm_form form, i
 /* Constant `value` as float32 that lives as long as the plan. */
 static jimm_status keep_constant(jimm_lowering *l, jimm_value value, const jimm_tensor **tensor) {
   jimm_plan *plan = l->plan;
-  if (plan->constant_count == plan->constant_capacity) {
-    const int32_t capacity = plan->constant_capacity * 2 + 8;
-    void *grown = jimm_grow(plan->constants, (size_t)plan->constant_count, (size_t)capacity,
-                            sizeof(*plan->constants));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    plan->constants = grown;
-    plan->constant_capacity = capacity;
+  const size_t count = (size_t)plan->constant_count;
+  if (jimm_reserve(&plan->constants, count, count + 1, sizeof *plan->constants,
+                   &plan->constant_capacity) != JIMM_OK) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
   }
   jimm_tensor *t = &plan->constants[plan->constant_count];
   memset(t, 0, sizeof(*t));

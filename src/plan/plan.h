@@ -93,9 +93,11 @@ struct jimm_plan {
 
   jimm_step *steps;
   jimm_buffer *buffers;
-  int32_t step_count, step_capacity, buffer_count, buffer_capacity;
+  int32_t step_count, buffer_count;
+  size_t step_capacity, buffer_capacity;
   jimm_tensor *constants; /* constant values that steps read as they are */
-  int32_t constant_count, constant_capacity;
+  int32_t constant_count;
+  size_t constant_capacity;
 
   float *memory; /* the activation arena, then the zeros that stand for padding */
   size_t arena_bytes, zero_count;

@@ -9,15 +9,10 @@ jimm_status jimm_new_buffer(jimm_lowering *l, size_t elements, size_t element_si
     return jimm_fail(JIMM_ERROR_LIMIT, "plan: an activation of %zu elements is too large",
                      elements);
   }
-  if (plan->buffer_count == plan->buffer_capacity) {
-    const int32_t capacity = plan->buffer_capacity * 2 + 64;
-    void *grown = jimm_grow(plan->buffers, (size_t)plan->buffer_count, (size_t)capacity,
-                            sizeof(*plan->buffers));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    plan->buffers = grown;
-    plan->buffer_capacity = capacity;
+  const size_t count = (size_t)plan->buffer_count;
+  if (jimm_reserve(&plan->buffers, count, count + 1, sizeof *plan->buffers,
+                   &plan->buffer_capacity) != JIMM_OK) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
   }
   bytes =
       bytes == 0 ? JIMM_ALIGNMENT : (bytes + JIMM_ALIGNMENT - 1) & ~(size_t)(JIMM_ALIGNMENT - 1);
@@ -44,15 +39,10 @@ static const char *name_nodes(jimm_lowering *l, jimm_value first) {
 jimm_status jimm_new_step(jimm_lowering *l, jimm_value first, const jimm_kernel *row,
                           size_t args_size, jimm_step **step) {
   jimm_plan *plan = l->plan;
-  if (plan->step_count == plan->step_capacity) {
-    const int32_t capacity = plan->step_capacity * 2 + 64;
-    void *grown =
-        jimm_grow(plan->steps, (size_t)plan->step_count, (size_t)capacity, sizeof(*plan->steps));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    plan->steps = grown;
-    plan->step_capacity = capacity;
+  const size_t count = (size_t)plan->step_count;
+  if (jimm_reserve(&plan->steps, count, count + 1, sizeof *plan->steps, &plan->step_capacity) !=
+      JIMM_OK) {
+    return JIMM_ERROR_OUT_OF_MEMORY;
   }
   jimm_step *s = &plan->steps[plan->step_count];
   *s = (jimm_step){

@@ -2,7 +2,6 @@
  * view of the file where that can be. */
 #include "state/checkpoint.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -13,73 +12,6 @@
  * claims any number of elements of a storage of one. */
 #define COPY_TIMES 16
 #define COPY_LIMIT ((size_t)16 << 20)
-
-/* ---- storages ---- */
-
-jimm_status jimm_checkpoint_fail_storage(const jimm_checkpoint *checkpoint,
-                                         const jimm_pickle_storage *storage, const char *format,
-                                         ...) {
-  char shown[JIMM_SHOW_TEXT], text[JIMM_SHOW_TEXT];
-  va_list args;
-  va_start(args, format);
-  jimm_vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  return jimm_fail(JIMM_ERROR_FORMAT, "%s: storage %s (byte %zu): %s", checkpoint->pickle.name,
-                   jimm_show(shown, sizeof shown, storage->key, storage->key_length),
-                   storage->offset, text);
-}
-
-static size_t element_size(const jimm_pickle_global *type) {
-  return type->action == JIMM_GLOBAL_UNTYPED_STORAGE ? 1
-         : type->dtype == JIMM_DTYPE_NONE            ? type->element_size
-                                                     : jimm_dtype_size(type->dtype);
-}
-
-jimm_status jimm_checkpoint_bytes(const jimm_checkpoint *checkpoint,
-                                  const jimm_pickle_storage *storage, uint64_t *bytes) {
-  if (__builtin_mul_overflow((uint64_t)storage->count, element_size(storage->type), bytes)) {
-    return jimm_checkpoint_fail_storage(
-        checkpoint, storage, "the size of its %lld elements overflows", (long long)storage->count);
-  }
-  return JIMM_OK;
-}
-
-jimm_status jimm_checkpoint_collect(jimm_checkpoint *checkpoint) {
-  jimm_unpickler *pickle = &checkpoint->pickle;
-  size_t count = 0;
-  for (const jimm_pickle_storage *s = pickle->storages; s != NULL; s = s->next) {
-    count++;
-  }
-  checkpoint->storages = jimm_arena_alloc(&pickle->arena, count * sizeof(jimm_pickle_storage *));
-  if (checkpoint->storages == NULL) {
-    return JIMM_ERROR_OUT_OF_MEMORY;
-  }
-  for (jimm_pickle_storage *s = pickle->storages; s != NULL; s = s->next) {
-    char *key = jimm_arena_alloc(&pickle->arena, s->key_length + 1);
-    if (key == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    memcpy(key, s->key, s->key_length);
-    s->key = key;
-    const int64_t first = jimm_map_find(&checkpoint->keys, key);
-    if (first >= 0) {
-      s->root = checkpoint->storages[first];
-      if (s->type != s->root->type || s->count != s->root->count) {
-        return jimm_checkpoint_fail_storage(checkpoint, s,
-                                            "it is named with two types or two sizes");
-      }
-      continue;
-    }
-    const jimm_status status =
-        jimm_map_insert(&checkpoint->keys, key, (int64_t)checkpoint->storage_count);
-    if (status != JIMM_OK) {
-      return status;
-    }
-    s->root = s;
-    checkpoint->storages[checkpoint->storage_count++] = s;
-  }
-  return JIMM_OK;
-}
 
 /* ---- tensors ---- */
 
@@ -136,7 +68,7 @@ static void copy_strided(const jimm_pickle_tensor *from, const unsigned char *so
 /* What the tensor's numbers promise must lie in its storage. */
 static jimm_status check_tensor(const jimm_pickle_tensor *from, int64_t *count) {
   const jimm_pickle_storage *storage = from->storage;
-  const size_t unit = element_size(storage->type), size = jimm_dtype_size(from->type->dtype);
+  const size_t unit = jimm_storage_unit(storage->type), size = jimm_dtype_size(from->type->dtype);
   const int64_t elements = storage->has_view ? storage->length : storage->count;
   const uint64_t room = (uint64_t)elements * unit / size; /* the storage's bytes did not overflow */
   int64_t last = 0;
@@ -188,7 +120,7 @@ static jimm_status make_tensor(jimm_checkpoint *checkpoint, const jimm_pickle_te
   const size_t size = jimm_dtype_size(from->type->dtype);
   const jimm_pickle_storage *storage = from->storage;
   const unsigned char *data = storage->root->data +
-                              (size_t)storage->begin * element_size(storage->type) +
+                              (size_t)storage->begin * jimm_storage_unit(storage->type) +
                               (size_t)from->offset * size;
   const bool dense = is_dense(from);
   if (dense && (uintptr_t)data % size == 0) {

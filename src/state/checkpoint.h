@@ -26,6 +26,8 @@ typedef struct jimm_checkpoint {
 jimm_status jimm_checkpoint_read_zip(jimm_checkpoint *checkpoint);
 jimm_status jimm_checkpoint_read_legacy(jimm_checkpoint *checkpoint);
 
+/* ---- checkpoint_storage.c ---- */
+
 /* Fills in `keys` and `storages` from what the pickle names. */
 jimm_status jimm_checkpoint_collect(jimm_checkpoint *checkpoint);
 /* Bytes of a whole storage: JIMM_ERROR_FORMAT when they overflow. */
@@ -35,6 +37,10 @@ jimm_status jimm_checkpoint_bytes(const jimm_checkpoint *checkpoint,
 jimm_status jimm_checkpoint_fail_storage(const jimm_checkpoint *checkpoint,
                                          const jimm_pickle_storage *storage, const char *format,
                                          ...) JIMM_PRINTF(3, 4);
+/* Bytes of one element. */
+size_t jimm_storage_unit(const jimm_pickle_global *type);
+
+/* ---- checkpoint.c, and for the first bytes the format's file ---- */
 
 /* How the first bytes of a file say what it is. */
 bool jimm_checkpoint_is_zip(const unsigned char *data, size_t size);

@@ -5,7 +5,7 @@
 
 #include "state/pickle.h"
 
-/* ---- pickle_plain.c: the next bytes; truncated: JIMM_ERROR_FORMAT ---- */
+/* ---- pickle_bytes.c: the next bytes; truncated: JIMM_ERROR_FORMAT ---- */
 
 /* NULL after a failure; *status says which. */
 const unsigned char *jimm_pickle_take(jimm_unpickler *r, uint64_t count, jimm_status *status);

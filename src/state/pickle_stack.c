@@ -1,4 +1,4 @@
-/* The stack of a pickle and its memo, and the opcodes that gather values into containers. */
+/* The stack of a pickle, and the opcodes that gather values into containers. */
 #include <stdint.h>
 #include <string.h>
 
@@ -10,18 +10,12 @@
 /* ---- the stack ---- */
 
 jimm_status jimm_pickle_push(jimm_unpickler *r, jimm_pickle *value) {
-  if (r->stack_count == r->stack_capacity) {
-    const size_t capacity = r->stack_capacity == 0 ? 64 : r->stack_capacity * 2;
-    jimm_pickle **grown =
-        jimm_grow((void *)r->stack, r->stack_count, capacity, sizeof(jimm_pickle *));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    r->stack = grown;
-    r->stack_capacity = capacity;
+  const jimm_status status = jimm_reserve(&r->stack, r->stack_count, r->stack_count + 1,
+                                          sizeof(jimm_pickle *), &r->stack_capacity);
+  if (status == JIMM_OK) {
+    r->stack[r->stack_count++] = value;
   }
-  r->stack[r->stack_count++] = value;
-  return JIMM_OK;
+  return status;
 }
 
 jimm_status jimm_pickle_need(const jimm_unpickler *r, size_t count) {
@@ -161,7 +155,7 @@ jimm_status jimm_pickle_run_add_all(jimm_unpickler *r, int type) {
   return status == JIMM_OK ? pour(r, first, (jimm_pickle_type)type) : status;
 }
 
-/* ---- opcodes: stack and memo ---- */
+/* ---- opcodes: the stack ---- */
 
 jimm_status jimm_pickle_run_pop(jimm_unpickler *r, int argument) {
   (void)argument;
@@ -182,82 +176,4 @@ jimm_status jimm_pickle_run_dup(jimm_unpickler *r, int argument) {
   (void)argument;
   const jimm_status status = jimm_pickle_need(r, 1);
   return status == JIMM_OK ? jimm_pickle_push(r, jimm_pickle_top(r)) : status;
-}
-
-/* Picklers number their memo from 0 or 1 on, so an index beyond the bytes read is a lie. */
-static jimm_status put(jimm_unpickler *r, uint64_t index) {
-  const jimm_status status = jimm_pickle_need(r, 1);
-  if (status != JIMM_OK) {
-    return status;
-  }
-  if (index > r->at) {
-    return jimm_pickle_fail(r, JIMM_ERROR_LIMIT, "entry %llu of the memo after %zu bytes",
-                            (unsigned long long)index, r->at);
-  }
-  if (index >= r->memo_count) {
-    const size_t count = (size_t)index * 2 + 64;
-    jimm_pickle **grown = jimm_grow((void *)r->memo, r->memo_count, count, sizeof(jimm_pickle *));
-    if (grown == NULL) {
-      return JIMM_ERROR_OUT_OF_MEMORY;
-    }
-    memset((void *)(grown + r->memo_count), 0, (count - r->memo_count) * sizeof(jimm_pickle *));
-    r->memo = grown;
-    r->memo_count = count;
-  }
-  r->memo_filled += r->memo[index] == NULL;
-  r->memo[index] = jimm_pickle_top(r);
-  return JIMM_OK;
-}
-
-static jimm_status get(jimm_unpickler *r, uint64_t index) {
-  if (index >= r->memo_count || r->memo[index] == NULL) {
-    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "the memo has no entry %llu",
-                            (unsigned long long)index);
-  }
-  return jimm_pickle_push(r, r->memo[index]);
-}
-
-jimm_status jimm_pickle_run_put(jimm_unpickler *r, int width) {
-  uint64_t index;
-  const jimm_status status = jimm_pickle_take_number(r, width, &index);
-  return status == JIMM_OK ? put(r, index) : status;
-}
-
-jimm_status jimm_pickle_run_get(jimm_unpickler *r, int width) {
-  uint64_t index;
-  const jimm_status status = jimm_pickle_take_number(r, width, &index);
-  return status == JIMM_OK ? get(r, index) : status;
-}
-
-/* The number that the value on the stack, which is taken away, was put there as. */
-static jimm_status take_index_line(jimm_unpickler *r, uint64_t *index) {
-  jimm_status status = jimm_pickle_run_integer_line(r, 0);
-  if (status != JIMM_OK) {
-    return status;
-  }
-  const jimm_pickle *number = r->stack[--r->stack_count];
-  if (number->type == JIMM_PICKLE_BIG || number->integer < 0) {
-    return jimm_pickle_fail(r, JIMM_ERROR_FORMAT, "expected an entry of the memo");
-  }
-  *index = (uint64_t)number->integer;
-  return status;
-}
-
-jimm_status jimm_pickle_run_put_line(jimm_unpickler *r, int argument) {
-  uint64_t index = 0;
-  (void)argument;
-  const jimm_status status = take_index_line(r, &index);
-  return status == JIMM_OK ? put(r, index) : status;
-}
-
-jimm_status jimm_pickle_run_get_line(jimm_unpickler *r, int argument) {
-  uint64_t index = 0;
-  (void)argument;
-  const jimm_status status = take_index_line(r, &index);
-  return status == JIMM_OK ? get(r, index) : status;
-}
-
-jimm_status jimm_pickle_run_memoize(jimm_unpickler *r, int argument) {
-  (void)argument;
-  return put(r, r->memo_filled);
 }

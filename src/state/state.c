@@ -80,21 +80,6 @@ void *jimm_state_room(jimm_state *state, size_t bytes, size_t most) {
   return room;
 }
 
-/* Room for one more element in an array that doubles. */
-static jimm_status reserve_one(void **array, size_t count, size_t *capacity, size_t size) {
-  if (count < *capacity) {
-    return JIMM_OK;
-  }
-  size_t larger = *capacity == 0 ? 16 : *capacity * 2;
-  void *grown = jimm_grow(*array, count, larger, size);
-  if (grown == NULL) {
-    return JIMM_ERROR_OUT_OF_MEMORY;
-  }
-  *array = grown;
-  *capacity = larger;
-  return JIMM_OK;
-}
-
 jimm_status jimm_state_append(jimm_state *state, const char *name, const jimm_tensor *tensor) {
   char shown[JIMM_SHOW_TEXT];
   size_t length = strlen(name), bytes;
@@ -108,9 +93,8 @@ jimm_status jimm_state_append(jimm_state *state, const char *name, const jimm_te
     return jimm_fail_context(status, "tensor %s",
                              jimm_show(shown, sizeof shown, name, strlen(name)));
   }
-  void *entries = state->entries;
-  status = reserve_one(&entries, state->count, &state->capacity, sizeof *state->entries);
-  state->entries = entries;
+  status = jimm_reserve(&state->entries, state->count, state->count + 1, sizeof *state->entries,
+                        &state->capacity);
   char *copy = status == JIMM_OK ? jimm_strndup(name, length) : NULL;
   if (copy == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
@@ -260,10 +244,9 @@ jimm_status jimm_state_set_metadata(jimm_state *state, const char *key, const ch
       return JIMM_OK;
     }
   }
-  void *metadata = state->metadata;
-  jimm_status status = reserve_one(&metadata, state->metadata_count, &state->metadata_capacity,
-                                   sizeof *state->metadata);
-  state->metadata = metadata;
+  const size_t count = state->metadata_count;
+  const jimm_status status = jimm_reserve(&state->metadata, count, count + 1,
+                                          sizeof *state->metadata, &state->metadata_capacity);
   char *key_copy = status == JIMM_OK ? jimm_strndup(key, key_length) : NULL;
   if (key_copy == NULL) {
     jimm_free(value_copy);

@@ -49,8 +49,10 @@ TEST(allocator_is_checked_and_used) {
   char *keep = NULL;
   c.left = 1;
   keep = jimm_strdup("keep");
-  TEST_CHECK(jimm_grow(keep, 5, 10, 1) == NULL);  // the old memory stays
-  TEST_CHECK_STR(keep, "keep");
+  size_t capacity = 5;
+  TEST_CHECK_INT(jimm_reserve(&keep, 5, 10, 1, &capacity), JIMM_ERROR_OUT_OF_MEMORY);
+  TEST_CHECK_STR(keep, "keep");  // the old memory stays
+  TEST_CHECK_UINT(capacity, 5);
   jimm_free(keep);
   jimm_set_allocator(NULL);
   TEST_CHECK_INT(c.allocated, 3);
@@ -60,7 +62,11 @@ TEST(allocator_is_checked_and_used) {
 TEST(sizes_that_overflow_are_refused) {
   TEST_CHECK(jimm_calloc(SIZE_MAX / 2, 3) == NULL);
   TEST_CHECK_CONTAINS(jimm_error_message(), "overflow");
-  TEST_CHECK(jimm_grow(NULL, 0, SIZE_MAX / 4, 8) == NULL);
+  int64_t *array = NULL;
+  size_t capacity = 0;
+  TEST_CHECK_INT(jimm_reserve(&array, 0, SIZE_MAX / 4, 8, &capacity), JIMM_ERROR_OUT_OF_MEMORY);
+  TEST_CHECK_CONTAINS(jimm_error_message(), "overflow");
+  TEST_CHECK(array == NULL && capacity == 0);
   TEST_CHECK(jimm_alloc(SIZE_MAX) == NULL);
   TEST_CHECK(jimm_alloc(SIZE_MAX - 10) == NULL);
   jimm_arena arena = {NULL};
@@ -68,16 +74,27 @@ TEST(sizes_that_overflow_are_refused) {
   jimm_arena_close(&arena);
 }
 
-TEST(grow_copies_and_shrinks) {
-  int *values = jimm_calloc(3, sizeof *values);
-  for (int i = 0; i < 3; i++) {
-    values[i] = i + 1;
+TEST(reserve_keeps_and_doubles) {
+  int *values = NULL;
+  size_t capacity = 0, moves = 0;
+  for (size_t i = 0; i < 1000; i++) {
+    const size_t before = capacity;
+    TEST_REQUIRE_INT(jimm_reserve(&values, i, i + 1, sizeof *values, &capacity), JIMM_OK);
+    TEST_REQUIRE(capacity > i);
+    moves += capacity != before;
+    values[i] = (int)i;
   }
-  values = jimm_grow(values, 3, 100, sizeof *values);
-  TEST_REQUIRE(values != NULL);
-  TEST_CHECK_INT(values[2], 3);
-  values = jimm_grow(values, 100, 2, sizeof *values);
-  TEST_CHECK_INT(values[1], 2);
+  TEST_CHECK(moves < 10);
+  int wrong = 0;
+  for (int i = 0; i < 1000; i++) {
+    wrong += values[i] != i;
+  }
+  TEST_CHECK_INT(wrong, 0);
+  const int *same = values;
+  TEST_CHECK_INT(jimm_reserve(&values, 1000, 1, sizeof *values, &capacity), JIMM_OK);
+  TEST_CHECK(values == same);
+  TEST_CHECK_INT(jimm_reserve(&values, 1000, 100000, sizeof *values, &capacity), JIMM_OK);
+  TEST_CHECK(capacity >= 100000 && values[999] == 999);
   jimm_free(values);
 }
 

@@ -1,60 +1,12 @@
-/* The two inner loops of resampling: sums of 8-bit pixels times 22-bit weights, in 32-bit integers.
- * The SSE2 versions split a weight into an upper and a lower part of 16 bits, multiply two taps at
- * a time and join the sums; integer sums wrap and the true sum fits, so all orders give the same.
- */
+/* The inner loops of resampling for SSE2: a weight is split into an upper and a lower part of 16
+ * bits, two taps are multiplied at a time, and the sums joined. */
 #include <string.h>
+
+#include <emmintrin.h>
 
 #include "image/image.h"
 
-#if defined(__x86_64__)
-#include <emmintrin.h>
-#endif
-
 #define ROUND (1 << (JIMM_FILTER_BITS - 1))
-
-static uint8_t clip(int32_t sum) {
-  const int32_t value = sum >> JIMM_FILTER_BITS;
-  return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-}
-
-static void horizontal_pixel(const int32_t *weight, int32_t count, const uint8_t *p,
-                             uint8_t *target) {
-  int32_t red = ROUND, green = ROUND, blue = ROUND;
-  for (int32_t t = 0; t < count; t++, p += 3) {
-    red += p[0] * weight[t];
-    green += p[1] * weight[t];
-    blue += p[2] * weight[t];
-  }
-  target[0] = clip(red);
-  target[1] = clip(green);
-  target[2] = clip(blue);
-}
-
-static void across_plain(const jimm_filter *filter, const uint8_t *source, size_t stride,
-                         int64_t rows, uint8_t *target, size_t target_stride) {
-  for (; rows > 0; rows--, source += stride, target += target_stride) {
-    for (int64_t i = 0; i < filter->outputs; i++) {
-      horizontal_pixel(filter->weight + i * filter->taps, filter->count[i],
-                       source + (size_t)filter->first[i] * 3, target + i * 3);
-    }
-  }
-}
-
-static void down_plain(const int32_t *weight, int32_t count, const uint8_t *source, size_t stride,
-                       size_t bytes, uint8_t *target) {
-  for (size_t x = 0; x < bytes; x++) {
-    int32_t sum = ROUND;
-    const uint8_t *p = source + x;
-    for (int32_t t = 0; t < count; t++, p += stride) {
-      sum += *p * weight[t];
-    }
-    target[x] = clip(sum);
-  }
-}
-
-const jimm_resize_loops jimm_resize_plain = {across_plain, down_plain};
-
-#if defined(__x86_64__)
 
 /* weight = upper * 2^12 + lower, 0 <= lower < 2^12; |weight| < 2^24, so both fit 16 bits. */
 #define LOWER_BITS 12
@@ -146,20 +98,7 @@ static void down_sse2(const int32_t *weight, int32_t count, const uint8_t *sourc
   for (; x + 16 <= bytes; x += 16) {
     vertical_block(weight, count, source + x, stride, target + x);
   }
-  down_plain(weight, count, source + x, stride, bytes - x, target + x);
+  jimm_resize_plain.down(weight, count, source + x, stride, bytes - x, target + x);
 }
 
 const jimm_resize_loops jimm_resize_sse2 = {across_sse2, down_sse2};
-
-const jimm_resize_loops *jimm_resize_select(jimm_isa isa) {
-  return isa >= JIMM_ISA_AVX2 ? &jimm_resize_avx2 : &jimm_resize_sse2;
-}
-
-#else
-
-const jimm_resize_loops *jimm_resize_select(jimm_isa isa) {
-  (void)isa;
-  return &jimm_resize_plain;
-}
-
-#endif
