@@ -1,7 +1,9 @@
 /* Rows of a command's options, one for each option of a model. CLI_MODEL_VALUES is the type of the
  * command's values. */
-#define WORDS(...) \
-  (const char *const[]) { __VA_ARGS__, NULL }
+#define WORDS(...)        \
+  (const char *const[]) { \
+    __VA_ARGS__, NULL     \
+  }
 #define MODEL_INTEGER(field, NAME, unset, standard, least, most, stated, option, value, text) \
   {.name = option,                                                                            \
    .type = CLI_INTEGER,                                                                       \

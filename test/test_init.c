@@ -191,8 +191,9 @@ TEST(the_seed_decides) {
   jimm_graph_close(&graph);
 }
 
-/* The first elements of resnet18's conv1.weight for seed 7, from the definition in src/family/init.c
- * with 50 digits: within half a unit in the last place of float32, so that machines cannot differ.
+/* The first elements of resnet18's conv1.weight for seed 7, from the definition in
+ * src/family/init.c with 50 digits: within half a unit in the last place of float32, so that
+ * machines cannot differ.
  */
 TEST(numbers_are_the_definition) {
   static const double expected[] = {
