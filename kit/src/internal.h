@@ -70,8 +70,8 @@ size_t jti_utf8_length(const unsigned char *s);
 // As it is, but for control characters and malformed UTF-8. `s` is zero-terminated.
 void jti_text_plain(jti_text *text, const char *s, size_t size);
 void jti_text_free(jti_text *text);
-// All of it, also when signals come in between; false, with errno, when it cannot be written. It may
-// be called by a handler of signals.
+// All of it, also when signals come in between; false, with errno, when it cannot be written. It
+// may be called by a handler of signals.
 bool jti_write(int fd, const char *data, size_t size);
 // Reads a struct of options, the first member of which is the size that it had where the caller was
 // compiled: what it does not have yet stays as it is, and 0 or more than is known stands for
