@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/options.h"
+
 /* A test builds this file with another table (test/toy). */
 #ifndef JIMM_FAMILIES_DEF
 #define JIMM_FAMILIES_DEF "family/families.def"
