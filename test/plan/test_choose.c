@@ -321,11 +321,11 @@ static jimm_plan *plan_of_two_steps(jimm_plan *plan, jimm_step steps[2], jimm_bu
   static void *pointers[2][5];
   steps[0].args = pointers[0];
   steps[1].args = pointers[1];
-  const jimm_ref first[] = {
+  static jimm_ref first[] = {
       {0, X, JIMM_REUSE}, {8, T, JIMM_SCRATCH}, {16, R, JIMM_WRITE}, {24, S, JIMM_WRITE}};
-  const jimm_ref second[] = {{0, R, JIMM_READ}, {8, S, JIMM_REUSE}, {16, Y, JIMM_WRITE}};
-  memcpy(steps[0].refs, first, sizeof(first));
-  memcpy(steps[1].refs, second, sizeof(second));
+  static jimm_ref second[] = {{0, R, JIMM_READ}, {8, S, JIMM_REUSE}, {16, Y, JIMM_WRITE}};
+  steps[0].refs = first;
+  steps[1].refs = second;
   steps[0].ref_count = 4;
   steps[1].ref_count = 3;
   plan->steps = steps;
