@@ -44,6 +44,7 @@ static jimm_status find_input(jimm_plan *plan, const jimm_plan_options *o, int32
   const jimm_graph *graph = jimm_model_graph(plan->model);
   const jimm_node *input = jimm_graph_node(graph, jimm_graph_input_value(graph, index));
   jimm_shape *shape = &plan->input_shapes[index];
+  plan->input_names[index] = plan->input_count == 1 ? "" : input->name;
   if (input->dtype != JIMM_F32) {
     return jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: plans take F32 inputs, got %s", input->name,
                      jimm_dtype_name((jimm_dtype)input->dtype));
@@ -81,9 +82,12 @@ static jimm_status find_inputs(jimm_plan *plan, const jimm_plan_options *o) {
   plan->input_count = count;
   plan->input_shapes =
       jimm_arena_alloc(&plan->objects, (size_t)count * sizeof(*plan->input_shapes));
+  plan->input_names = jimm_arena_alloc(&plan->objects, (size_t)count * sizeof(*plan->input_names));
   plan->inputs = jimm_arena_alloc(&plan->objects, (size_t)count * sizeof(*plan->inputs));
   jimm_status status =
-      plan->input_shapes == NULL || plan->inputs == NULL ? JIMM_ERROR_OUT_OF_MEMORY : JIMM_OK;
+      plan->input_shapes == NULL || plan->input_names == NULL || plan->inputs == NULL
+          ? JIMM_ERROR_OUT_OF_MEMORY
+          : JIMM_OK;
   for (int32_t i = 0; i < count && status == JIMM_OK; i++) {
     status = find_input(plan, o, i);
   }

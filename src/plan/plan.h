@@ -106,6 +106,7 @@ struct jimm_plan {
 
   int32_t input_count;
   jimm_shape *input_shapes;
+  const char **input_names; /* for messages: the graph's, "" for the only one */
   const jimm_shape *shapes; /* of all values of the graph */
   int32_t output_count;
   jimm_shape *output_shapes;

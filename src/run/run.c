@@ -26,13 +26,10 @@ static jimm_status prepare(jimm_plan *plan, const jimm_tensor *inputs, jimm_tens
   if (plan == NULL || inputs == NULL || outputs == NULL) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT, "jimm_plan_run: plan, inputs or outputs is NULL");
   }
-  const jimm_graph *graph = jimm_model_graph(plan->model);
   jimm_status status = JIMM_OK;
   for (int32_t i = 0; i < plan->input_count && status == JIMM_OK; i++) {
-    const bool one = plan->input_count == 1;
-    const char *name = jimm_graph_node(graph, jimm_graph_input_value(graph, i))->name;
-    status =
-        check_tensor(one ? "input" : "input ", one ? "" : name, &inputs[i], &plan->input_shapes[i]);
+    status = check_tensor(plan->input_count == 1 ? "input" : "input ", plan->input_names[i],
+                          &inputs[i], &plan->input_shapes[i]);
     plan->inputs[i] = inputs[i].data;
   }
   for (int32_t i = 0; i < plan->output_count && status == JIMM_OK; i++) {

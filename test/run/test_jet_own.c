@@ -32,7 +32,7 @@ static const char *const allowed[] = {
     // of its own, from a table of constants.
     "indirect-call:conv2d_igemm.c:run_tile",
     // The step of an operator without a kernel, which may be the user's own.
-    "indirect-call:lower.c:run_reference",
+    "indirect-call:reference_step.c:run_reference",
     // Once in a process, before the first number is formatted, for the message of an error.
     "lock:locale.c:enter_c_locale",
     // Statistics and averages are summed in float64 and rounded once (docs/operators.md); these are
@@ -44,7 +44,8 @@ static const char *const allowed[] = {
     "double-promotion:standardize_weight.c:jimm_standardize_weight_f32",
     // The reference adds its terms in a fixed order, which is what the vectoriser may not change.
     "not-vectorised:sum.h:sum", "not-vectorised:sum.h:sum_squares", "not-vectorised:sum.h:dot",
-    NULL};
+    // Over the few dimensions of a shape.
+    "not-vectorised:op.h:around_axis", "not-vectorised:broadcast.h:broadcast_index", NULL};
 
 static void need_jet(void) {
   if (JET_MISSING[0]) {
