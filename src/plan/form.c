@@ -96,16 +96,22 @@ static bool find_view(jimm_lowering *l, const jimm_node *node, jimm_value v) {
   return false;
 }
 
-/* Element by element in any form, if the inputs agree on what that is. */
+/* Element by element in any form, if the inputs agree on what that is: then as the first is made.
+ */
 static jimm_form pointwise_form(const jimm_lowering *l, const jimm_node *node) {
   const jimm_shape *x = &l->shapes[node->inputs[0]];
+  const jimm_value made = l->order.alias[node->inputs[0]];
+  const bool step = jimm_graph_node(l->graph, made)->kind == JIMM_NODE_OP;
   for (int32_t i = 1; i < node->input_count; i++) {
     const jimm_shape *other = &l->shapes[node->inputs[i]];
-    if (jimm_shape_equal(x, other) && jimm_shape_axis(x) != jimm_shape_axis(other)) {
+    if (!jimm_shape_equal(x, other)) {
+      return JIMM_FORM_CHANNELS_LAST; /* a gate */
+    }
+    if (jimm_shape_axis(x) != jimm_shape_axis(other)) {
       return JIMM_FORM_ROWS;
     }
   }
-  return JIMM_FORM_CHANNELS_LAST;
+  return step ? (jimm_form)l->form[made] : JIMM_FORM_CHANNELS_LAST;
 }
 
 static jimm_form form_of(const jimm_lowering *l, jimm_value head) {

@@ -170,6 +170,21 @@ TEST(linear_layers_may_go_across_pixels) {
   check(model, &input);
 }
 
+TEST(what_works_in_any_form_moves_nothing) {
+  const jimm_shape input = SHAPE(2, 3, 8, 12);
+  jimm_graph *g = new_graph();
+  jimm_value x = permute(g, "channels", patches(g, engine_input(g, &input))); /* [2, 24, 6] */
+  x = linear(g, "mix1", x, 6, 9);
+  x = unary(g, "gelu", "act", &(jimm_gelu_attrs){JIMM_GELU_NONE}, x);
+  x = jimm_graph_add(g, "mul", "square", NULL, 2, (jimm_value[]){x, x});
+  jimm_model *model = finish(g, linear(g, "mix2", x, 9, 5));
+  char *steps = steps_of(model, &input);
+  TEST_CHECK_MSG(count(steps, "channels_last") == 1 && count(steps, "channels_first") == 2,
+                 "the image, the tokens once, the output:\n%s", steps);
+  jimm_text_free(steps);
+  check(model, &input);
+}
+
 TEST(norms_fold_into_linear_layers_of_tokens) {
   const jimm_shape input = SHAPE(2, 3, 8, 12);
   jimm_graph *g = new_graph();
