@@ -8,6 +8,7 @@
 
 #include "family/convnext.h"
 #include "family/family.h"
+#include "graph/order.h"
 #include "layer/layer.h"
 
 #define STAGES 4
@@ -221,10 +222,10 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
                       int32_t input, jimm_init standard) {
   (void)graph;
   (void)parameter;
-  if (strcmp(user->op->name, "mul") == 0) {
+  if (jimm_node_has(user, JIMM_OP_POINTWISE)) {
     return jimm_init_constant(1e-6);
   }
-  if (strcmp(user->op->name, "conv2d") != 0 && strcmp(user->op->name, "linear") != 0) {
+  if (!jimm_node_has(user, JIMM_OP_DENSE)) {
     return standard;
   }
   return input == 1 ? (jimm_init){JIMM_INIT_NORMAL, 0.02} : jimm_init_constant(0.0);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "family/family.h"
+#include "graph/order.h"
 #include "layer/layer.h"
 
 #define STAGES 4
@@ -347,7 +348,7 @@ static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const
   if (input != 1) {
     return standard;
   }
-  if (strcmp(user->op->name, "conv2d") == 0) {
+  if (jimm_node_has(user, JIMM_OP_DENSE) && jimm_node_has(user, JIMM_OP_IMAGE)) {
     return jimm_init_fan_out(&((const jimm_parameter_attrs *)parameter->attrs)->shape);
   }
   if (last == NULL) {

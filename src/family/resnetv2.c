@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "family/family.h"
+#include "graph/order.h"
 #include "layer/layer.h"
 
 #define STAGES 4
@@ -234,7 +235,7 @@ static void build(jimm_graph *graph, const jimm_arch *arch, const jimm_model_opt
 static jimm_init init(const jimm_graph *graph, const jimm_node *parameter, const jimm_node *user,
                       int32_t input, jimm_init standard) {
   (void)graph;
-  if (strcmp(user->op->name, "conv2d") != 0) {
+  if (!jimm_node_has(user, JIMM_OP_DENSE) || !jimm_node_has(user, JIMM_OP_IMAGE)) {
     return standard;
   }
   if (input == 2) {

@@ -79,23 +79,25 @@ typedef struct jimm_pad_args {
 
 /* ---- pooling ---- */
 
-/* max_pool2d, avg_pool2d: index = image * out_height + output row. */
-typedef struct jimm_pool_args {
+/* Maps of one size to maps of another, with as many channels; index = image * out_height + output
+ * row. */
+typedef struct jimm_maps {
   const float *x;
   float *y;
   size_t images, channels;
   int64_t in_height, in_width, out_height, out_width;
+} jimm_maps;
+
+/* max_pool2d, avg_pool2d. */
+typedef struct jimm_pool_args {
+  jimm_maps maps;
   int64_t kernel[2], stride[2], padding[2];
   bool count_include_pad;
 } jimm_pool_args;
 
-/* blur_pool2d: index = image * out_height + output row. filter is the binomial filter of one
- * direction, filter_size coefficients. */
+/* blur_pool2d: filter is the binomial filter of one direction, filter_size coefficients. */
 typedef struct jimm_blur_args {
-  const float *x;
-  float *y;
-  size_t images, channels;
-  int64_t in_height, in_width, out_height, out_width;
+  jimm_maps maps;
   int64_t filter_size, stride, padding;
   float filter[JIMM_MAX_BLUR_FILTER];
 } jimm_blur_args;

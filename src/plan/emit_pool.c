@@ -3,24 +3,34 @@
 
 #include "plan/emit.h"
 
-jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head) {
-  const jimm_node *node = jimm_graph_node(l->graph, head);
+/* A step from maps to maps; its args begin with them. */
+static jimm_status maps_step(jimm_lowering *l, jimm_value head, size_t args_size,
+                             jimm_step **step) {
   const jimm_extent in = jimm_input_extent(l, head);
   const jimm_extent out = jimm_output_extent(l, head);
+  const jimm_status status = jimm_unary_step(l, head, args_size, offsetof(jimm_maps, x),
+                                             offsetof(jimm_maps, y), JIMM_READ, step);
+  if (status != JIMM_OK) {
+    return status;
+  }
+  *(jimm_maps *)(*step)->args = (jimm_maps){.images = in.images,
+                                            .channels = in.channels,
+                                            .in_height = (int64_t)in.height,
+                                            .in_width = (int64_t)in.width,
+                                            .out_height = (int64_t)out.height,
+                                            .out_width = (int64_t)out.width};
+  (*step)->count = out.images * out.height;
+  return JIMM_OK;
+}
+
+jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head) {
+  const jimm_node *node = jimm_graph_node(l->graph, head);
   jimm_step *step;
-  const jimm_status status =
-      jimm_unary_step(l, head, sizeof(jimm_pool_args), offsetof(jimm_pool_args, x),
-                      offsetof(jimm_pool_args, y), JIMM_READ, &step);
+  const jimm_status status = maps_step(l, head, sizeof(jimm_pool_args), &step);
   if (status != JIMM_OK) {
     return status;
   }
   jimm_pool_args *p = step->args;
-  *p = (jimm_pool_args){.images = in.images,
-                        .channels = in.channels,
-                        .in_height = (int64_t)in.height,
-                        .in_width = (int64_t)in.width,
-                        .out_height = (int64_t)out.height,
-                        .out_width = (int64_t)out.width};
   if (jimm_node_is(node, "max_pool2d")) {
     const jimm_max_pool2d_attrs *a = node->attrs;
     memcpy(p->kernel, a->kernel, sizeof(p->kernel));
@@ -33,7 +43,6 @@ jimm_status jimm_emit_pool(jimm_lowering *l, jimm_value head) {
     memcpy(p->padding, a->padding, sizeof(p->padding));
     p->count_include_pad = a->count_include_pad;
   }
-  step->count = out.images * out.height;
   return JIMM_OK;
 }
 
@@ -57,33 +66,22 @@ jimm_status jimm_emit_global_pool(jimm_lowering *l, jimm_value head) {
 jimm_status jimm_emit_blur_pool(jimm_lowering *l, jimm_value head) {
   const jimm_node *node = jimm_graph_node(l->graph, head);
   const jimm_blur_pool2d_attrs *a = node->attrs;
-  const jimm_extent in = jimm_input_extent(l, head);
-  const jimm_extent out = jimm_output_extent(l, head);
   jimm_step *step;
-  const jimm_status status =
-      jimm_unary_step(l, head, sizeof(jimm_blur_args), offsetof(jimm_blur_args, x),
-                      offsetof(jimm_blur_args, y), JIMM_READ, &step);
+  const jimm_status status = maps_step(l, head, sizeof(jimm_blur_args), &step);
   if (status != JIMM_OK) {
     return status;
   }
   jimm_blur_args *b = step->args;
-  *b = (jimm_blur_args){.images = in.images,
-                        .channels = in.channels,
-                        .in_height = (int64_t)in.height,
-                        .in_width = (int64_t)in.width,
-                        .out_height = (int64_t)out.height,
-                        .out_width = (int64_t)out.width,
-                        .filter_size = a->filter_size,
-                        .stride = a->stride,
-                        .padding = (a->stride - 1 + a->filter_size - 1) / 2,
-                        .filter = {1.0f}};
+  b->filter_size = a->filter_size;
+  b->stride = a->stride;
+  b->padding = (a->stride - 1 + a->filter_size - 1) / 2;
+  b->filter[0] = 1.0f;
   for (int64_t n = 1; n < a->filter_size; n++) { /* (1/2 + 1/2)^n: exact */
     for (int64_t i = n; i > 0; i--) {
       b->filter[i] = 0.5f * b->filter[i] + 0.5f * b->filter[i - 1];
     }
     b->filter[0] *= 0.5f;
   }
-  step->count = out.images * out.height;
   return JIMM_OK;
 }
 

@@ -2,6 +2,25 @@
  * float64 and rounded once, so that a 112 x 112 map is as accurate as a 2 x 2 window. */
 #include "kernel/generic/vector.h"
 
+/* A task's share of the maps: input image x, whose rows are `row` elements apart, and row `oy` of
+ * its output at y. */
+typedef struct share {
+  const float *x;
+  float *y;
+  size_t channels, row;
+  int64_t oy, out_width;
+} share;
+
+INLINE share share_of(const jimm_maps *m, size_t index) {
+  const size_t row = (size_t)m->in_width * m->channels;
+  return (share){.x = m->x + index / (size_t)m->out_height * (size_t)m->in_height * row,
+                 .y = m->y + index * (size_t)m->out_width * m->channels,
+                 .channels = m->channels,
+                 .row = row,
+                 .oy = (int64_t)(index % (size_t)m->out_height),
+                 .out_width = m->out_width};
+}
+
 /* The part of a window that lies in the image. */
 typedef struct window {
   int64_t y0, y1, x0, x1;
@@ -13,21 +32,19 @@ INLINE window clip(const jimm_pool_args *a, int64_t oy, int64_t ox) {
   w.x1 = w.x0 + a->kernel[1];
   w.y0 = w.y0 < 0 ? 0 : w.y0;
   w.x0 = w.x0 < 0 ? 0 : w.x0;
-  w.y1 = w.y1 > a->in_height ? a->in_height : w.y1;
-  w.x1 = w.x1 > a->in_width ? a->in_width : w.x1;
+  w.y1 = w.y1 > a->maps.in_height ? a->maps.in_height : w.y1;
+  w.x1 = w.x1 > a->maps.in_width ? a->maps.in_width : w.x1;
   return w;
 }
 
 void TASK(max_pool2d_direct_f32)(TASK_ARGS) {
   const jimm_pool_args *a = args;
-  const size_t image = index / (size_t)a->out_height;
-  const int64_t oy = (int64_t)(index % (size_t)a->out_height);
-  const size_t channels = a->channels;
-  const size_t row = (size_t)a->in_width * channels;
-  const float *x = a->x + image * (size_t)a->in_height * row;
-  float *y = a->y + index * (size_t)a->out_width * channels;
-  for (int64_t ox = 0; ox < a->out_width; ox++, y += channels) {
-    const window w = clip(a, oy, ox);
+  const share s = share_of(&a->maps, index);
+  const size_t channels = s.channels, row = s.row;
+  const float *x = s.x;
+  float *y = s.y;
+  for (int64_t ox = 0; ox < s.out_width; ox++, y += channels) {
+    const window w = clip(a, s.oy, ox);
     size_t c = 0;
     for (; c + 2 * LANES <= channels; c += 2 * LANES) {
       vfloat m0 = splat(-__builtin_inff());
@@ -61,8 +78,8 @@ INLINE int64_t divisor(const jimm_pool_args *a, window w, int64_t oy, int64_t ox
   }
   const int64_t y0 = oy * a->stride[0] - a->padding[0];
   const int64_t x0 = ox * a->stride[1] - a->padding[1];
-  const int64_t bottom = a->in_height + a->padding[0];
-  const int64_t right = a->in_width + a->padding[1];
+  const int64_t bottom = a->maps.in_height + a->padding[0];
+  const int64_t right = a->maps.in_width + a->padding[1];
   const int64_t y1 = y0 + a->kernel[0] < bottom ? y0 + a->kernel[0] : bottom;
   const int64_t x1 = x0 + a->kernel[1] < right ? x0 + a->kernel[1] : right;
   return (y1 - y0) * (x1 - x0);
@@ -70,21 +87,19 @@ INLINE int64_t divisor(const jimm_pool_args *a, window w, int64_t oy, int64_t ox
 
 void TASK(avg_pool2d_direct_f32)(TASK_ARGS) {
   const jimm_pool_args *a = args;
-  const size_t image = index / (size_t)a->out_height;
-  const int64_t oy = (int64_t)(index % (size_t)a->out_height);
-  const size_t channels = a->channels;
-  const size_t row = (size_t)a->in_width * channels;
-  const float *x = a->x + image * (size_t)a->in_height * row;
-  float *y = a->y + index * (size_t)a->out_width * channels;
-  for (int64_t ox = 0; ox < a->out_width; ox++, y += channels) {
-    const window w = clip(a, oy, ox);
+  const share s = share_of(&a->maps, index);
+  const size_t channels = s.channels, row = s.row;
+  const float *x = s.x;
+  float *y = s.y;
+  for (int64_t ox = 0; ox < s.out_width; ox++, y += channels) {
+    const window w = clip(a, s.oy, ox);
     if (w.y0 >= w.y1 || w.x0 >= w.x1) { /* all padding */
       for (size_t c = 0; c < channels; c++) {
         y[c] = 0.0f;
       }
       continue;
     }
-    const double d = (double)divisor(a, w, oy, ox);
+    const double d = (double)divisor(a, w, s.oy, ox);
     size_t c = 0;
     for (; c + LANES <= channels; c += LANES) {
       vdouble s0 = {0};
@@ -100,13 +115,13 @@ void TASK(avg_pool2d_direct_f32)(TASK_ARGS) {
       store_double(y + c + HALF_LANES, s1 / d);
     }
     for (; c < channels; c++) {
-      double s = 0.0;
+      double sum = 0.0;
       for (int64_t iy = w.y0; iy < w.y1; iy++) {
         for (int64_t ix = w.x0; ix < w.x1; ix++) {
-          s += (double)x[(size_t)iy * row + (size_t)ix * channels + c];
+          sum += (double)x[(size_t)iy * row + (size_t)ix * channels + c];
         }
       }
-      y[c] = (float)(s / d);
+      y[c] = (float)(sum / d);
     }
   }
 }
@@ -121,22 +136,21 @@ INLINE int64_t reflect(int64_t index, int64_t size) {
 
 void TASK(blur_pool2d_direct_f32)(TASK_ARGS) {
   const jimm_blur_args *a = args;
-  const size_t image = index / (size_t)a->out_height;
-  const int64_t top = (int64_t)(index % (size_t)a->out_height) * a->stride - a->padding;
-  const size_t channels = a->channels;
-  const size_t row = (size_t)a->in_width * channels;
-  const float *x = a->x + image * (size_t)a->in_height * row;
-  float *y = a->y + index * (size_t)a->out_width * channels;
-  for (int64_t ox = 0; ox < a->out_width; ox++, y += channels) {
+  const share s = share_of(&a->maps, index);
+  const int64_t top = s.oy * a->stride - a->padding;
+  const size_t channels = s.channels, row = s.row;
+  const float *x = s.x;
+  float *y = s.y;
+  for (int64_t ox = 0; ox < s.out_width; ox++, y += channels) {
     const int64_t left = ox * a->stride - a->padding;
     size_t c = 0;
     for (; c + LANES <= channels; c += LANES) {
       vfloat total = {0};
       for (int64_t ky = 0; ky < a->filter_size; ky++) {
-        const float *p = x + (size_t)reflect(top + ky, a->in_height) * row + c;
+        const float *p = x + (size_t)reflect(top + ky, a->maps.in_height) * row + c;
         vfloat sum = {0};
         for (int64_t kx = 0; kx < a->filter_size; kx++) {
-          const size_t at = (size_t)reflect(left + kx, a->in_width) * channels;
+          const size_t at = (size_t)reflect(left + kx, a->maps.in_width) * channels;
           sum += splat(a->filter[kx]) * load(p + at);
         }
         total += splat(a->filter[ky]) * sum;
@@ -146,10 +160,10 @@ void TASK(blur_pool2d_direct_f32)(TASK_ARGS) {
     for (; c < channels; c++) {
       float total = 0.0f;
       for (int64_t ky = 0; ky < a->filter_size; ky++) {
-        const float *p = x + (size_t)reflect(top + ky, a->in_height) * row + c;
+        const float *p = x + (size_t)reflect(top + ky, a->maps.in_height) * row + c;
         float sum = 0.0f;
         for (int64_t kx = 0; kx < a->filter_size; kx++) {
-          sum += a->filter[kx] * p[(size_t)reflect(left + kx, a->in_width) * channels];
+          sum += a->filter[kx] * p[(size_t)reflect(left + kx, a->maps.in_width) * channels];
         }
         total += a->filter[ky] * sum;
       }
