@@ -38,8 +38,7 @@ bool jimm_config_is_text(const jimm_json *value) {
 
 void jimm_config_boolean(jimm_config *config, const jimm_json *object, const char *key,
                          bool *result) {
-  const jimm_json *value =
-      jimm_config_typed(config, object, key, JIMM_JSON_BOOL, "true or false");
+  const jimm_json *value = jimm_config_typed(config, object, key, JIMM_JSON_BOOL, "true or false");
   *result = value == NULL ? *result : value->boolean;
 }
 

@@ -167,8 +167,8 @@ TEST(types) {
   TEST_CHECK(converted.owned != NULL);
   TEST_CHECK_DOUBLE(((float *)converted.data)[1], -2.5, 0, 0);
   jimm_tensor_close(&converted);
-  TEST_REQUIRE_INT(
-      jimm_model_tensor_f32(model, jimm_graph_find(graph, "conv1.weight"), &converted), JIMM_OK);
+  TEST_REQUIRE_INT(jimm_model_tensor_f32(model, jimm_graph_find(graph, "conv1.weight"), &converted),
+                   JIMM_OK);
   TEST_CHECK(converted.owned == NULL);
   jimm_tensor_close(&converted);
   TEST_CHECK_INT(jimm_model_tensor_f32(model, jimm_graph_find(graph, "conv1"), &converted),

@@ -34,7 +34,7 @@ static jimm_value conv(jimm_graph *graph, const char *name, jimm_value x, int64_
   return jimm_layer_conv2d(graph, name, x, &conv);
 }
 
-/* torch.nn.AvgPool2d(3, stride, padding=1, count_include_pad=False): layers.h has none with
+/* torch.nn.AvgPool2d(3, stride, padding=1, count_include_pad=False): layer.h has none with
  * padding, and one use is no reason for another helper. */
 static jimm_value avg_pool(jimm_graph *graph, const char *name, jimm_value x, int64_t stride) {
   const jimm_avg_pool2d_attrs attrs = {
