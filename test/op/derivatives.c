@@ -199,9 +199,10 @@ static double product(const jimm_tensor *a, const jimm_tensor *b, double *size) 
   return sum;
 }
 
-/* At most 1e-6 of what is compared, and the rounding of differences of numbers as large as y. */
-static double difference_bound(const point *p, double size) {
-  return 1e-6 * size + 0x1p-52 / STEP * largest(&p->output);
+/* At most 1e-6 of what is compared, and the rounding of `terms` differences of numbers as large as
+ * y. */
+static double difference_bound(const point *p, double size, double terms) {
+  return 1e-6 * size + 0x1p-52 / STEP * largest(&p->output) * terms;
 }
 
 /* Both products along the tangents of the set. NULL: the row has none. */
@@ -212,7 +213,7 @@ static void check_along(const point *p, const jimm_tensor *tangents, uint32_t se
   if (p->op->jvp_f64 != NULL) {
     tangent = push(p, tangents, set);
     const double error = op_example_difference(&tangent, &truth);
-    const double bound = difference_bound(p, largest(&truth));
+    const double bound = difference_bound(p, largest(&truth), 1);
     if (!(error <= bound)) {
       report(p, "jvp of inputs 0x%x differs from central differences by %g, bound %g", set, error,
              bound);
@@ -220,18 +221,17 @@ static void check_along(const point *p, const jimm_tensor *tangents, uint32_t se
     pushed = product(cotangent, &tangent, &size);
   }
   if (gradients != NULL) {
-    double moves = 0, terms = 0;
+    double moves = 0;
     for (int32_t i = 0; i < p->example->input_count; i++) {
       if ((set >> i & 1u) != 0 && p->inputs[i].data != NULL) {
         pulled += product(&gradients[i], &tangents[i], &size);
       }
     }
     const double error = fabs(pulled - product(cotangent, &truth, &moves));
-    const double count = (double)jimm_shape_count(&truth.shape);
-    terms = difference_bound(p, moves) * sqrt(count > 1 ? count : 1);
-    if (!(error <= terms)) {
+    const double bound = difference_bound(p, moves, (double)jimm_shape_count(&truth.shape));
+    if (!(error <= bound)) {
       report(p, "vjp of inputs 0x%x differs from central differences by %g, bound %g", set, error,
-             terms);
+             bound);
     }
   }
   if (p->op->jvp_f64 != NULL && gradients != NULL && !(fabs(pushed - pulled) <= 1e-12 * size)) {
