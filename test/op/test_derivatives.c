@@ -1,5 +1,7 @@
 /* The derivatives of rows, every one at every example; and that the checker (derivatives.c) tells
- * wrong ones from right ones, of rows that are registered here: the product of two tensors. */
+ * wrong ones from right ones, of rows that are registered here: the product of two tensors.
+ * (test_derivative.c has what no row says: derivatives of the reference itself, by dual numbers.)
+ */
 #include <stdio.h>
 #include <string.h>
 
