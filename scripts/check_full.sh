@@ -39,7 +39,7 @@ part "valgrind on jimm predict" valgrind -q --error-exitcode=9 --leak-check=full
   "$build/jimm" predict -w demo/digits demo/images
 part "kit and jet alone" scripts/alone.sh
 part "fuzz targets" scripts/fuzz.sh
-part "adding a kernel" test/adding/kernel.sh
+part "what adding costs" scripts/adding.sh
 part "aarch64 under emulation" scripts/aarch64.sh
 part "mutants" scripts/mutants.sh
 echo "$passed passed, $failed failed, $skipped skipped"

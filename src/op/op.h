@@ -22,6 +22,14 @@
 #define FORWARD(name)                                                         \
   jimm_status JIMM_JOIN(jimm_##name##_, REAL_NAME)(const jimm_op_call *call); \
   jimm_status JIMM_JOIN(jimm_##name##_, REAL_NAME)(const jimm_op_call *call)
+/* VJP(conv2d) { ... } and JVP(conv2d) { ... }, jimm_conv2d_vjp_f32 and so on, for the derivatives
+ * in the row. */
+#define VJP(name)                                                                     \
+  jimm_status JIMM_JOIN(jimm_##name##_vjp_, REAL_NAME)(const jimm_op_vjp_call *call); \
+  jimm_status JIMM_JOIN(jimm_##name##_vjp_, REAL_NAME)(const jimm_op_vjp_call *call)
+#define JVP(name)                                                                     \
+  jimm_status JIMM_JOIN(jimm_##name##_jvp_, REAL_NAME)(const jimm_op_jvp_call *call); \
+  jimm_status JIMM_JOIN(jimm_##name##_jvp_, REAL_NAME)(const jimm_op_jvp_call *call)
 /* Typed data of input i and of the output. */
 #define IN(i) ((const REAL *)call->inputs[i].data)
 #define OUT() ((REAL *)call->output->data)
@@ -63,6 +71,11 @@ static inline around around_axis(const jimm_shape *shape) {
 #define FORWARDS(name)                                     \
   jimm_status jimm_##name##_f32(const jimm_op_call *call); \
   jimm_status jimm_##name##_f64(const jimm_op_call *call)
+#define DERIVATIVES(name)                                          \
+  jimm_status jimm_##name##_vjp_f32(const jimm_op_vjp_call *call); \
+  jimm_status jimm_##name##_vjp_f64(const jimm_op_vjp_call *call); \
+  jimm_status jimm_##name##_jvp_f32(const jimm_op_jvp_call *call); \
+  jimm_status jimm_##name##_jvp_f64(const jimm_op_jvp_call *call)
 #define COUNT_OF(array) ((int32_t)(sizeof(array) / sizeof((array)[0])))
 /* Initialisers for the shapes of examples; TOKENS has its channels last. */
 #define SHAPE(...)                                        \

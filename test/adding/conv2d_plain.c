@@ -1,5 +1,5 @@
-/* A second kernel of conv2d, which test/adding/kernel.sh adds as docs/adding.md says: convolutions
- * of 3 x 3 in one group, as plain loops. The first half is the task, the second the rules.
+/* A second kernel of conv2d, which scripts/adding.sh adds as docs/adding.md says: convolutions of
+ * 3 x 3 in one group, as plain loops. The first half is the task, the second the rules.
  *
  * Packed weights: [output][channel][tap], then the bias. */
 #ifdef ISA
