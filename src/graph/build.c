@@ -45,7 +45,7 @@ static jimm_value append_node(jimm_graph *graph, const jimm_node *draft, size_t 
     jimm_graph_keep_error(graph, status);
     return JIMM_NO_VALUE;
   }
-  if (attrs != NULL) {
+  if (attrs != NULL && draft->attrs != NULL) {
     memcpy(attrs, draft->attrs, attrs_size);
   }
   *node = *draft;
