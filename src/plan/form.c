@@ -89,7 +89,7 @@ static bool find_view(jimm_lowering *l, const jimm_node *node, jimm_value v) {
       const jimm_form to = k == 0 ? JIMM_FORM_CHANNELS_LAST : JIMM_FORM_ROWS;
       if (is_view(l, node, v, from, to)) {
         l->view[v] = (int8_t)from;
-        l->form[v] = (int8_t)to;
+        l->form[v] = (uint8_t)to;
         return true;
       }
     }
@@ -130,6 +130,6 @@ void jimm_plan_form(jimm_lowering *l) {
         (node->op->view != NULL && find_view(l, node, v))) {
       continue;
     }
-    l->form[v] = (int8_t)form_of(l, head); /* of the head's step, whatever follows in it */
+    l->form[v] = (uint8_t)form_of(l, head); /* of the head's step, whatever follows in it */
   }
 }
