@@ -69,7 +69,7 @@ for compiler in gcc clang-14; do
   build=build-lint-$compiler
   [ "$compiler" = clang-14 ] || build=${LINT_GCC_BUILD:-$build}
   [ -f "$build/build.ninja" ] || CC=$compiler ${MESON:-meson} setup "$build" --werror >/dev/null || exit 1
-  ninja -C "$build" >"$build/lint.log" 2>&1 || {
+  ninja -C "$build" -k 0 >"$build/lint.log" 2>&1 || {
     grep -E 'error|warning' "$build/lint.log" | head -40
     say "$compiler warns or fails"
     status=1

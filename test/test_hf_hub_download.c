@@ -108,7 +108,7 @@ TEST_SETUP() {
 
 TEST(download_of_datasets_spaces_and_single_names) {
   static const struct {
-    int32_t type;
+    jimm_repo_type type;
     const char *repo, *folder, *target;
   } rows[] = {{JIMM_REPO_MODEL, "gpt2", "models--gpt2", "/gpt2/resolve/main/a.txt"},
               {JIMM_REPO_DATASET, "squad", "datasets--squad", "/datasets/squad/resolve/main/a.txt"},

@@ -37,9 +37,9 @@ typedef enum jimm_parameter_role {
 
 typedef struct jimm_parameter_attrs {
   jimm_shape shape;
-  int32_t dtype; /* jimm_dtype: what PyTorch holds it in; files may hold any floating type */
-  int32_t kind;  /* jimm_parameter_kind */
-  int32_t role;  /* jimm_parameter_role */
+  jimm_dtype dtype; /* what PyTorch holds it in; files may hold any floating type */
+  jimm_parameter_kind kind;
+  jimm_parameter_role role;
   bool optional; /* a file may lack it, and nothing computes with it: num_batches_tracked */
 } jimm_parameter_attrs;
 
@@ -47,7 +47,7 @@ typedef struct jimm_parameter_attrs {
  * channels. */
 typedef struct jimm_input_attrs {
   jimm_shape shape;
-  int32_t dtype;
+  jimm_dtype dtype;
 } jimm_input_attrs;
 
 /* A constant of the graph: numbers that the architecture fixes and that no file of weights has
@@ -104,25 +104,26 @@ JIMM_API jimm_status jimm_graph_finish(jimm_graph *graph);
 
 /* ---- reading ---- */
 
-/* One node. op is NULL for inputs and parameters. Borrowed from the graph. */
-typedef struct jimm_node {
-  const jimm_op *op;
-  const char *name;  /* full name, e.g. "layer1.0.conv1" or "layer1.0.conv1.weight" */
-  const void *attrs; /* the operator's struct; jimm_parameter_attrs; jimm_input_attrs;
-                        jimm_constant_attrs */
-  int32_t kind;      /* jimm_node_kind */
-  int32_t dtype;     /* jimm_dtype of the value */
-  int32_t input_count;
-  const jimm_value *inputs; /* [input_count] */
-  bool constant; /* a parameter or a constant, or an operator over such values alone: weights made
-                    of weights */
-} jimm_node;
 typedef enum jimm_node_kind {
   JIMM_NODE_OP = 0,
   JIMM_NODE_INPUT = 1,
   JIMM_NODE_PARAMETER = 2,
   JIMM_NODE_CONSTANT = 3
 } jimm_node_kind;
+
+/* One node. op is NULL for inputs, parameters and constants. Borrowed from the graph. */
+typedef struct jimm_node {
+  const jimm_op *op;
+  const char *name;  /* full name, e.g. "layer1.0.conv1" or "layer1.0.conv1.weight" */
+  const void *attrs; /* the operator's struct; jimm_parameter_attrs; jimm_input_attrs;
+                        jimm_constant_attrs */
+  jimm_node_kind kind;
+  jimm_dtype dtype; /* of the value */
+  int32_t input_count;
+  const jimm_value *inputs; /* [input_count] */
+  bool constant; /* a parameter or a constant, or an operator over such values alone: weights made
+                    of weights */
+} jimm_node;
 
 JIMM_API int32_t jimm_graph_node_count(const jimm_graph *graph);
 /* Nodes are in an order in which every input comes before its use. NULL when out of range. */

@@ -133,8 +133,8 @@ typedef struct jimm_op {
                   const jimm_shape *output);
   const jimm_op_example *examples;
   int32_t example_count;
-  int32_t rounding; /* jimm_rounding */
-  uint32_t traits;  /* of jimm_op_trait */
+  jimm_rounding rounding;
+  uint32_t traits; /* of jimm_op_trait */
   /* For an operator whose output has the elements of input 0, moved or not: where the output's
    * elements lie in input 0's memory. x_strides (in elements, [x->rank]) says how that lies;
    * y_strides is filled in. False when strides cannot say it. NULL: the output has elements of its

@@ -29,7 +29,7 @@ typedef enum jimm_init_type {
   JIMM_INIT_NORMAL = 2    /* mean 0, standard deviation `value` */
 } jimm_init_type;
 typedef struct jimm_init {
-  int32_t type; /* jimm_init_type */
+  jimm_init_type type;
   double value;
 } jimm_init;
 

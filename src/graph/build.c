@@ -45,7 +45,7 @@ static jimm_value append_node(jimm_graph *graph, const jimm_node *draft, size_t 
     jimm_graph_keep_error(graph, status);
     return JIMM_NO_VALUE;
   }
-  if (attrs != NULL) {
+  if (attrs != NULL && draft->attrs != NULL) {
     memcpy(attrs, draft->attrs, attrs_size);
   }
   *node = *draft;
@@ -95,8 +95,8 @@ static jimm_value part_input(jimm_graph *graph, const char *full, const jimm_inp
     }
     jimm_graph_keep_error(
         graph, jimm_fail(JIMM_ERROR_SHAPE, "%s (input): expected %s %s (-1: any), got %s: %s %s",
-                         full, jimm_dtype_name((jimm_dtype)attrs->dtype), want, node->name,
-                         jimm_dtype_name((jimm_dtype)node->dtype), got));
+                         full, jimm_dtype_name(attrs->dtype), want, node->name,
+                         jimm_dtype_name(node->dtype), got));
     return JIMM_NO_VALUE;
   }
   return value;
@@ -111,7 +111,7 @@ jimm_value jimm_graph_input(jimm_graph *graph, const char *name, const jimm_inpu
     return JIMM_NO_VALUE;
   }
   bool valid = attrs != NULL && attrs->shape.rank >= 0 && attrs->shape.rank <= JIMM_MAX_RANK &&
-               jimm_dtype_size((jimm_dtype)attrs->dtype) != 0;
+               jimm_dtype_size(attrs->dtype) != 0;
   for (int32_t i = 0; valid && i < attrs->shape.rank; i++) {
     valid = attrs->shape.dim[i] >= -1;
   }
@@ -148,8 +148,8 @@ jimm_value jimm_graph_parameter(jimm_graph *graph, const char *name,
   if (full == NULL) {
     return JIMM_NO_VALUE;
   }
-  if (attrs == NULL || jimm_dtype_size((jimm_dtype)attrs->dtype) == 0 || attrs->kind < 0 ||
-      attrs->kind > JIMM_BUFFER || attrs->role < 0 || attrs->role > JIMM_ROLE_CLASSIFIER) {
+  if (attrs == NULL || jimm_dtype_size(attrs->dtype) == 0 || (uint32_t)attrs->kind > JIMM_BUFFER ||
+      (uint32_t)attrs->role > JIMM_ROLE_CLASSIFIER) {
     jimm_graph_keep_error(graph,
                           jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
                                     "%s (parameter): it needs a dtype, a kind and a role", full));
@@ -208,7 +208,7 @@ jimm_value jimm_graph_constant(jimm_graph *graph, const char *name, const jimm_t
   const jimm_node draft = {.name = full,
                            .attrs = &attrs,
                            .kind = JIMM_NODE_CONSTANT,
-                           .dtype = (int32_t)tensor->dtype,
+                           .dtype = tensor->dtype,
                            .constant = true};
   return append_node(graph, &draft, sizeof(attrs));
 }

@@ -9,9 +9,8 @@ static void print_parameter(const jimm_node *node, jimm_text *text) {
   const jimm_parameter_attrs *a = node->attrs;
   char shape[JIMM_SHAPE_TEXT];
   jimm_text_append(text, "%s %s %s%s%s", a->kind == JIMM_BUFFER ? "buffer" : "parameter",
-                   jimm_shape_format(&a->shape, shape, sizeof(shape)),
-                   jimm_dtype_name((jimm_dtype)a->dtype), roles[a->role],
-                   a->optional ? " optional" : "");
+                   jimm_shape_format(&a->shape, shape, sizeof(shape)), jimm_dtype_name(a->dtype),
+                   roles[a->role], a->optional ? " optional" : "");
 }
 
 static void print_op(const jimm_graph *graph, const jimm_node *node, jimm_text *text) {
@@ -44,7 +43,7 @@ static void print_node(const jimm_graph *graph, int32_t index, const jimm_shape 
   } else if (node->kind == JIMM_NODE_INPUT) {
     const jimm_input_attrs *a = node->attrs;
     jimm_text_append(text, "input %s %s", jimm_shape_format(&a->shape, shape, sizeof(shape)),
-                     jimm_dtype_name((jimm_dtype)a->dtype));
+                     jimm_dtype_name(a->dtype));
   } else {
     print_op(graph, node, text);
   }

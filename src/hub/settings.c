@@ -258,8 +258,8 @@ jimm_status jimm_hub_call_begin(jimm_hub_call *call, const jimm_hub_options *opt
   }
   call->teller.tell = call->options.progress;
   call->teller.context = call->options.context;
-  const int32_t type = call->options.repo_type;
-  if (type < JIMM_REPO_MODEL || type > JIMM_REPO_SPACE) {
+  const jimm_repo_type type = call->options.repo_type;
+  if ((uint32_t)type > JIMM_REPO_SPACE) {
     return jimm_fail(JIMM_ERROR_INVALID_ARGUMENT,
                      "repo_type %d: expected JIMM_REPO_MODEL, _DATASET or _SPACE", (int)type);
   }

@@ -5,7 +5,7 @@
 jimm_value jimm_layer_parameter(jimm_graph *graph, const char *name, jimm_shape shape,
                                 jimm_parameter_role role) {
   const jimm_parameter_attrs attrs = {
-      .shape = shape, .dtype = JIMM_F32, .kind = JIMM_PARAMETER, .role = (int32_t)role};
+      .shape = shape, .dtype = JIMM_F32, .kind = JIMM_PARAMETER, .role = role};
   return jimm_graph_parameter(graph, name, &attrs);
 }
 

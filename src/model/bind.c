@@ -31,7 +31,7 @@ static void note(misfits *report, misfit problem, const char *name, const jimm_s
 }
 
 /* `resized`: a classifier that is there, or not there, for another number of classes. */
-static void note_role(misfits *report, int32_t role, bool resized) {
+static void note_role(misfits *report, jimm_parameter_role role, bool resized) {
   report->head = report->head || (role == JIMM_ROLE_CLASSIFIER && resized);
   report->foreign = report->foreign || role == JIMM_ROLE_NONE;
 }
@@ -300,7 +300,7 @@ static jimm_status bind_parameter(const char *name, const jimm_parameter_attrs *
     note_role(report, attrs->role, is_resized(&attrs->shape, &tensor->shape));
     return JIMM_OK;
   }
-  if (is_floating((jimm_dtype)attrs->dtype) && !is_floating(tensor->dtype)) {
+  if (is_floating(attrs->dtype) && !is_floating(tensor->dtype)) {
     char *text = jimm_format("%s: expected floating-point values, got %s", name,
                              jimm_dtype_name(tensor->dtype));
     if (text == NULL) {

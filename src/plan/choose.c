@@ -123,7 +123,7 @@ static jimm_status choose_rows(jimm_lowering *l, jimm_value head) {
 jimm_status jimm_plan_choose(jimm_lowering *l) {
   const int32_t count = jimm_graph_node_count(l->graph);
   jimm_status status = JIMM_OK;
-  l->choices = jimm_arena_alloc(&l->plan->objects, (size_t)count * sizeof(*l->choices));
+  l->choices = jimm_arena_alloc(&l->plan->objects, (size_t)count * sizeof(void *));
   if (l->choices == NULL) {
     return JIMM_ERROR_OUT_OF_MEMORY;
   }

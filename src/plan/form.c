@@ -59,7 +59,7 @@ bool jimm_same_strides(const jimm_shape *shape, const int64_t *a, const int64_t 
 }
 
 bool jimm_is_form_free(const jimm_shape *shape) {
-  int64_t rows[JIMM_MAX_RANK], last[JIMM_MAX_RANK];
+  int64_t rows[JIMM_MAX_RANK] = {0}, last[JIMM_MAX_RANK] = {0};
   jimm_form_strides(shape, JIMM_FORM_ROWS, rows);
   jimm_form_strides(shape, JIMM_FORM_CHANNELS_LAST, last);
   return jimm_same_strides(shape, rows, last);
@@ -69,7 +69,8 @@ bool jimm_is_form_free(const jimm_shape *shape) {
 static bool is_view(const jimm_lowering *l, const jimm_node *node, jimm_value v, jimm_form from,
                     jimm_form to) {
   const jimm_shape *x = &l->shapes[node->inputs[0]], *y = &l->shapes[v];
-  int64_t x_strides[JIMM_MAX_RANK], y_strides[JIMM_MAX_RANK], wanted[JIMM_MAX_RANK];
+  int64_t x_strides[JIMM_MAX_RANK] = {0}, y_strides[JIMM_MAX_RANK] = {0};
+  int64_t wanted[JIMM_MAX_RANK] = {0};
   jimm_form_strides(x, from, x_strides);
   jimm_form_strides(y, to, wanted);
   return node->op->view(node->attrs, x, x_strides, y, y_strides) &&
@@ -88,7 +89,7 @@ static bool find_view(jimm_lowering *l, const jimm_node *node, jimm_value v) {
       const jimm_form to = k == 0 ? JIMM_FORM_CHANNELS_LAST : JIMM_FORM_ROWS;
       if (is_view(l, node, v, from, to)) {
         l->view[v] = (int8_t)from;
-        l->form[v] = (int8_t)to;
+        l->form[v] = (uint8_t)to;
         return true;
       }
     }
@@ -135,6 +136,6 @@ void jimm_plan_form(jimm_lowering *l) {
         (node->op->view != NULL && find_view(l, node, v))) {
       continue;
     }
-    l->form[v] = (int8_t)form_of(l, head); /* of the head's step, whatever follows in it */
+    l->form[v] = (uint8_t)form_of(l, head); /* of the head's step, whatever follows in it */
   }
 }

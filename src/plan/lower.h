@@ -40,7 +40,7 @@ typedef struct jimm_lowering {
   jimm_order order;   /* operators that do nothing are skipped */
   jimm_fusions fusions;
   jimm_choice **choices; /* [nodes] for nodes that start a step; NULL: the reference operator */
-  int8_t *form;          /* [nodes] jimm_form in which the value is made */
+  uint8_t *form;         /* [nodes] jimm_form in which the value is made */
   int8_t *view;          /* [nodes] jimm_form of input 0 of which it is a view; JIMM_NO_VIEW */
   int32_t *buffers[JIMM_FORMS]; /* [nodes] where a value is in that form; JIMM_NO_BUFFER: nowhere */
 } jimm_lowering;

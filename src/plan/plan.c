@@ -47,7 +47,7 @@ static jimm_status find_input(jimm_plan *plan, const jimm_plan_options *o, int32
   plan->input_names[index] = plan->input_count == 1 ? "" : input->name;
   if (input->dtype != JIMM_F32) {
     return jimm_fail(JIMM_ERROR_UNSUPPORTED, "%s: plans take F32 inputs, got %s", input->name,
-                     jimm_dtype_name((jimm_dtype)input->dtype));
+                     jimm_dtype_name(input->dtype));
   }
   if (o->input_shapes != NULL) {
     *shape = o->input_shapes[index];

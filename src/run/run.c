@@ -60,7 +60,7 @@ jimm_status jimm_plan_run(jimm_plan *plan, const jimm_tensor *inputs, jimm_tenso
 /* To the order of the graph. */
 static void reorder(const float *source, const jimm_shape *shape, jimm_form form, float *target) {
   const int64_t count = jimm_shape_count(shape);
-  int64_t strides[JIMM_MAX_RANK];
+  int64_t strides[JIMM_MAX_RANK] = {0};
   jimm_form_strides(shape, form, strides);
   for (int64_t i = 0; i < count; i++) {
     int64_t rest = i, at = 0;

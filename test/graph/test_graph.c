@@ -414,6 +414,23 @@ TEST(channels_move_along) {
   jimm_graph_close(&g);
 }
 
+/* Of two dimensions that are as long as the channels, those are where as many pixels come before.
+ */
+TEST(reshaped_channels_have_as_many_pixels_before) {
+  jimm_graph *g = new_graph();
+  const jimm_value image = add_input(g);
+  const jimm_value flat = jimm_graph_add(g, "flatten", "flat", &(jimm_flatten_attrs){2}, 1, &image);
+  const jimm_value tokens = permuted(g, "tokens", flat, (jimm_shape)SHAPE(0, 2, 1));
+  const jimm_value grid =
+      jimm_graph_add(g, "reshape", "grid", &(jimm_reshape_attrs){SHAPE(0, 4, 3, 3)}, 1, &tokens);
+  jimm_graph_output(g, "y", grid);
+  TEST_REQUIRE_INT(jimm_graph_finish(g), JIMM_OK);
+  jimm_shape shapes[4];
+  TEST_REQUIRE_INT(jimm_graph_infer(g, &(jimm_shape)SHAPE(2, 3, 4, 3), shapes), JIMM_OK);
+  TEST_CHECK_INT(jimm_shape_axis(&shapes[grid]), 3);
+  jimm_graph_close(&g);
+}
+
 TEST(an_axis_is_a_dimension) {
   jimm_graph *g = new_graph();
   jimm_graph_input(g, "x", &(jimm_input_attrs){{3, {-1, 4, 5}, 3}, JIMM_F32});

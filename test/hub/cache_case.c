@@ -41,7 +41,7 @@ const jimm_cached_file *cache_require(const jimm_cache *cache, const char *wante
 }
 
 typedef struct expected_file {
-  int32_t type;
+  jimm_repo_type type;
   const char *repo, *commit, *name, *folder, *etag;
   int64_t bytes;
   const char *refs;

@@ -13,7 +13,7 @@
 /* ---- a model with few allocations ---- */
 
 static jimm_value parameter(jimm_graph *graph, const char *name, const jimm_shape *shape,
-                            int32_t role) {
+                            jimm_parameter_role role) {
   const jimm_parameter_attrs attrs = {*shape, JIMM_F32, JIMM_PARAMETER, role, false};
   return jimm_graph_parameter(graph, name, &attrs);
 }

@@ -238,6 +238,40 @@ TEST(rows_of_images_are_moved_once) {
   check(model, &input);
 }
 
+static jimm_value pointwise(jimm_graph *g, jimm_value x, int64_t in, int64_t out) {
+  const jimm_conv2d_attrs conv = {{1, 1}, {0, 0}, {1, 1}, 1};
+  const jimm_value weight = parameter(g, "conv.weight", (jimm_shape)SHAPE(out, in, 1, 1));
+  return jimm_graph_add(g, "conv2d", "conv", &conv, 2, (jimm_value[]){x, weight});
+}
+
+/* Two channels of two pixels are not the same memory in both forms. */
+TEST(few_elements_have_an_order_too) {
+  const jimm_shape input = SHAPE(1, 3, 1, 2);
+  jimm_graph *g = new_graph();
+  jimm_value x = pointwise(g, engine_input(g, &input), 3, 2);
+  x = unary(g, "flatten", "row", &(jimm_flatten_attrs){1}, x);
+  check(finish(g, linear(g, "fc", x, 4, 3)), &input);
+}
+
+/* Channels between rows and columns: [N, H, C, W]. */
+TEST(channels_may_be_in_the_middle) {
+  const jimm_shape input = SHAPE(2, 3, 4, 5);
+  jimm_graph *g = new_graph();
+  const jimm_value x = unary(g, "relu", "act", NULL, engine_input(g, &input));
+  check(finish(g, unary(g, "permute", "middle", &(jimm_permute_attrs){SHAPE(0, 2, 1, 3)}, x)),
+        &input);
+}
+
+/* What a convolution adds lies as its own output does. */
+TEST(convolutions_add_what_has_their_axis) {
+  const jimm_shape input = SHAPE(2, 4, 4, 5);
+  jimm_graph *g = new_graph();
+  const jimm_value x = engine_input(g, &input);
+  const jimm_value turned = unary(g, "permute", "turned", &(jimm_permute_attrs){SHAPE(0, 2, 1, 3)},
+                                  unary(g, "relu", "act", NULL, x));
+  check(finish(g, add(g, "sum", pointwise(g, x, 4, 4), turned)), &input);
+}
+
 /* ---- constants ---- */
 
 TEST(constants_are_no_weights) {

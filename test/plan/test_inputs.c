@@ -4,7 +4,7 @@
 
 #include <jimm-test/jimm-test.h>
 
-#include "engine.h"
+#include "plan/engine.h"
 
 /* conv 3x3 of "image" + global pool + flatten, times "gate" [N, 8]; the gate is added first where
  * `gate_first`. */
