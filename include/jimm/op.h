@@ -72,7 +72,7 @@ typedef struct jimm_op_fill {
 
 /* An example: attributes and input shapes for the operator's test. fills all zero: 0 + 1u. Only
  * examples have a most number of inputs. */
-#define JIMM_EXAMPLE_INPUTS 8
+#define JIMM_EXAMPLE_INPUTS 6
 typedef struct jimm_op_example {
   const char *name;
   const void *attrs;

@@ -54,14 +54,12 @@ static jimm_status find_input(jimm_plan *plan, const jimm_plan_options *o, int32
     return JIMM_OK;
   }
   *shape = ((const jimm_input_attrs *)input->attrs)->shape;
-  if (shape->rank >= 1 && shape->dim[0] < 0) {
-    shape->dim[0] = o->batch;
-  }
-  if (shape->rank == 4 && jimm_shape_axis(shape) == 1) {
-    shape->dim[2] = o->height;
-    shape->dim[3] = o->width;
-  }
+  const bool image = shape->rank == 4 && jimm_shape_axis(shape) == 1;
+  const int64_t wanted[4] = {o->batch, -1, image ? o->height : -1, image ? o->width : -1};
   for (int32_t i = 0; i < shape->rank; i++) {
+    if (i < 4 && shape->dim[i] < 0) {
+      shape->dim[i] = wanted[i];
+    }
     if (shape->dim[i] < 0) {
       return jimm_fail(JIMM_ERROR_UNSUPPORTED,
                        "%s: dimension %d of the input is not known (input_shapes says it)",
