@@ -207,6 +207,11 @@ TEST(values_of_other_axes_add_up) {
   other = permute(g, "other_back", other);                       /* [2, 24, 8] */
   other = permute(g, "again", linear(g, "wide", other, 8, 24));  /* [2, 24, 24], channels last */
   check(finish(g, add(g, "sum", square, other)), &input);
+  g = new_graph();
+  const jimm_value image = patches(g, engine_input(g, &input));
+  const jimm_value map = permute(g, "back", image); /* made channels-last, in its own way */
+  const jimm_value weight = parameter(g, "weight", (jimm_shape)TOKENS(2, 24, 8));
+  check(finish(g, add(g, "sum", map, weight)), &input);
 }
 
 TEST(positions_are_added_to_every_image) {
