@@ -20,7 +20,7 @@ static int check_words(const char *model, const char *weights) {
   if (weights != NULL && jimm_hub_is_repo(model)) {
     return cli_usage("%s brings its own weights: leave -w out, or name a model of jimm", model);
   }
-  if (model == NULL && !cli_is_folder(weights) && !jimm_hub_is_named(weights) &&
+  if (model == NULL && weights != NULL && !cli_is_folder(weights) && !jimm_hub_is_named(weights) &&
       access(weights, F_OK) == 0) {
     return cli_usage(
         "%s: a weights file does not say which model it is for; name the model, or "
